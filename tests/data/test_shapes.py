@@ -1,0 +1,328 @@
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfxai3d.data.shapes import (
+    CORNER,
+    EDGE,
+    FEATURE_TOLERANCE,
+    FLAT,
+    PART_NAMES,
+    SHAPE_CLASSES,
+    LabelledCloud,
+    ShapeMesh,
+    make_dataset,
+    make_shape,
+    sample_shape,
+    sampling,
+    solids,
+)
+from tfxai3d.data.shapes import mesh as meshes
+from tfxai3d.errors import UserError
+
+SEEDS = st.integers(0, 2**63)
+
+
+def cube() -> ShapeMesh:
+    return meshes.assemble([("body", solids.box((0, 1), (0, 1), (0, 1)))])
+
+
+def areas(mesh: ShapeMesh) -> np.ndarray:
+    u, v = (mesh.vertices[mesh.faces[:, k]] - mesh.vertices[mesh.faces[:, 0]] for k in (1, 2))
+    return np.linalg.norm(np.cross(u.astype(float), v), axis=1) / 2
+
+
+def distance_to_segment(point, start, end) -> float:
+    share = np.dot(point - start, end - start) / np.dot(end - start, end - start)
+    return float(np.linalg.norm(point - start - np.clip(share, 0, 1) * (end - start)))
+
+
+# --- meshes ----------------------------------------------------------------------------------------------
+
+
+def test_there_are_many_classes_in_modelnets_spelling():
+    from tfxai3d.data.modelnet import MODELNET40_CLASSES
+
+    assert len(SHAPE_CLASSES) >= 20
+    assert list(SHAPE_CLASSES) == sorted(set(SHAPE_CLASSES))
+    assert set(SHAPE_CLASSES) <= set(MODELNET40_CLASSES)
+
+
+@pytest.mark.parametrize("name", SHAPE_CLASSES)
+@settings(max_examples=8, deadline=None)
+@given(seed=SEEDS)
+def test_meshes_are_clean_and_every_part_is_closed(name, seed):
+    mesh = make_shape(name, seed)
+    assert mesh.vertices.dtype == np.float32
+    assert mesh.faces.dtype == np.int32
+    assert np.isfinite(mesh.vertices).all()
+    assert mesh.faces.min() == 0
+    assert mesh.faces.max() == len(mesh.vertices) - 1
+    assert areas(mesh).min() > 1e-8
+    assert mesh.face_parts.shape == (len(mesh.faces),)
+    assert set(mesh.face_parts) == set(range(len(mesh.part_names)))
+    assert set(mesh.part_names) <= set(PART_NAMES)
+    assert np.isfinite(mesh.edges).all()
+    assert np.isfinite(mesh.corners).all()
+    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    assert solid.is_watertight
+    assert solid.is_winding_consistent
+    assert all(body.volume > 0 for body in solid.split(only_watertight=False))
+
+
+@pytest.mark.parametrize("name", SHAPE_CLASSES)
+def test_one_seed_one_shape(name):
+    first, again, other = make_shape(name, 7), make_shape(name, 7), make_shape(name, 8)
+    assert np.array_equal(first.vertices, again.vertices)
+    assert np.array_equal(first.edges, again.edges)
+    assert first.vertices.shape != other.vertices.shape or not np.allclose(first.vertices, other.vertices)
+
+
+def test_unknown_names_and_bad_numbers_are_the_users_errors():
+    with pytest.raises(UserError, match=r"'sphinx'.*airplane"):
+        make_shape("sphinx", 0)
+    with pytest.raises(UserError, match="seed"):
+        make_shape("chair", -1)
+    with pytest.raises(UserError, match="num_points"):
+        sample_shape(cube(), 1, 0)
+    with pytest.raises(UserError, match="num_examples"):
+        make_dataset(0)
+    with pytest.raises(UserError, match="seed"):
+        make_dataset(1, seed=-1)
+    with pytest.raises(UserError, match="no shape class"):
+        make_dataset(1, classes=())
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("chair", {"seat", "back"}),
+        ("stool", {"seat"}),
+        ("table", {"top"}),
+        ("desk", {"top", "cabinet", "drawer", "handle"}),
+        ("night_stand", {"cabinet", "top", "drawer"}),
+        ("cup", {"body", "handle"}),
+        ("airplane", {"fuselage", "wing", "fin", "tailplane"}),
+        ("car", {"body", "cabin", "wheel"}),
+        ("sofa", {"base", "back", "arm", "cushion"}),
+        ("guitar", {"body", "neck", "head", "bridge"}),
+    ],
+)
+def test_the_parts_that_make_a_class_are_always_there(name, parts):
+    for seed in range(30):
+        assert parts <= set(make_shape(name, seed).part_names)
+
+
+def test_structure_varies():
+    chairs = [set(make_shape("chair", seed).part_names) for seed in range(40)]
+    for part in ("leg", "column", "arm", "slat"):
+        assert 0 < sum(part in names for names in chairs) < 40
+    assert all(("leg" in names) != ("column" in names) for names in chairs)
+
+
+def test_every_part_name_is_used():
+    seen = {name for c in SHAPE_CLASSES for seed in range(40) for name in make_shape(c, seed).part_names}
+    assert seen == set(PART_NAMES)
+    assert tuple(sorted(seen)) == PART_NAMES
+
+
+def test_objects_stand_upright():
+    for seed in range(20):
+        mesh = make_shape("chair", seed)
+        height = {
+            part: mesh.vertices[mesh.faces[mesh.face_parts == k]][..., 1].mean()
+            for k, part in enumerate(mesh.part_names)
+        }
+        below = height["leg"] if "leg" in height else height["foot"]
+        assert below < height["seat"] < height["back"]
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("bench", 0, 0.5), ("table", 0.5, 1), ("night_stand", 0.5, 1), ("dresser", 0, 0.7), ("stool", 0.8, 1)],
+)
+def test_confusable_classes_keep_their_proportions(name, low, high):
+    for seed in range(50):
+        size = np.ptp(make_shape(name, seed).vertices, axis=0)
+        assert low <= min(size[0], size[2]) / max(size[0], size[2]) <= high
+
+
+# --- creases and corners ---------------------------------------------------------------------------------
+
+
+def test_a_cube_has_twelve_edges_and_eight_corners():
+    mesh = cube()
+    assert mesh.edges.shape == (12, 2, 3)
+    assert np.allclose(np.linalg.norm(mesh.edges[:, 0] - mesh.edges[:, 1], axis=1), 1)
+    assert len(np.unique(mesh.corners, axis=0)) == 8
+
+
+def test_a_cylinder_has_two_rims_and_no_corner():
+    mesh = meshes.assemble([("body", solids.revolve([(1, 0), (1, 2)], segments=32))])
+    assert mesh.edges.shape == (64, 2, 3)
+    assert np.isin(mesh.edges[..., 1], (0, 2)).all()
+    assert len(mesh.corners) == 0
+
+
+def test_a_cone_has_a_rim_and_a_tip():
+    mesh = meshes.assemble([("body", solids.revolve([(1, 0), (0, 2)]))])
+    assert len(mesh.edges) == 32
+    assert np.array_equal(mesh.corners, [[0, 2, 0]])
+
+
+def test_a_ball_is_smooth():
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 17)[1:-1]
+    profile = [(0, -1), *np.stack([np.cos(angle), np.sin(angle)], axis=-1), (0, 1)]
+    mesh = meshes.assemble([("body", solids.revolve(profile))])
+    assert len(mesh.edges) == len(mesh.corners) == 0
+    assert set(sample_shape(mesh, 500, 0).features) == {FLAT}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_round_shapes_have_no_spurious_corners(seed):
+    assert len(make_shape("bowl", seed).corners) == 0
+    assert len(make_shape("vase", seed).corners) == 0
+
+
+# --- clouds ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHAPE_CLASSES)
+def test_clouds_are_normalised_and_labelled(name):
+    cloud = sample_shape(make_shape(name, 1), 1024, 2)
+    assert isinstance(cloud, LabelledCloud)
+    assert cloud.points.shape == (1024, 3)
+    assert cloud.points.dtype == np.float32
+    assert np.abs(cloud.points.mean(axis=0)).max() < 1e-6
+    assert np.linalg.norm(cloud.points, axis=1).max() == pytest.approx(1, abs=1e-6)
+    assert cloud.parts.shape == cloud.features.shape == (1024,)
+    assert cloud.features.dtype == np.int8
+    assert set(cloud.features) <= {FLAT, EDGE, CORNER}
+    assert cloud.parts.max() < len(cloud.part_names)
+
+
+@pytest.mark.parametrize("name", SHAPE_CLASSES)
+def test_points_lie_on_the_surface(name):
+    mesh = make_shape(name, 3)
+    points, faces = sampling.surface_points(mesh, 50, np.random.default_rng(0))
+    triangles = mesh.vertices[mesh.faces].astype(float)
+    for point, face in zip(points, faces, strict=True):
+        offset, u, v = point - triangles[:, 0], *np.moveaxis(triangles[:, 1:] - triangles[:, :1], 1, 0)
+        normal = np.cross(u, v)
+        square = (normal**2).sum(axis=1)
+        a = (np.cross(offset, v) * normal).sum(axis=1) / square
+        b = (np.cross(u, offset) * normal).sum(axis=1) / square
+        inside = (a > -1e-9) & (b > -1e-9) & (a + b < 1 + 1e-9)
+        distance = np.where(inside, np.abs((offset * normal).sum(axis=1)) / np.sqrt(square), np.inf)
+        assert distance.min() < 1e-5
+        assert distance[face] < 1e-5
+
+
+@pytest.mark.parametrize("name", ["chair", "airplane", "cup", "desk"])
+def test_sampling_is_uniform_by_area(name):
+    mesh, count = make_shape(name, 5), 20_000
+    _, faces = sampling.surface_points(mesh, count, np.random.default_rng(1))
+    area = np.bincount(mesh.face_parts, areas(mesh))
+    expected = count * area / area.sum()
+    seen = np.bincount(mesh.face_parts[faces], minlength=len(area))
+    chi_square, freedom = ((seen - expected) ** 2 / expected).sum(), len(area) - 1
+    assert chi_square < freedom + 5 * np.sqrt(2 * freedom)
+
+
+def test_sampling_is_uniform_within_a_face():
+    points, _ = sampling.surface_points(cube(), 30_000, np.random.default_rng(0))
+    top = points[points[:, 1] == 1][:, [0, 2]]
+    counts, _, _ = np.histogram2d(*top.T, bins=4, range=[[0, 1], [0, 1]])
+    expected = len(top) / 16
+    assert ((counts - expected) ** 2 / expected).sum() < 15 + 5 * np.sqrt(30)
+
+
+@pytest.mark.parametrize("name", ["chair", "airplane", "lamp", "cone", "cup", "tent"])
+def test_features_equal_brute_force(name):
+    mesh = make_shape(name, 4)
+    cloud = sample_shape(mesh, 150, 6)
+    raw, _ = sampling.surface_points(mesh, 150, np.random.default_rng(6))
+    centre = raw.mean(axis=0)
+    radius = np.linalg.norm(raw - centre, axis=1).max()
+    for point, feature in zip(raw, cloud.features, strict=True):
+        edge = min(distance_to_segment(point, *segment) for segment in mesh.edges.astype(float)) / radius
+        corner = min((np.linalg.norm(point - c) for c in mesh.corners), default=np.inf) / radius
+        expected = CORNER if corner < FEATURE_TOLERANCE else EDGE if edge < FEATURE_TOLERANCE else FLAT
+        doubtful = min(abs(edge - FEATURE_TOLERANCE), abs(corner - FEATURE_TOLERANCE)) < 1e-7
+        assert feature == expected or doubtful
+
+
+def test_feature_shares_of_a_cube_are_the_areas():
+    cloud = sample_shape(cube(), 60_000, 0)
+    raw, _ = sampling.surface_points(cube(), 60_000, np.random.default_rng(0))
+    t = (
+        FEATURE_TOLERANCE * np.linalg.norm(raw - raw.mean(axis=0), axis=1).max()
+    )  # in units of the cube's side
+    corner, flat = np.pi * t**2, (1 - 2 * t) ** 2  # of one face: four quarter discs, the inner square
+    for feature, share in ((CORNER, corner), (FLAT, flat), (EDGE, 1 - corner - flat)):
+        assert np.mean(cloud.features == feature) == pytest.approx(share, abs=4 * np.sqrt(share / 60_000))
+
+
+# --- data sets -------------------------------------------------------------------------------------------
+
+
+def test_a_dataset_is_stacked_balanced_and_deterministic():
+    data, again = make_dataset(60, 64, seed=3), make_dataset(60, 64, seed=3)
+    assert data.points.shape == (60, 64, 3)
+    assert data.points.dtype == np.float32
+    assert data.labels.dtype == np.int64
+    assert data.parts.shape == data.features.shape == (60, 64)
+    assert data.features.dtype == np.int8
+    assert data.classes == SHAPE_CLASSES
+    for field in ("points", "labels", "parts", "features"):
+        assert np.array_equal(getattr(data, field), getattr(again, field))
+    counts = np.bincount(data.labels, minlength=len(SHAPE_CLASSES))
+    assert counts.max() - counts.min() <= 1
+    assert not np.array_equal(data.labels, np.sort(data.labels))
+    other = make_dataset(60, 64, seed=4)
+    assert not np.array_equal(data.labels, other.labels)
+
+
+def test_an_example_does_not_depend_on_how_many_there_are():
+    few, many = make_dataset(7, 64, seed=1), make_dataset(40, 64, seed=1)
+    assert np.array_equal(few.points, many.points[:7])
+    assert np.array_equal(few.labels, many.labels[:7])
+    assert np.array_equal(few.parts, many.parts[:7])
+
+
+def test_parts_of_a_dataset_have_global_names():
+    data = make_dataset(20, 256, classes=("cup", "chair"))
+    assert data.classes == ("cup", "chair")
+    for label, parts in zip(data.labels, data.parts, strict=True):
+        names = {PART_NAMES[k] for k in parts}
+        assert ({"body", "handle"} if label == 0 else {"seat", "back"}) <= names
+
+
+def test_examples_of_a_class_differ():
+    points = make_dataset(12, 128, classes=("vase",)).points
+    spread = np.ptp(points, axis=1)
+    assert len(np.unique(spread.round(4), axis=0)) == 12
+
+
+def test_classes_can_be_told_apart_by_their_neighbours():
+    def describe(points):
+        cells = np.clip(((points + 1) * 4).astype(int), 0, 7) @ [64, 8, 1]
+        counts = np.stack([np.bincount(row, minlength=512) for row in cells])
+        return np.sqrt(counts / points.shape[1])
+
+    train, test = make_dataset(300, 256, seed=0), make_dataset(100, 256, seed=1)
+    nearest = (describe(test.points) @ describe(train.points).T).argmax(axis=1)
+    assert np.mean(train.labels[nearest] == test.labels) > 0.85
+
+
+def test_the_generator_does_not_import_tensorflow():
+    import ast
+    from pathlib import Path
+
+    for file in Path(solids.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[0] in ("tensorflow", "keras") for name in names)

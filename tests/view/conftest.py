@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from tfxai3d.explain.explanation import Explanation
+
+
+def _chair(rng: np.random.Generator, count: int) -> np.ndarray:
+    """A seat, a back and four legs, y up."""
+    x, y, z = rng.uniform(-0.5, 0.5, (3, count))
+    part = np.arange(count) % 4
+    y[part == 0] = 0.0
+    y[part == 1], z[part == 1] = y[part == 1] + 0.5, -0.5
+    legs = part >= 2
+    x[legs], z[legs] = np.sign(x[legs]) * 0.45, np.sign(z[legs]) * 0.45
+    y[legs] = y[legs] / 2 - 0.25
+    return np.stack([x, y, z], axis=1)
+
+
+@pytest.fixture
+def explanation() -> Explanation:
+    """Two chairs of 256 points with rectified, long-tailed heat at the ends of the legs and the back."""
+    rng = np.random.default_rng(0)
+    points = np.stack([_chair(rng, 256), _chair(rng, 256)]).astype(np.float32)
+    height = np.abs(points[..., 1])
+    importance = np.maximum(height - 0.25, 0) * rng.gamma(1.0, 1.0, height.shape)
+    return Explanation(
+        inputs=points,
+        attributions=np.repeat(importance[..., None], 3, axis=-1).astype(np.float32),
+        importance=importance.astype(np.float32),
+        target=np.array([1, 0]),
+        scores=np.array([[0.5, 9.25], [1.0, 3.0]], dtype=np.float32),
+        method="p_grad_cam",
+        options={},
+        class_names=("stool", "chair"),
+    )

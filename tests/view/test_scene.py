@@ -1,0 +1,145 @@
+import dataclasses
+import importlib.util
+import os
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from tfxai3d.errors import UserError
+from tfxai3d.view import _camera, _process, open_window, render_png
+
+pytest.importorskip("matplotlib")
+needs_open3d = pytest.mark.skipif(importlib.util.find_spec("open3d") is None, reason="needs Open3D")
+
+
+def _pixels(path):
+    from matplotlib.image import imread
+
+    return np.round(imread(path)[..., :3] * 255).astype(int)
+
+
+def _assert_shows_a_heat_cloud(pixels):
+    cloud = pixels[:, : int(0.88 * pixels.shape[1])]  # without the colour bar
+    white = (cloud == 255).all(axis=-1)
+    saturated = np.ptp(cloud, axis=-1) > 60
+    assert 0.3 < white.mean() < 0.99
+    assert saturated.mean() > 0.01
+    assert len(np.unique(cloud[saturated], axis=0)) > 30
+    left, right = np.array_split(saturated, 2, axis=1)
+    assert min(left.sum(), right.sum()) > 500
+
+
+def _no_open3d(*arguments):
+    raise _process.DrawingError("Open3D crashed (signal 11)")
+
+
+@needs_open3d
+def test_open3d_picture(tmp_path, explanation, capfd):
+    render_png(tmp_path / "heat.png", explanation)
+    _assert_shows_a_heat_cloud(_pixels(tmp_path / "heat.png"))
+    if "matplotlib instead" in capfd.readouterr().err:
+        pytest.skip("Open3D cannot draw on this machine")
+
+
+@pytest.mark.parametrize("colormap", ["magma_r", "viridis", "green_red"])
+def test_matplotlib_picture(tmp_path, explanation, monkeypatch, capfd, colormap):
+    monkeypatch.setattr(_process, "render", _no_open3d)
+    render_png(tmp_path / "heat.png", explanation, 1, colormap)
+    _assert_shows_a_heat_cloud(_pixels(tmp_path / "heat.png"))
+    assert capfd.readouterr().err == (
+        "tfxai3d: Open3D crashed (signal 11); drawing with matplotlib instead\n"
+    )
+
+
+@needs_open3d
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os; os.abort()", "crashed|failed with exit code"),
+        ("import sys; sys.exit('no EGL here')", "exit code 1 .no EGL here"),
+        ("pass", "left no picture"),
+        ("import time; time.sleep(60)", "did not answer"),
+    ],
+)
+def test_a_dying_child_is_one_line_and_a_picture(tmp_path, explanation, monkeypatch, capfd, code, message):
+    run = _process.subprocess.run
+
+    def die(command, **options):
+        return run([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(_process.subprocess, "run", die)
+    monkeypatch.setattr(_process, "_TIMEOUT", 1.5)
+    render_png(tmp_path / "heat.png", explanation)
+    error = capfd.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert re.search(message, error)
+    _assert_shows_a_heat_cloud(_pixels(tmp_path / "heat.png"))
+
+
+def test_without_open3d_the_line_names_the_extra(tmp_path, explanation, monkeypatch, capfd):
+    monkeypatch.setattr(_process, "find_spec", lambda name: None)
+    render_png(tmp_path / "heat.png", explanation)
+    assert "pip install 'tfxai3d[view]'" in capfd.readouterr().err
+    with pytest.raises(UserError, match="tfxai3d\\[view\\]"):
+        open_window(explanation)
+
+
+@needs_open3d
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have a display")
+def test_window_without_display(explanation, monkeypatch):
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for display in ("", ":987"):
+        monkeypatch.setitem(os.environ, "DISPLAY", display)
+        with pytest.raises(UserError, match="no display"):
+            open_window(explanation)
+
+
+def test_titles_are_no_formulas(tmp_path, explanation, monkeypatch):
+    monkeypatch.setattr(_process, "render", _no_open3d)
+    odd = dataclasses.replace(explanation, class_names=("$\\frac$", "$x_{$\n<b>"), method="$_{$")
+    render_png(tmp_path / "heat.png", odd)
+    assert (tmp_path / "heat.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "voxels"},
+        {"inputs": np.full((2, 256, 3), np.nan, np.float32)},
+        {"importance": np.full((2, 256), np.nan, np.float32)},
+        {"inputs": np.zeros((2, 0, 3), np.float32)},
+    ],
+)
+def test_refuses_what_cannot_be_drawn(tmp_path, explanation, change):
+    with pytest.raises(UserError):
+        render_png(tmp_path / "heat.png", dataclasses.replace(explanation, **change))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_index_out_of_range(tmp_path, explanation, index):
+    with pytest.raises(UserError, match="examples 0 to 1"):
+        render_png(tmp_path / "heat.png", explanation, index)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("count", [1, 2, 500])
+def test_the_camera_sees_every_ball(scale, count):
+    rng = np.random.default_rng(0)
+    cloud, radius = _camera.unit_cloud(scale * (rng.normal(size=(count, 3)) * [3, 1, 0.2] + 10))
+    slope = np.tan(np.radians(_camera.FIELD_OF_VIEW / 2))
+    for view in _camera.camera_views(cloud, radius):
+        assert (np.abs(view[:, :2]) + radius < -slope * view[:, 2:]).all()
+
+
+def test_y_is_up_and_z_comes_nearer_in_the_first_view():
+    cross = np.array([[0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0], [1, 0, 0], [-1, 0, 0]])
+    front, back = _camera.camera_views(cross, 0.05)
+    for view in (front, back):
+        assert view[0, 1] > view[1, 1]
+        assert view[0, 0] == pytest.approx(view[1, 0])
+    assert front[2, 2] > front[3, 2]
+    assert back[2, 2] < back[3, 2]
+    assert front[4, 0] > front[5, 0]

@@ -1,0 +1,68 @@
+"""ModelNet40 in the HDF5 layout of `modelnet40_ply_hdf5_2048`."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from tfxai3d.errors import UserError
+
+Split = Literal["train", "test"]
+
+# fmt: off
+MODELNET40_CLASSES = (
+    "airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair", "cone", "cup",
+    "curtain", "desk", "door", "dresser", "flower_pot", "glass_box", "guitar", "keyboard", "lamp", "laptop",
+    "mantel", "monitor", "night_stand", "person", "piano", "plant", "radio", "range_hood", "sink", "sofa",
+    "stairs", "stool", "table", "tent", "toilet", "tv_stand", "vase", "wardrobe", "xbox",
+)
+# fmt: on
+
+
+def load_modelnet40(
+    folder: str | os.PathLike[str], split: Split = "test", num_points: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one split of ModelNet40 from its HDF5 shards, float16 or float32, any number of points.
+
+    Args:
+        folder: Folder with `train_files.txt`, `test_files.txt` and the shards they list.
+        split: "train" or "test".
+        num_points: Keep the first so many points of each cloud; all by default.
+
+    Returns:
+        Points float32 (M,N,3) and labels int64 (M,), classes in the order of MODELNET40_CLASSES.
+
+    Raises:
+        UserError: If a file is missing or is not of this layout, or has too few points.
+    """
+    listing = Path(folder) / f"{split}_files.txt"
+    if not listing.is_file():
+        raise UserError(f"{listing}: no such file; --data_dir must be a ModelNet40 HDF5 folder")
+    # The lists of the public set carry the paths of their authors: only the names count.
+    names = [Path(line.strip()).name for line in listing.read_text().splitlines() if line.strip()]
+    if not names:
+        raise UserError(f"{listing}: lists no files")
+    shards = [_read_shard(Path(folder) / name) for name in names]
+    points = np.concatenate([shard[0] for shard in shards])
+    labels = np.concatenate([shard[1] for shard in shards])
+    if num_points is not None:
+        if num_points > points.shape[1]:
+            raise UserError(f"{folder}: clouds have {points.shape[1]} points, {num_points} were asked for")
+        points = np.ascontiguousarray(points[:, :num_points])
+    return points, labels
+
+
+def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with h5py.File(path, "r") as file:
+            points = np.asarray(file["data"], dtype=np.float32)
+            labels = np.asarray(file["label"], dtype=np.int64).reshape(-1)
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path}: not a readable ModelNet40 shard with `data` and `label`") from error
+    if points.ndim != 3 or points.shape[-1] != 3 or len(points) != len(labels):
+        raise UserError(f"{path}: `data` must be (B,N,3) with as many labels, it is {points.shape}")
+    if not np.isfinite(points).all():
+        raise UserError(f"{path}: `data` holds NaN or infinite coordinates")
+    return points, labels

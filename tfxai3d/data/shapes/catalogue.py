@@ -1,0 +1,153 @@
+"""The classes by name, and data sets drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxai3d.data.shapes import seating, storage, things, vehicles, vessels
+from tfxai3d.data.shapes.fittings import Rng
+from tfxai3d.data.shapes.mesh import ShapeMesh, assemble
+from tfxai3d.data.shapes.sampling import LabelledCloud, random_generator, sample_shape
+from tfxai3d.data.shapes.solids import Parts
+from tfxai3d.errors import UserError
+
+_BUILDERS: dict[str, Callable[[Rng], Parts]] = {
+    "airplane": vehicles.airplane,
+    "bathtub": vessels.bathtub,
+    "bed": seating.bed,
+    "bench": seating.bench,
+    "bookshelf": storage.bookshelf,
+    "bottle": vessels.bottle,
+    "bowl": vessels.bowl,
+    "car": vehicles.car,
+    "chair": seating.chair,
+    "cone": things.cone,
+    "cup": vessels.cup,
+    "desk": storage.desk,
+    "dresser": storage.dresser,
+    "guitar": things.guitar,
+    "lamp": things.lamp,
+    "laptop": things.laptop,
+    "monitor": things.monitor,
+    "night_stand": storage.night_stand,
+    "sofa": seating.sofa,
+    "stairs": things.stairs,
+    "stool": seating.stool,
+    "table": storage.table,
+    "tent": things.tent,
+    "toilet": vessels.toilet,
+    "vase": vessels.vase,
+}
+
+SHAPE_CLASSES: tuple[str, ...] = tuple(sorted(_BUILDERS))
+"""The classes the generator knows, in ModelNet40's spelling."""
+
+# fmt: off
+PART_NAMES: tuple[str, ...] = (
+    "apron", "arm", "back", "base", "body", "books", "bowl", "bridge", "cabin", "cabinet", "canopy",
+    "cap", "column", "cone", "cushion", "divider", "drawer", "engine", "faucet", "fin", "foot",
+    "footboard", "frame", "fuselage", "handle", "head", "headboard", "keyboard", "leg", "lid", "mattress",
+    "mirror", "neck", "panel", "peg", "pillow", "pole", "porch", "post", "propeller", "rail", "riser",
+    "roof", "saucer", "screen", "seat", "shade", "shelf", "side", "slat", "step", "stringer", "tailplane",
+    "tank", "top", "touchpad", "valance", "wall", "wheel", "wing",
+)
+"""Every part name of every class."""
+# fmt: on
+
+
+@dataclass(frozen=True)
+class ShapesDataset:
+    """Labelled clouds, stacked.
+
+    Attributes:
+        points: float32 (M, N, 3), each cloud centred and scaled to the unit sphere.
+        labels: int64 (M,), index into `classes`.
+        parts: int64 (M, N), index into `PART_NAMES`.
+        features: int8 (M, N): FLAT, EDGE or CORNER.
+        classes: The names of the labels.
+    """
+
+    points: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    parts: npt.NDArray[np.int64]
+    features: npt.NDArray[np.int8]
+    classes: tuple[str, ...]
+
+
+def make_shape(name: str, seed: int) -> ShapeMesh:
+    """Builds a random shape of a class.
+
+    Args:
+        name: One of `SHAPE_CLASSES`.
+        seed: Seed of its proportions and structure, 0 or more.
+
+    Returns:
+        The shape; the same for the same name and seed.
+
+    Raises:
+        UserError: The class is unknown or the seed negative.
+    """
+    _check_classes([name])
+    return assemble(_BUILDERS[name](random_generator(seed)))
+
+
+def make_dataset(
+    num_examples: int, num_points: int = 1024, seed: int = 0, classes: Sequence[str] = SHAPE_CLASSES
+) -> ShapesDataset:
+    """Draws labelled clouds, the classes balanced and shuffled.
+
+    Example i depends on `seed`, i, `num_points` and `classes` only, never on `num_examples`. Use
+    different seeds for training and test sets.
+
+    Args:
+        num_examples: How many clouds.
+        num_points: Points of each, at least 2.
+        seed: Seed of the set, 0 or more.
+        classes: The classes to draw from; labels index into them.
+
+    Returns:
+        The set.
+
+    Raises:
+        UserError: An unknown class or none, no examples, too few points, or a negative seed.
+    """
+    _check_classes(classes)
+    if num_examples < 1:
+        raise UserError(f"num_examples is {num_examples}: it must be at least 1")
+    order = _balanced_order(num_examples, len(classes), seed)
+    clouds = [_example(classes[label], num_points, seed, i) for i, label in enumerate(order)]
+    return ShapesDataset(
+        points=np.stack([cloud.points for cloud in clouds]),
+        labels=order,
+        parts=np.stack([_global_parts(cloud) for cloud in clouds]),
+        features=np.stack([cloud.features for cloud in clouds]),
+        classes=tuple(classes),
+    )
+
+
+def _check_classes(names: Sequence[str]) -> None:
+    unknown = sorted(set(names) - set(SHAPE_CLASSES))
+    if unknown or not names:
+        wrong = f"unknown shape {', '.join(map(repr, unknown))}" if unknown else "no shape class"
+        raise UserError(f"{wrong}: choose from {', '.join(SHAPE_CLASSES)}")
+
+
+def _balanced_order(count: int, num_classes: int, seed: int) -> npt.NDArray[np.int64]:
+    """Labels (count,): every block of `num_classes` examples holds each class once, in random order."""
+    random_generator(seed)  # a negative seed is the user's error
+    blocks = range(-(-count // num_classes))
+    rows = [np.random.default_rng([seed, block, 1]).permutation(num_classes) for block in blocks]
+    return np.concatenate(rows)[:count]
+
+
+def _example(name: str, num_points: int, seed: int, index: int) -> LabelledCloud:
+    shape_seed, point_seed = np.random.SeedSequence([seed, index]).generate_state(2, np.uint64)
+    return sample_shape(make_shape(name, int(shape_seed)), num_points, int(point_seed))
+
+
+def _global_parts(cloud: LabelledCloud) -> npt.NDArray[np.int64]:
+    return np.array([PART_NAMES.index(name) for name in cloud.part_names])[cloud.parts]

@@ -1,0 +1,116 @@
+"""Augmentations of batches of points as pure functions of a seed, for `tf.data` pipelines.
+
+Each transform maps points (B,N,3) and a seed, int (2,), to new points; `augmentation` composes them by
+name. Equal seeds give equal results, whatever ran before.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfxai3d.errors import UserError
+
+Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def rotate_up(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Rotates each cloud by its own uniform angle about the up axis y."""
+    angle = tf.random.stateless_uniform(tf.shape(points)[:1], seed, 0.0, 2 * math.pi)
+    cos, sin, zero, one = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle), tf.ones_like(angle)
+    rows = [[cos, zero, -sin], [zero, one, zero], [sin, zero, cos]]
+    return tf.matmul(points, tf.transpose(tf.convert_to_tensor(rows), (2, 0, 1)))
+
+
+def jitter(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Moves every coordinate by normal noise, sigma 0.01 cut at 0.05 (Qi et al. 2017)."""
+    noise = 0.01 * tf.random.stateless_normal(tf.shape(points), seed)
+    return points + tf.clip_by_value(noise, -0.05, 0.05)
+
+
+def scale(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Scales each cloud by one factor in 0.8..1.25 (PointNet++)."""
+    shape = tf.concat([tf.shape(points)[:1], [1, 1]], 0)
+    return points * tf.random.stateless_uniform(shape, seed, 0.8, 1.25)
+
+
+def scale_axes(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Scales each axis of each cloud by its own factor in 2/3..3/2."""
+    shape = tf.concat([tf.shape(points)[:1], [1, 3]], 0)
+    return points * tf.random.stateless_uniform(shape, seed, 2 / 3, 3 / 2)
+
+
+def shift(points: tf.Tensor, seed: tf.Tensor, limit: float = 0.1) -> tf.Tensor:
+    """Moves each cloud by up to `limit` along each axis (PointNet++: 0.1)."""
+    shape = tf.concat([tf.shape(points)[:1], [1, 3]], 0)
+    return points + tf.random.stateless_uniform(shape, seed, -limit, limit)
+
+
+def shift_far(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Moves each cloud by up to 0.2 along each axis."""
+    return shift(points, seed, 0.2)
+
+
+TRANSFORMS: dict[str, Transform] = {
+    function.__name__: function for function in (rotate_up, jitter, scale, scale_axes, shift, shift_far)
+}
+
+
+def augmentation(names: Sequence[str]) -> Transform:
+    """Returns the transform that applies the named ones in order, each with a seed of its own.
+
+    Raises:
+        UserError: If a name is unknown.
+    """
+    if unknown := [name for name in names if name not in TRANSFORMS]:
+        raise UserError(f"unknown augmentation {unknown[0]!r}; known are {', '.join(TRANSFORMS)}")
+
+    def apply(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        for i, name in enumerate(names):
+            points = TRANSFORMS[name](points, seed + tf.constant([i + 1, 0], seed.dtype))
+        return points
+
+    return apply
+
+
+def training_batches(
+    points: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    batch_size: int,
+    num_points: int,
+    augment: Transform,
+    seed: tuple[int, int],
+) -> tf.data.Dataset:
+    """One epoch of shuffled, subsampled, augmented batches.
+
+    Args:
+        points: Clouds (M,N,3).
+        labels: Classes (M,).
+        num_classes: Number of classes, for the one-hot labels.
+        batch_size: Clouds a batch; an incomplete last batch is left out.
+        num_points: Points a cloud, a new random subset each batch when fewer than N.
+        augment: See `augmentation`.
+        seed: The run's seed and the epoch; the same pair gives the same batches.
+
+    Returns:
+        Batches of points (batch_size,num_points,3) and one-hot labels (batch_size,num_classes).
+    """
+    order = np.random.default_rng(seed).permutation(len(points))
+    source, classes = tf.constant(points), tf.constant(labels, tf.int32)
+    run_seed = tf.constant([seed[0] * 7919 + seed[1] * 104729, 0], tf.int64)
+
+    def load(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch_seed = run_seed + tf.stack([tf.zeros_like(step), step])
+        clouds = tf.gather(source, index)
+        if num_points < points.shape[1]:
+            # Points of a cloud are independent samples, so one subset for the whole batch is as random.
+            kept = tf.random.experimental.stateless_shuffle(tf.range(points.shape[1]), batch_seed)
+            clouds = tf.gather(clouds, kept[:num_points], axis=1)
+        one_hot = tf.one_hot(tf.gather(classes, index), num_classes)
+        return augment(clouds, batch_seed), one_hot
+
+    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+    return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)

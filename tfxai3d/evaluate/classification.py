@@ -1,0 +1,77 @@
+"""How good a classifier is."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+    """A classifier's answers to labelled examples.
+
+    Attributes:
+        logits: Scores (M,C).
+        labels: True classes, int (M,).
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class with the highest score, int (M,)."""
+        return np.argmax(self.logits, axis=-1)
+
+    @property
+    def overall_accuracy(self) -> float:
+        """Share of all examples that are classified right."""
+        return float(np.mean(self.predicted == self.labels))
+
+    @property
+    def class_accuracy(self) -> np.ndarray:
+        """Share of each class's examples that are classified right (C,); NaN for a class without any."""
+        matrix = self.confusion
+        with np.errstate(invalid="ignore"):
+            return np.diag(matrix) / matrix.sum(axis=1)
+
+    @property
+    def mean_class_accuracy(self) -> float:
+        """Mean of the accuracies of the classes that occur."""
+        return float(np.nanmean(self.class_accuracy))
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Counts of true class (rows) against predicted class (columns), int (C,C)."""
+        classes = self.logits.shape[-1]
+        pairs = np.bincount(self.labels * classes + self.predicted, minlength=classes * classes)
+        return pairs.reshape(classes, classes)
+
+    def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """Returns the accuracies and the five worst classes, JSON-compatible."""
+        accuracy = self.class_accuracy
+        worst = np.argsort(accuracy)[: min(5, int(np.isfinite(accuracy).sum()))]
+        return {
+            "examples": len(self.labels),
+            "overall_accuracy": round(self.overall_accuracy, 4),
+            "mean_class_accuracy": round(self.mean_class_accuracy, 4),
+            "worst_classes": {class_names[i]: round(float(accuracy[i]), 4) for i in worst},
+        }
+
+
+def classify(
+    model: keras.Model, inputs: np.ndarray, labels: np.ndarray, batch_size: int = 64, verbose: bool = False
+) -> Classification:
+    """Runs a model of logits over labelled examples.
+
+    Args:
+        model: Maps inputs to logits.
+        inputs: Examples (M,...).
+        labels: True classes, int (M,).
+        batch_size: Examples a forward pass.
+        verbose: Show a progress bar.
+    """
+    logits = model.predict(inputs, batch_size=batch_size, verbose=int(verbose))
+    return Classification(np.asarray(logits), np.asarray(labels))

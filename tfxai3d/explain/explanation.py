@@ -1,0 +1,101 @@
+"""The answer of every explainer, and its file.
+
+Imports no TensorFlow: viewers read explanations in processes that must stay free of it.
+"""
+
+import dataclasses
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.files import atomic_path
+
+DataKind = Literal["points", "voxels"]
+_ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """What a method says about a batch of inputs.
+
+    Attributes:
+        inputs: What was explained, float32 (B,N,3) points or (B,D,H,W,1) voxels.
+        attributions: One value per input number, shape of `inputs`. Methods that rate whole points
+            (the CAM family) repeat the point's value over its coordinates.
+        importance: One value per point (B,N) or voxel (B,D,H,W), float32.
+        target: The explained class of each example, int (B,).
+        scores: The model's logits, float32 (B,C).
+        method: Name of the method in the registry.
+        options: The method's options, JSON-compatible.
+        kind: "points" or "voxels".
+        convergence_delta: For path methods, the sum of attributions minus the score difference (B,).
+        class_names: Names of the C classes, if known.
+    """
+
+    inputs: np.ndarray
+    attributions: np.ndarray
+    importance: np.ndarray
+    target: np.ndarray
+    scores: np.ndarray
+    method: str
+    options: dict[str, Any]
+    kind: DataKind = "points"
+    convergence_delta: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class with the highest score of each example, int (B,)."""
+        return np.argmax(self.scores, axis=-1)
+
+    def class_name(self, label: int) -> str:
+        """Returns the name of class `label`, or its number if names are not known."""
+        return self.class_names[label] if self.class_names else str(label)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes everything to one compressed NPZ file, atomically."""
+        meta = {
+            "method": self.method,
+            "options": self.options,
+            "kind": self.kind,
+            "class_names": self.class_names,
+        }
+        arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
+        if self.convergence_delta is not None:
+            arrays["convergence_delta"] = np.asarray(self.convergence_delta)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Explanation":
+        """Reads a file written by `save`.
+
+        Raises:
+            UserError: If the file is missing or is no explanation.
+        """
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such file")
+        try:
+            with np.load(path, allow_pickle=False) as store:
+                meta = json.loads(str(store["meta"]))
+                arrays = {name: store[name] for name in _ARRAYS}
+                delta = store["convergence_delta"] if "convergence_delta" in store else None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: not an explanation file written by Explanation.save") from error
+        names = meta["class_names"]
+        return cls(
+            **arrays,
+            method=meta["method"],
+            options=meta["options"],
+            kind=meta["kind"],
+            convergence_delta=delta,
+            class_names=tuple(names) if names else None,
+        )

@@ -1,0 +1,138 @@
+"""PointNet (Qi et al., CVPR 2017), the full network and the basic one without transforms."""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from tfxai3d.models.shared_mlp import SharedDense, SharedDenseMax
+
+Variant = Literal["full", "basic"]
+
+
+@keras.saving.register_keras_serializable(package="tfxai3d")
+class Transform(keras.layers.Layer):
+    """Multiplies points (B,N,K) by a matrix (B,K,K) that a T-Net predicts as its offset from identity.
+
+    Args:
+        regularizer: Weight of `||I - T T^t||^2 / 2`, averaged over the batch, in the loss.
+        **kwargs: Of keras.layers.Layer.
+    """
+
+    def __init__(self, regularizer: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.regularizer = regularizer
+
+    def call(self, points: Any, offset: Any) -> Any:
+        """Transforms points (B,N,K) by the identity plus `offset` (B,K*K)."""
+        size = points.shape[-1]
+        identity = ops.eye(size, dtype=self.compute_dtype)
+        matrix = ops.reshape(offset, (-1, size, size)) + identity
+        if self.regularizer:
+            defect = identity - ops.matmul(matrix, ops.transpose(matrix, (0, 2, 1)))
+            penalty = ops.mean(ops.sum(ops.square(ops.cast(defect, "float32")), axis=(1, 2)))
+            self.add_loss(self.regularizer / 2 * penalty)
+        return ops.matmul(points, matrix)
+
+    def compute_output_shape(
+        self, points_shape: tuple[int | None, ...], offset_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the shape of the points, unchanged."""
+        return points_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "regularizer": self.regularizer}
+
+
+@keras.saving.register_keras_serializable(package="tfxai3d")
+class PointNet(keras.Model):
+    """PointNet classifier: points (B,N,3), any N, to logits (B,num_classes).
+
+    `point_features` names the features (B,N,1024) just before the max over the points; see
+    `tfxai3d.models.split`.
+
+    Args:
+        num_classes: Number of classes.
+        variant: "full" has both transforms; "basic" has none and a shared MLP 64-64-64-128-1024.
+        dropout: Dropout rate after each hidden dense layer of the head.
+        regularizer: Weight of the feature transform's orthogonality loss.
+        momentum: Momentum of all BatchNorm statistics.
+        class_names: Names of the classes; they travel with the model.
+        **kwargs: Of keras.Model.
+    """
+
+    data_kind = "points"
+    endpoint = "point_features"
+
+    def __init__(
+        self,
+        num_classes: int,
+        variant: Variant = "full",
+        dropout: float = 0.3,
+        regularizer: float = 1e-3,
+        momentum: float = 0.9,
+        class_names: tuple[str, ...] | None = None,
+        **kwargs: Any,
+    ):
+        # === Functional graph ===
+        points = keras.Input((None, 3), name="points")
+        x: Any = points
+        if variant == "full":
+            x = _transform(x, "input_transform", momentum, 0.0)
+        x = _shared_mlp(x, (64, 64), "mlp1", momentum)
+        if variant == "full":
+            x = _transform(x, "feature_transform", momentum, regularizer)
+        x = _shared_mlp(x, (64, 128), "mlp2", momentum)
+        x = SharedDenseMax(1024, momentum, name="point_features")(x)
+        for i, units in enumerate((512, 256)):
+            x = _dense(x, units, f"head_{i}", momentum)
+            x = keras.layers.Dropout(dropout, name=f"head_{i}_dropout")(x)
+        logits = keras.layers.Dense(num_classes, name="logits", dtype="float32")(x)
+        super().__init__(inputs=points, outputs=logits, **kwargs)
+
+        # === Config ===
+        self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
+        self.regularizer, self.momentum = regularizer, momentum
+        self.class_names = tuple(class_names) if class_names else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            "name": self.name,
+            "num_classes": self.num_classes,
+            "variant": self.variant,
+            "dropout": self.dropout,
+            "regularizer": self.regularizer,
+            "momentum": self.momentum,
+            "class_names": self.class_names,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PointNet":
+        """Builds the model from `get_config`'s dictionary."""
+        return cls(**config)
+
+
+def _shared_mlp(x: Any, widths: tuple[int, ...], name: str, momentum: float) -> Any:
+    for i, units in enumerate(widths):
+        x = SharedDense(units, momentum, name=f"{name}_{i}")(x)
+    return x
+
+
+def _dense(x: Any, units: int, name: str, momentum: float) -> Any:
+    x = keras.layers.Dense(units, use_bias=False, name=name)(x)
+    x = keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _transform(x: Any, name: str, momentum: float, regularizer: float) -> Any:
+    """T-Net: predicts a matrix from the points and multiplies them by it."""
+    size = x.shape[-1]
+    y = _shared_mlp(x, (64, 128), f"{name}_mlp", momentum)
+    y = SharedDenseMax(1024, momentum, name=f"{name}_max")(y)
+    for i, units in enumerate((512, 256)):
+        y = _dense(y, units, f"{name}_dense_{i}", momentum)
+    # Zero weights: the matrix starts as the identity.
+    offset = keras.layers.Dense(size * size, kernel_initializer="zeros", name=f"{name}_offset")(y)
+    return Transform(regularizer, name=name)(x, offset)

@@ -1,0 +1,88 @@
+"""Trained models as folders: a config, weights, and the card that says what they can do."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.files import atomic_path
+from tfxai3d.models.pointnet import PointNet
+
+MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet}
+_SHIPPED = Path(__file__).parent / "shipped"
+
+
+def presets() -> list[str]:
+    """Returns the names of the presets that come with the package."""
+    return sorted(path.parent.name for path in _SHIPPED.glob("*/config.json"))
+
+
+def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
+    """Loads a trained model.
+
+    Args:
+        preset: Name of a shipped preset (see `presets`) or a folder written by `save_preset`.
+
+    Returns:
+        The model; it maps inputs to logits.
+
+    Raises:
+        UserError: If there is no such preset or its files are damaged.
+    """
+    folder = _folder(preset)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        model: keras.Model = MODELS[config["model"]](**config["config"])
+        with np.load(folder / "weights.npz", allow_pickle=False) as store:
+            weights = [store[_key(variable)] for variable in model.weights]
+        model.set_weights([value.astype(variable.dtype) for value, variable in zip(weights, model.weights)])
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{folder}: not a readable preset ({error})") from error
+    return model
+
+
+def model_card(preset: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns the facts of a preset: data, split, points, epochs, seed, command, accuracy."""
+    try:
+        card: dict[str, Any] = json.loads((_folder(preset) / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{preset}: the preset has no readable card.json") from error
+    return card
+
+
+def save_preset(model: keras.Model, folder: str | os.PathLike[str], card: dict[str, Any]) -> None:
+    """Writes a model as a preset: matrices as float16, vectors as float32.
+
+    Args:
+        model: One of the models in `MODELS`.
+        folder: Where to; made if missing.
+        card: The facts of the model, JSON-compatible.
+    """
+    config = {"model": type(model).__name__, "config": model.get_config()}
+    arrays = {_key(variable): _compact(np.asarray(variable)) for variable in model.weights}
+    with atomic_path(Path(folder) / "weights.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    for name, content in (("config.json", config), ("card.json", card)):
+        with atomic_path(Path(folder) / name) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _compact(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float16 if value.ndim > 1 else np.float32)
+
+
+def _key(variable: keras.Variable) -> str:
+    """Returns the variable's path without the model's own name, which differs from run to run."""
+    return "/".join(variable.path.split("/")[-2:])
+
+
+def _folder(preset: str | os.PathLike[str]) -> Path:
+    for folder in (_SHIPPED / preset, Path(preset)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise UserError(f"no preset {str(preset)!r}: give a folder or one of {', '.join(presets())}")

@@ -1,0 +1,111 @@
+"""Training that survives being killed: one checkpoint an epoch, batches that depend on the epoch alone."""
+
+import csv
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfxai3d.files import atomic_path
+from tfxai3d.models.checkpoint import restore_checkpoint, save_checkpoint
+
+History = list[dict[str, float]]
+
+
+def compile_classifier(
+    model: keras.Model,
+    *,
+    steps: int,
+    warmup_steps: int,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.01,
+    label_smoothing: float = 0.2,
+    clip_norm: float = 5.0,
+) -> None:
+    """Compiles a model of logits for one-hot labels: AdamW, linear warm-up, then cosine decay to zero.
+
+    Args:
+        model: Maps inputs to logits (B,C).
+        steps: Length of the whole training.
+        warmup_steps: Steps in which the learning rate rises from zero.
+        learning_rate: Its peak.
+        weight_decay: Decoupled decay of all matrices; BatchNorm vectors and biases do not decay.
+        label_smoothing: Share of the label spread over all classes.
+        clip_norm: Largest global norm of the gradient.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup_steps), warmup_target=learning_rate, warmup_steps=warmup_steps
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=clip_norm)
+    optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+    model.compile(optimizer, loss, metrics=[keras.metrics.CategoricalAccuracy("accuracy")])
+
+
+def fit_resumable(
+    model: keras.Model,
+    epoch_batches: Callable[[int], tf.data.Dataset],
+    epochs: int,
+    output_dir: Path,
+    *,
+    validate: Callable[[], float] | None = None,
+    tensorboard: bool = False,
+) -> History:
+    """Trains a compiled model, resuming after the last finished epoch found in `output_dir`.
+
+    Writes `checkpoints/`, `log.csv` and, on request, TensorBoard scalars.
+
+    Args:
+        model: A compiled model.
+        epoch_batches: Maps an epoch's number to its batches; the same number, the same batches.
+        epochs: Number of epochs in all.
+        output_dir: Where everything goes.
+        validate: Called after each epoch; its accuracy joins the log.
+        tensorboard: Also write scalars for TensorBoard.
+
+    Returns:
+        One record an epoch.
+    """
+    restored = restore_checkpoint(output_dir / "checkpoints", model)
+    done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
+    if done:
+        print(f"resuming after epoch {done} of {epochs}", flush=True)
+    writer = tf.summary.create_file_writer(str(output_dir / "tensorboard")) if tensorboard else None
+    for epoch in range(done, epochs):
+        start = time.perf_counter()
+        fitted = model.fit(
+            epoch_batches(epoch),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            verbose=1 if sys.stdout.isatty() else 0,
+        )
+        record: dict[str, Any] = {"epoch": epoch + 1}
+        record |= {name: values[-1] for name, values in fitted.history.items()}
+        if validate is not None:
+            record["validation_accuracy"] = validate()
+        record["learning_rate"] = float(model.optimizer.learning_rate)
+        record["seconds"] = round(time.perf_counter() - start, 2)
+        history.append(record)
+        save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
+        write_csv(output_dir / "log.csv", history)
+        if writer is not None:
+            with writer.as_default(epoch + 1):
+                for name, value in record.items():
+                    tf.summary.scalar(name, value)
+        print(
+            ", ".join(f"{name} {value:.6g}" for name, value in record.items()),
+            flush=True,
+        )
+    return history
+
+
+def write_csv(path: Path, records: History) -> None:
+    """Writes records with equal keys as a CSV file, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=list(records[0]))
+        table.writeheader()
+        table.writerows(records)

@@ -1,0 +1,110 @@
+"""Importance as colours: one scale for the picture, the PLY file and the page."""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from tfxai3d.errors import UserError, missing_extra
+
+Colormap = Literal["magma_r", "viridis", "green_red"]
+COLORMAPS: tuple[str, ...] = get_args(Colormap)
+
+# Heat has a long tail: a few points far above the rest would leave one single colour for all others.
+_TOP = 0.98
+# What of a map is used; the ends of magma_r are nearly white and black, where shading could not be seen.
+_PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0)}
+
+
+def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple[float, float]:
+    """Returns the importance at the lower and the upper end of the colours.
+
+    Zero is always in the range. Its ends are the 98 % quantiles of the positive and of the negative
+    values; for "green_red" the range is 0 to the median of the positive values, where the
+    published colours cut. Values outside take the colour of the nearest end.
+
+    Args:
+        importance: One value a point, (N,).
+        colormap: One of `COLORMAPS`.
+
+    Returns:
+        `(vmin, vmax)` with vmin < vmax; (0, 1) where every value is zero.
+
+    Raises:
+        UserError: If `importance` is empty, not finite or not (N,), or the colour map has no such name.
+    """
+    values = _checked(importance, colormap)
+    positive, negative = values[values > 0], values[values < 0]
+    if colormap == "green_red":
+        return 0.0, float(np.median(positive)) if positive.size else 1.0
+    vmin = float(np.quantile(negative, 1 - _TOP)) if negative.size else 0.0
+    vmax = float(np.quantile(positive, _TOP)) if positive.size else 0.0
+    return (vmin, vmax) if vmin < vmax else (0.0, 1.0)
+
+
+def point_colors(importance: np.ndarray, colormap: Colormap = "magma_r") -> np.ndarray:
+    """Returns one colour a point.
+
+    "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without heat are
+    pale and show the shape, heat is dark. "green_red" are the published colours of p-grad-CAM (Struhs 2020):
+    values v are cut at the median of the positive ones, then red = v / max, green = 1 - v / max, blue = 0;
+    points without heat (zero or less) are black.
+
+    Args:
+        importance: One value a point, (N,).
+        colormap: One of `COLORMAPS`.
+
+    Returns:
+        Red, green and blue between 0 and 1, float64 (N,3).
+
+    Raises:
+        UserError: As `color_range`.
+    """
+    vmin, vmax = color_range(importance, colormap)
+    values = np.asarray(importance, dtype=np.float64)
+    share = np.clip((values - vmin) / (vmax - vmin), 0.0, 1.0)
+    if colormap == "green_red":
+        colors = _green_red(share)
+        colors[values <= 0] = 0.0
+        return colors
+    return _matplotlib_map(colormap, share)
+
+
+def bar_colors(colormap: Colormap = "magma_r", count: int = 256) -> np.ndarray:
+    """Returns the colours of the colour bar from its lower to its upper end, float64 (count, 3)."""
+    share = np.linspace(0.0, 1.0, count)
+    return _green_red(share) if colormap == "green_red" else _matplotlib_map(colormap, share)
+
+
+def edge_colors(colors: np.ndarray) -> np.ndarray:
+    """Returns the outlines that tell neighbouring discs of colors (N,3) apart: darker, grey around black."""
+    black = colors.max(axis=1, keepdims=True) < 0.3
+    return np.where(black, 0.43, 0.6 * colors)
+
+
+def bar_label(heat: str, colormap: Colormap) -> str:
+    """Returns the label of the colour bar; it names the colour of no heat where the bar does not show it."""
+    return f"{heat} (black: none)" if colormap == "green_red" else heat
+
+
+def _green_red(share: np.ndarray) -> np.ndarray:
+    return np.stack([share, 1.0 - share, np.zeros_like(share)], axis=-1)
+
+
+def _matplotlib_map(name: str, share: np.ndarray) -> np.ndarray:
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise missing_extra("matplotlib", "view") from error
+    low, high = _PARTS[name]
+    return np.asarray(matplotlib.colormaps[name](low + (high - low) * share), dtype=np.float64)[..., :3]
+
+
+def _checked(importance: np.ndarray, colormap: str) -> np.ndarray:
+    values = np.asarray(importance, dtype=np.float64)
+    if colormap not in COLORMAPS:
+        raise UserError(f"colormap {colormap!r}: expected one of {', '.join(COLORMAPS)}")
+    if values.ndim != 1 or not values.size:
+        raise UserError(f"importance has shape {values.shape}: expected one value a point, (N,)")
+    if not np.isfinite(values).all():
+        raise UserError("importance has NaN or infinite values: it cannot be coloured")
+    return values
