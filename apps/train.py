@@ -8,18 +8,23 @@ is proportional to the number of points. Stop it at any moment; the same command
 finished epoch.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
 from tfxai3d import __version__, cli, data, evaluate, models
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
+
+if TYPE_CHECKING:  # main imports them once the flags are known to be right
+    import keras
+    import tensorflow as tf
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("dataset", "shapes", ["shapes", "modelnet40"], "What to train on.")
@@ -37,7 +42,7 @@ flags.DEFINE_list("augment", ["scale_axes", "shift_far"], "Augmentations, in ord
 flags.DEFINE_float(
     "validation_fraction", 0.0, "Part of train held back to choose the best epoch; 0: the last epoch.", 0, 0.9
 )
-flags.DEFINE_integer("seed", 0, "Seed of the weights, the batches and the dropout.")
+flags.DEFINE_integer("seed", 0, "Seed of the weights, the batches and the dropout.", 0, 2**30)
 flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_float16", "mixed_bfloat16"], "Keras dtype policy."
 )
@@ -50,6 +55,13 @@ def main(argv: list[str]) -> None:
     """Trains, evaluates on the test split, writes the preset."""
     stages = _parse_stages(FLAGS.stages)
     output_dir = Path(FLAGS.output_dir)
+    if FLAGS.dataset == "modelnet40" and not FLAGS.data_dir:
+        raise UserError("--dataset=modelnet40 needs --data_dir, the folder of the HDF5 files")
+    cli.check_output_dir(output_dir)
+    cli.load_tensorflow()
+    import keras
+
+    augment = data.augmentation(FLAGS.augment)
     keras.utils.set_random_seed(FLAGS.seed)
     keras.config.set_dtype_policy(FLAGS.precision)
     train, test, class_names = _load(max(points for points, _ in stages))
@@ -73,7 +85,6 @@ def main(argv: list[str]) -> None:
             label_smoothing=FLAGS.label_smoothing,
         )
     points_of_epoch = [points for points, count in stages for _ in range(count)]
-    augment = data.augmentation(FLAGS.augment)
 
     def epoch_batches(epoch: int) -> tf.data.Dataset:
         return data.training_batches(
@@ -100,10 +111,9 @@ class _BestEpoch:
     def __init__(self, model: keras.Model, held_back: tuple[np.ndarray, np.ndarray], output_dir: Path):
         self.model, self.held_back, self.folder = model, held_back, output_dir / "best"
 
-    def __call__(self) -> float:
+    def __call__(self, history: models.History) -> float:
         accuracy = evaluate.classify(self.model, *self.held_back).overall_accuracy
-        exists = (self.folder / "card.json").is_file()
-        if not exists or accuracy > models.model_card(self.folder)["validation_accuracy"]:
+        if all(accuracy > record["validation_accuracy"] for record in history):
             models.save_preset(self.model, self.folder, {"validation_accuracy": accuracy})
         return accuracy
 
@@ -122,8 +132,6 @@ def _load(
     num_points: int,
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
     if FLAGS.dataset == "modelnet40":
-        if not FLAGS.data_dir:
-            raise UserError("--dataset=modelnet40 needs --data_dir, the folder of the HDF5 files")
         train = data.load_modelnet40(FLAGS.data_dir, "train", num_points)
         return train, data.load_modelnet40(FLAGS.data_dir, "test", num_points), data.MODELNET40_CLASSES
     # The seeds of train and test differ, so no shape is in both.
@@ -138,11 +146,13 @@ def _hold_back(
     if not fraction:
         return train, None
     order = np.random.default_rng(seed).permutation(len(train[0]))
-    held, kept = np.split(order, [round(fraction * len(order))])
+    held, kept = np.split(order, [max(1, round(fraction * len(order)))])
     return (train[0][kept], train[1][kept]), (train[0][held], train[1][held])
 
 
 def _strategy() -> tf.distribute.Strategy:
+    import tensorflow as tf
+
     return tf.distribute.MirroredStrategy() if FLAGS.strategy == "mirrored" else tf.distribute.get_strategy()
 
 
@@ -160,10 +170,13 @@ def _write_preset(
     output_dir: Path,
 ) -> None:
     """Saves the model, loads it back, and reports the accuracy of what was loaded."""
+    held_back = bool(FLAGS.validation_fraction)
+    chosen = max(history, key=lambda record: record["validation_accuracy" if held_back else "epoch"])
     card = {
         "data": FLAGS.dataset,
-        "split": "trained on train" + (", epoch chosen on a part held back" if FLAGS.validation_fraction else ""),
-        "epoch_choice": "best on the held-back part" if FLAGS.validation_fraction else "last",
+        "split": "trained on train" + (", epoch chosen on a part held back" if held_back else ""),
+        "epoch_choice": f"{chosen['epoch']}, "
+        + ("the best on the held-back part" if held_back else "the last"),
         "epochs": len(history),
         "stages": FLAGS.stages,
         "seed": FLAGS.seed,

@@ -1,13 +1,18 @@
 """What all apps share: one-line errors, exit codes, and the settings of a run."""
 
+import importlib
 import importlib.metadata
+import os
 import platform
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from absl import app, flags
 
 from tfxai3d.errors import UserError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
 
 _PACKAGES = ("tfxai3d", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 
@@ -28,6 +33,35 @@ def run(main: Callable[[list[str]], None]) -> None:
             sys.exit(130)
 
     app.run(guarded)
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow with its start-up notices kept off the terminal.
+
+    Apps call it once their flags are known to be right, so that help and mistakes take no seconds. Some of
+    the notices ignore TF_CPP_MIN_LOG_LEVEL and are written by C++, hence the redirection.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def check_output_dir(path: str | os.PathLike[str]) -> None:
+    """Checks that a folder can be made or written to, before any work is done for it; makes nothing.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    absolute = Path(path).absolute()
+    nearest = next(folder for folder in (absolute, *absolute.parents) if os.path.exists(folder))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UserError(f"{path}: cannot write here ({nearest} is not a writable folder)")
 
 
 def changed_flags(app_path: str) -> list[str]:

@@ -1,6 +1,27 @@
-"""What comes in: files, ModelNet, procedural shapes, transforms."""
+"""What comes in: files, ModelNet, procedural shapes, transforms. Only `transforms` loads TensorFlow."""
 
-from tfxai3d.data.modelnet import MODELNET40_CLASSES, load_modelnet40
-from tfxai3d.data.transforms import augmentation, training_batches
+from typing import TYPE_CHECKING
 
-__all__ = ["MODELNET40_CLASSES", "augmentation", "load_modelnet40", "training_batches"]
+from tfxai3d._lazy import lazy
+
+if TYPE_CHECKING:
+    from tfxai3d.data import shapes as shapes
+    from tfxai3d.data.files import load_points as load_points
+    from tfxai3d.data.files import read as read
+    from tfxai3d.data.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
+    from tfxai3d.data.modelnet import load_modelnet40 as load_modelnet40
+    from tfxai3d.data.sampling import normalize as normalize
+    from tfxai3d.data.sampling import sample_surface as sample_surface
+    from tfxai3d.data.transforms import augmentation as augmentation
+    from tfxai3d.data.transforms import training_batches as training_batches
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "files": ("load_points", "read"),
+        "modelnet": ("MODELNET40_CLASSES", "load_modelnet40"),
+        "sampling": ("normalize", "sample_surface"),
+        "shapes": (),
+        "transforms": ("augmentation", "training_batches"),
+    },
+)

@@ -56,19 +56,20 @@ def read_ply(raw: bytes) -> Mesh | PointCloud:
     if not raw.startswith(b"ply") or not end:
         raise UserError(f"has no complete PLY header; {_CUT_OFF}")
     header = [line.split() for line in raw[: end.start()].decode("latin-1").splitlines()]
+    elements = _ply_elements(header)
+    count, properties = elements.get("face", (0, {}))
+    if count and not {"vertex_index", "vertex_indices"} & properties.keys():
+        raise UserError("has faces without `vertex_indices`; export it as a plain triangle mesh")
     if ["format", "ascii"] in (words[:2] for words in header):
-        _check_ascii_ply(header, raw[end.end() :].decode("latin-1").splitlines())
+        _check_ascii_ply(elements, raw[end.end() :].decode("latin-1").splitlines())
     try:
         loaded = load_ply(io.BytesIO(raw), fix_texture=False, skip_materials=True)
     except ValueError as error:
         if "unexpected length" not in str(error):
             raise
         raise UserError(_PLY_MISMATCH) from error
-    elements = loaded["metadata"]["_ply_raw"]
-    if _has_mixed_lists(elements):
+    if _has_mixed_lists(loaded["metadata"]["_ply_raw"]):
         raise UserError(_PLY_MISMATCH)
-    if elements.get("face", {}).get("length") and "faces" not in loaded:
-        raise UserError("has faces without `vertex_indices`; export it as a plain triangle mesh")
     return _geometry(loaded)
 
 
@@ -78,21 +79,28 @@ _PLY_MISMATCH = (
 )
 
 
-def _check_ascii_ply(header: list[list[str]], rows: list[str]) -> None:
-    """Raises UserError unless each row has exactly the numbers that the header declares."""
-    elements: list[tuple[int, list[bool]]] = []  # rows, and for each property whether it is a list
+def _ply_elements(header: list[list[str]]) -> dict[str, tuple[int, dict[str, bool]]]:
+    """Returns the rows of each element, and of each of its properties whether it is a list."""
+    elements: dict[str, tuple[int, dict[str, bool]]] = {}
+    properties: dict[str, bool] = {}
     for words in header:
         if words[:1] == ["element"]:
-            elements.append((int(words[2]), []))
+            properties = {}
+            elements[words[1]] = int(words[2]), properties
         elif words[:1] == ["property"]:
-            elements[-1][1].append(words[1] == "list")
+            properties[words[-1]] = words[1] == "list"
+    return elements
+
+
+def _check_ascii_ply(elements: dict[str, tuple[int, dict[str, bool]]], rows: list[str]) -> None:
+    """Raises UserError unless each row has exactly the numbers that the header declares."""
     start = 0
-    for count, properties in elements:
+    for count, properties in elements.values():
         if count < 0 or len(rows) < start + count:
             raise UserError(f"has {len(rows)} rows of data, fewer than its header declares; {_CUT_OFF}")
         for number in range(start, start + count):
             words, expected = rows[number].split(), 0
-            for is_list in properties:
+            for is_list in properties.values():
                 expected += 1 + (int(words[expected]) if is_list and expected < len(words) else 0)
             if len(words) != expected:
                 raise UserError(f"has {len(words)} numbers, not {expected}, in data row {number}; {_CUT_OFF}")

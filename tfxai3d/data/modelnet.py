@@ -35,21 +35,24 @@ def load_modelnet40(
         Points float32 (M,N,3) and labels int64 (M,), classes in the order of MODELNET40_CLASSES.
 
     Raises:
-        UserError: If a file is missing or is not of this layout, or has too few points.
+        UserError: If a file is missing or is not of this layout, or `num_points` cannot be had.
     """
     listing = Path(folder) / f"{split}_files.txt"
     if not listing.is_file():
         raise UserError(f"{listing}: no such file; --data_dir must be a ModelNet40 HDF5 folder")
     # The lists of the public set carry the paths of their authors: only the names count.
-    names = [Path(line.strip()).name for line in listing.read_text().splitlines() if line.strip()]
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    names = [Path(line.strip()).name for line in lines if line.strip()]
     if not names:
         raise UserError(f"{listing}: lists no files")
     shards = [_read_shard(Path(folder) / name) for name in names]
+    if len(sizes := sorted({shard[0].shape[1] for shard in shards})) > 1:
+        raise UserError(f"{folder}: the shards differ in points a cloud: {', '.join(map(str, sizes))}")
     points = np.concatenate([shard[0] for shard in shards])
     labels = np.concatenate([shard[1] for shard in shards])
     if num_points is not None:
-        if num_points > points.shape[1]:
-            raise UserError(f"{folder}: clouds have {points.shape[1]} points, {num_points} were asked for")
+        if not 1 <= num_points <= sizes[0]:
+            raise UserError(f"{folder}: clouds have {sizes[0]} points, {num_points} were asked for")
         points = np.ascontiguousarray(points[:, :num_points])
     return points, labels
 
@@ -59,10 +62,12 @@ def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with h5py.File(path, "r") as file:
             points = np.asarray(file["data"], dtype=np.float32)
             labels = np.asarray(file["label"], dtype=np.int64).reshape(-1)
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a readable ModelNet40 shard with `data` and `label`") from error
     if points.ndim != 3 or points.shape[-1] != 3 or len(points) != len(labels):
         raise UserError(f"{path}: `data` must be (B,N,3) with as many labels, it is {points.shape}")
     if not np.isfinite(points).all():
         raise UserError(f"{path}: `data` holds NaN or infinite coordinates")
+    if ((labels < 0) | (labels >= len(MODELNET40_CLASSES))).any():
+        raise UserError(f"{path}: `label` holds numbers outside 0..{len(MODELNET40_CLASSES) - 1}")
     return points, labels

@@ -1,16 +1,27 @@
 """The networks that are explained, their training, and their trained presets."""
 
-from tfxai3d.models.pointnet import PointNet
-from tfxai3d.models.presets import from_preset, model_card, presets, save_preset
-from tfxai3d.models.training import History, compile_classifier, fit_resumable
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "History",
-    "PointNet",
-    "compile_classifier",
-    "fit_resumable",
-    "from_preset",
-    "model_card",
-    "presets",
-    "save_preset",
-]
+from tfxai3d._lazy import lazy
+
+if TYPE_CHECKING:
+    from tfxai3d.models.endpoint import Split as Split
+    from tfxai3d.models.endpoint import split as split
+    from tfxai3d.models.pointnet import PointNet as PointNet
+    from tfxai3d.models.preset import from_preset as from_preset
+    from tfxai3d.models.preset import model_card as model_card
+    from tfxai3d.models.preset import presets as presets
+    from tfxai3d.models.preset import save_preset as save_preset
+    from tfxai3d.models.training import History as History
+    from tfxai3d.models.training import compile_classifier as compile_classifier
+    from tfxai3d.models.training import fit_resumable as fit_resumable
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "endpoint": ("Split", "split"),
+        "pointnet": ("PointNet",),
+        "preset": ("from_preset", "model_card", "presets", "save_preset"),
+        "training": ("History", "compile_classifier", "fit_resumable"),
+    },
+)

@@ -18,8 +18,9 @@ def moments(rows: Any) -> tuple[Any, Any]:
         mean = ops.matmul(ops.ones_like(rows[:, 0])[None], rows) * share
         covariance = ops.matmul(ops.transpose(rows), rows) * share - ops.outer(mean, mean)
 
-        def backward(*args: Any, upstream: Any = None) -> Any:
-            d_mean, d_covariance = args if upstream is None else upstream
+        def backward(*args: Any) -> Any:
+            # TensorFlow passes the two gradients one by one, JAX as one pair.
+            d_mean, d_covariance = args if len(args) == 2 else args[0]
             both = (d_covariance + ops.transpose(d_covariance)) * share
             return ops.matmul(rows, both) + (d_mean * share - ops.matmul(mean, both))
 

@@ -1,6 +1,6 @@
 """PointNet (Qi et al., CVPR 2017), the full network and the basic one without transforms."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
@@ -30,7 +30,7 @@ class Transform(keras.layers.Layer):
         matrix = ops.reshape(offset, (-1, size, size)) + identity
         if self.regularizer:
             defect = identity - ops.matmul(matrix, ops.transpose(matrix, (0, 2, 1)))
-            penalty = ops.mean(ops.sum(ops.square(ops.cast(defect, "float32")), axis=(1, 2)))
+            penalty = ops.mean(ops.sum(ops.square(ops.cast(defect, _wide(self.compute_dtype))), axis=(1, 2)))
             self.add_loss(self.regularizer / 2 * penalty)
         return ops.matmul(points, matrix)
 
@@ -76,6 +76,8 @@ class PointNet(keras.Model):
         **kwargs: Any,
     ):
         # === Functional graph ===
+        if variant not in get_args(Variant):
+            raise ValueError(f"variant {variant!r}: must be one of {', '.join(get_args(Variant))}")
         points = keras.Input((None, 3), name="points")
         x: Any = points
         if variant == "full":
@@ -88,7 +90,7 @@ class PointNet(keras.Model):
         for i, units in enumerate((512, 256)):
             x = _dense(x, units, f"head_{i}", momentum)
             x = keras.layers.Dropout(dropout, name=f"head_{i}_dropout")(x)
-        logits = keras.layers.Dense(num_classes, name="logits", dtype="float32")(x)
+        logits = keras.layers.Dense(num_classes, name="logits", dtype=_wide(x.dtype))(x)
         super().__init__(inputs=points, outputs=logits, **kwargs)
 
         # === Config ===
@@ -112,6 +114,11 @@ class PointNet(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PointNet":
         """Builds the model from `get_config`'s dictionary."""
         return cls(**config)
+
+
+def _wide(dtype: str) -> str:
+    """Returns `dtype`, or float32 for the narrower ones."""
+    return keras.backend.result_type(dtype, "float32")
 
 
 def _shared_mlp(x: Any, widths: tuple[int, ...], name: str, momentum: float) -> Any:

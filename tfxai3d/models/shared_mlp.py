@@ -59,22 +59,27 @@ class SharedDense(keras.layers.Layer):
 
     def _folded(self, x: Any, training: bool) -> tuple[Any, Any]:
         """Returns the kernel and bias that do BatchNorm's work as well, in the compute dtype."""
-        kernel = ops.cast(self.kernel, "float32")
+        kernel = ops.cast(self.kernel, self._wide)
         if training:
             mean, variance = self._batch_statistics(x, kernel)
             self._update(mean, variance)
         else:
-            mean, variance = ops.convert_to_tensor(self.moving_mean), self.moving_variance
-        scale = ops.cast(self.gamma, "float32") * ops.rsqrt(variance + self.epsilon)
-        bias = ops.cast(self.beta, "float32") - mean * scale
+            mean, variance = (ops.cast(v, self._wide) for v in (self.moving_mean, self.moving_variance))
+        scale = ops.cast(self.gamma, self._wide) * ops.rsqrt(variance + self.epsilon)
+        bias = ops.cast(self.beta, self._wide) - mean * scale
         return ops.cast(kernel * scale, self.compute_dtype), ops.cast(bias, self.compute_dtype)
 
     def _batch_statistics(self, x: Any, kernel: Any) -> tuple[Any, Any]:
         """Returns the mean and variance of `x @ kernel` from the moments of `x`."""
-        flat = ops.cast(ops.reshape(x, (-1, x.shape[-1])), "float32")
+        flat = ops.cast(ops.reshape(x, (-1, x.shape[-1])), self._wide)
         x_mean, covariance = moments(flat)
         variance = ops.sum(kernel * ops.matmul(covariance, kernel), axis=0)
         return ops.matmul(x_mean, kernel)[0], ops.relu(variance)  # rounding may leave a dead channel below 0
+
+    @property
+    def _wide(self) -> str:
+        """The dtype of the statistics: float32 at least."""
+        return keras.backend.result_type(self.compute_dtype, "float32")
 
     def _update(self, mean: Any, variance: Any) -> None:
         keep = self.momentum

@@ -1,17 +1,21 @@
 """Training that survives being killed: one checkpoint an epoch, batches that depend on the epoch alone."""
 
 import csv
+import importlib.util
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
+from tfxai3d.errors import missing_extra
 from tfxai3d.files import atomic_path
 from tfxai3d.models.checkpoint import restore_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 History = list[dict[str, float]]
 
@@ -48,11 +52,11 @@ def compile_classifier(
 
 def fit_resumable(
     model: keras.Model,
-    epoch_batches: Callable[[int], tf.data.Dataset],
+    epoch_batches: "Callable[[int], tf.data.Dataset]",
     epochs: int,
     output_dir: Path,
     *,
-    validate: Callable[[], float] | None = None,
+    validate: Callable[[History], float] | None = None,
     tensorboard: bool = False,
 ) -> History:
     """Trains a compiled model, resuming after the last finished epoch found in `output_dir`.
@@ -64,48 +68,64 @@ def fit_resumable(
         epoch_batches: Maps an epoch's number to its batches; the same number, the same batches.
         epochs: Number of epochs in all.
         output_dir: Where everything goes.
-        validate: Called after each epoch; its accuracy joins the log.
+        validate: Called after each epoch with the records before it; its accuracy joins the log.
         tensorboard: Also write scalars for TensorBoard.
 
     Returns:
         One record an epoch.
     """
+    log_scalars = _tensorboard_writer(output_dir / "tensorboard") if tensorboard else _log_nothing
     restored = restore_checkpoint(output_dir / "checkpoints", model)
     done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
     if done:
         print(f"resuming after epoch {done} of {epochs}", flush=True)
-    writer = tf.summary.create_file_writer(str(output_dir / "tensorboard")) if tensorboard else None
     for epoch in range(done, epochs):
         start = time.perf_counter()
         fitted = model.fit(
             epoch_batches(epoch),
             initial_epoch=epoch,
             epochs=epoch + 1,
+            shuffle=False,  # the batches are shuffled already
             verbose=1 if sys.stdout.isatty() else 0,
         )
         record: dict[str, Any] = {"epoch": epoch + 1}
         record |= {name: values[-1] for name, values in fitted.history.items()}
         if validate is not None:
-            record["validation_accuracy"] = validate()
+            record["validation_accuracy"] = validate(history)
         record["learning_rate"] = float(model.optimizer.learning_rate)
         record["seconds"] = round(time.perf_counter() - start, 2)
         history.append(record)
         save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
         write_csv(output_dir / "log.csv", history)
-        if writer is not None:
-            with writer.as_default(epoch + 1):
-                for name, value in record.items():
-                    tf.summary.scalar(name, value)
-        print(
-            ", ".join(f"{name} {value:.6g}" for name, value in record.items()),
-            flush=True,
-        )
+        log_scalars(epoch + 1, record)
+        print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
     return history
 
 
 def write_csv(path: Path, records: History) -> None:
-    """Writes records with equal keys as a CSV file, atomically."""
+    """Writes records as a CSV file, atomically; a record without some key has an empty cell there."""
+    columns = dict.fromkeys(name for record in records for name in record)
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=list(records[0]))
+        table = csv.DictWriter(file, fieldnames=list(columns))
         table.writeheader()
         table.writerows(records)
+
+
+def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:
+    """Returns a function that logs the scalars of one epoch."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise missing_extra("tensorboard", "tensorboard")
+    import tensorflow as tf  # here, because all else trains on Keras's other backends as well
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def log(epoch: int, record: dict[str, Any]) -> None:
+        with writer.as_default(epoch):
+            for name, value in record.items():
+                tf.summary.scalar(name, value)
+
+    return log
+
+
+def _log_nothing(epoch: int, record: dict[str, Any]) -> None:
+    pass

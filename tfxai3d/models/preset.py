@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
         model: keras.Model = MODELS[config["model"]](**config["config"])
         with np.load(folder / "weights.npz", allow_pickle=False) as store:
             weights = [store[_key(variable)] for variable in model.weights]
-        model.set_weights([value.astype(variable.dtype) for value, variable in zip(weights, model.weights)])
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        model.set_weights([value.astype(np.float32) for value in weights])
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{folder}: not a readable preset ({error})") from error
     return model
 

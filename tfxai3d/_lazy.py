@@ -1,0 +1,28 @@
+"""Importing a package's names on first use, so that importing the package loads nothing heavy."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+
+def lazy(package: str, homes: dict[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns a module's `__getattr__` and `__dir__` (PEP 562).
+
+    Args:
+        package: The package's `__name__`.
+        homes: Public names by the submodule that defines them; a submodule without names is public itself.
+    """
+    module_of = {name: module for module, names in homes.items() for name in names}
+    modules = {module for module, names in homes.items() if not names}
+
+    def __getattr__(name: str) -> Any:
+        if name in modules:
+            return importlib.import_module(f"{package}.{name}")
+        if name in module_of:
+            return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*module_of, *modules})
+
+    return __getattr__, __dir__

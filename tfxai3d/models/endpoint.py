@@ -1,0 +1,61 @@
+"""A model cut at its endpoint: the features that are explained, and the head above them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from tfxai3d.errors import UserError
+
+
+class Split(NamedTuple):
+    """Two functions whose composition is the model at inference.
+
+    Attributes:
+        features: Maps inputs to the endpoint's features, points (B,N,3) to (B,N,K).
+        head: Maps features to logits.
+    """
+
+    features: Callable[[Any], Any]
+    head: Callable[[Any], Any]
+
+
+def split(model: keras.Model) -> Split:
+    """Cuts a model at its endpoint `point_features`, just before the max over the points.
+
+    Raises:
+        UserError: If the model has no such endpoint.
+    """
+    try:
+        layer = model.get_layer("point_features")
+    except ValueError as error:
+        raise UserError(f"model {model.name!r} has no endpoint point_features") from error
+    trunk = keras.Model(model.input, layer.input)
+    top = keras.Model(layer.output, model.output)
+    return Split(
+        features=lambda inputs: layer.features(trunk(inputs, training=False)),
+        head=lambda features: top(max_over_points(features), training=False),
+    )
+
+
+def max_over_points(features: Any) -> Any:
+    """Computes the max over the points of features after a ReLU, (B,N,K) -> (B,K).
+
+    The gradient goes to the winning points, in equal shares where several are equal, so that it does not
+    depend on the order of the points. A channel that no point activates passes none: all points are equal
+    there, and none of them made the decision.
+    """
+
+    @ops.custom_gradient
+    def forward(features: Any) -> tuple[Any, Any]:
+        top = ops.max(features, axis=1, keepdims=True)
+
+        def backward(*args: Any, upstream: Any = None) -> Any:
+            won = ops.cast(ops.logical_and(features == top, top > 0), features.dtype)
+            share = ops.maximum(ops.sum(won, axis=1, keepdims=True), 1)
+            return won * ((args[0] if upstream is None else upstream)[:, None] / share)
+
+        return top[:, 0], backward
+
+    return forward(features)
