@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def lazy(package: str, homes: dict[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy(
+    package: str, homes: dict[str, tuple[str, ...]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Returns a module's `__getattr__` and `__dir__` (PEP 562).
 
     Args:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from tfxai3d.data.files import read as read
     from tfxai3d.data.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
     from tfxai3d.data.modelnet import load_modelnet40 as load_modelnet40
+    from tfxai3d.data.modelnet import load_modelnet_tree as load_modelnet_tree
+    from tfxai3d.data.modelnet import z_up_to_y_up as z_up_to_y_up
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface
     from tfxai3d.data.transforms import augmentation as augmentation
@@ -19,7 +21,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "files": ("load_points", "read"),
-        "modelnet": ("MODELNET40_CLASSES", "load_modelnet40"),
+        "modelnet": ("MODELNET40_CLASSES", "load_modelnet40", "load_modelnet_tree", "z_up_to_y_up"),
         "sampling": ("normalize", "sample_surface"),
         "shapes": (),
         "transforms": ("augmentation", "training_batches"),

@@ -1,12 +1,15 @@
-"""ModelNet40 in the HDF5 layout of `modelnet40_ply_hdf5_2048`."""
+"""ModelNet: the HDF5 layout of `modelnet40_ply_hdf5_2048`, and trees of OFF files."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import h5py
 import numpy as np
+from tqdm import tqdm
 
+from tfxai3d.data.files import load_points
 from tfxai3d.errors import UserError
 
 Split = Literal["train", "test"]
@@ -55,6 +58,55 @@ def load_modelnet40(
             raise UserError(f"{folder}: clouds have {sizes[0]} points, {num_points} were asked for")
         points = np.ascontiguousarray(points[:, :num_points])
     return points, labels
+
+
+def load_modelnet_tree(
+    folder: str | os.PathLike[str],
+    split: Split = "test",
+    num_points: int = 1024,
+    *,
+    classes: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Samples the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, and turns them y up.
+
+    Args:
+        folder: The root of the tree.
+        split: "train" or "test".
+        num_points: Points a cloud, uniform by area.
+        classes: Only these classes; all by default.
+        limit: At most so many meshes of each class.
+        seed: Equal seeds sample equal points.
+
+    Returns:
+        Points float32 (M,num_points,3) as in the HDF5 files, labels int64 (M,) and the class names they
+        count.
+
+    Raises:
+        UserError: If the folder is no such tree, lacks a class, or holds a damaged mesh.
+    """
+    root = Path(folder)
+    known = sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir())
+    if not known:
+        raise UserError(f"{folder}: no <class>/{split} folders; --data_dir must be a ModelNet tree of OFF files")
+    names = tuple(classes) if classes is not None else tuple(known)
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"{folder}: no class {unknown[0]!r}; there are {', '.join(known)}")
+    files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)[:limit]]
+    clouds = [z_up_to_y_up(load_points(path, num_points, seed)) for path, _ in tqdm(files, disable=None)]
+    return np.stack(clouds), np.array([label for _, label in files]), names
+
+
+def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
+    """Turns points (...,3) from ModelNet's OFF files, z up, the way its HDF5 files have them, y up."""
+    return points[..., [0, 2, 1]] * np.array([-1, 1, 1], points.dtype)
+
+
+def _off_files(folder: Path) -> list[Path]:
+    if files := sorted(folder.glob("*.off")):
+        return files
+    raise UserError(f"{folder}: holds no .off files")
 
 
 def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -87,7 +87,7 @@ class Explanation:
             with np.load(path, allow_pickle=False) as store:
                 meta = json.loads(str(store["meta"]))
                 arrays = {name: store[name] for name in _ARRAYS}
-                delta = store["convergence_delta"] if "convergence_delta" in store else None
+                delta = store.get("convergence_delta")
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: not an explanation file written by Explanation.save") from error
         names = meta["class_names"]
