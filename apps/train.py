@@ -175,8 +175,7 @@ def _write_preset(
     card = {
         "data": FLAGS.dataset,
         "split": "trained on train" + (", epoch chosen on a part held back" if held_back else ""),
-        "epoch_choice": f"{chosen['epoch']}, "
-        + ("the best on the held-back part" if held_back else "the last"),
+        "epoch_choice": f"{chosen['epoch']}, the {'best on the held-back part' if held_back else 'last'}",
         "epochs": len(history),
         "stages": FLAGS.stages,
         "seed": FLAGS.seed,

@@ -1,10 +1,13 @@
 """Writing files so that nobody ever sees half of one."""
 
 import contextlib
+import csv
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tfxai3d.errors import UserError
 
@@ -36,6 +39,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Writes JSON, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_csv(path: str | os.PathLike[str], records: Sequence[Mapping[str, Any]]) -> None:
+    """Writes records with equal keys as a CSV file, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=list(records[0]))
+        table.writeheader()
+        table.writerows(records)
 
 
 def _umask() -> int:

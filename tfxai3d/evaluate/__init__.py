@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.drop_modes import MODES as MODES
     from tfxai3d.evaluate.drop_modes import dropped_points as dropped_points
     from tfxai3d.evaluate.drop_modes import random_points as random_points
-    from tfxai3d.evaluate.point_drop import MIN_POINTS as MIN_POINTS
     from tfxai3d.evaluate.point_drop import DropRun as DropRun
     from tfxai3d.evaluate.point_drop import DropStep as DropStep
     from tfxai3d.evaluate.point_drop import drop_points as drop_points
@@ -23,7 +22,7 @@ __getattr__, __dir__ = lazy(
     {
         "classification": ("Classification", "classify"),
         "drop_modes": ("MIRRORED", "MODES", "dropped_points", "random_points"),
-        "point_drop": ("MIN_POINTS", "DropRun", "DropStep", "drop_points"),
+        "point_drop": ("DropRun", "DropStep", "drop_points"),
         "rotations": ("RotationTest", "random_rotations"),
     },
 )

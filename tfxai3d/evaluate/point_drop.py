@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.drop_modes import MIRRORED, MODES, dropped_points, random_points
 from tfxai3d.evaluate.rotations import RotationTest
 from tfxai3d.explain.explainer import Explainer
-
-MIN_POINTS = 10
 
 
 @dataclasses.dataclass(frozen=True)

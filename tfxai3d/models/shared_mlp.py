@@ -82,9 +82,9 @@ class SharedDense(keras.layers.Layer):
         return keras.backend.result_type(self.compute_dtype, "float32")
 
     def _update(self, mean: Any, variance: Any) -> None:
-        keep = self.momentum
-        self.moving_mean.assign(self.moving_mean * keep + ops.stop_gradient(mean) * (1 - keep))
-        self.moving_variance.assign(self.moving_variance * keep + ops.stop_gradient(variance) * (1 - keep))
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            value = ops.cast(ops.stop_gradient(value), moving.dtype)
+            moving.assign(moving * self.momentum + value * (1 - self.momentum))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape of the output for an input shape."""

@@ -1,0 +1,226 @@
+"""Shows which points made a network decide, and how many can go before it changes its mind (p-grad-CAM).
+
+The main job explains a procedural chair with a shipped network and needs no data:
+
+  python apps/p_grad_cam.py --flagfile=apps/flags/p_grad_cam.cfg
+
+Objects of your own, in any format the readers take (meshes are sampled), or ModelNet by class:
+
+  python apps/p_grad_cam.py --input=bunny.ply,plane.off --label=airplane --up=z
+  python apps/p_grad_cam.py --data_dir=.../modelnet40_ply_hdf5_2048 --label=chair --index=0,1,2
+
+Each iteration computes the heat of every point, classifies --rotations turned copies, and drops points by
+--mode, until the network no longer sees the object. The heat of a point is its share in the network's
+decision: pale points had none. For every object a folder in --output_dir holds:
+
+  iterations.csv    the table that is also printed
+  run.json          settings, versions, how the run ended, and when each point was dropped
+  explanation.npz   the heat of the whole object (tfxai3d.explain.Explanation.load reads it)
+  heat.png, heat.html, heat.ply    pictures of it; the page turns in any browser, without a network
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from tfxai3d import cli, data, evaluate, explain, files, models, view
+from tfxai3d.errors import UserError, missing_extra
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
+flags.DEFINE_list(
+    "shape", ["chair"], "Procedural objects, used when neither --input nor --data_dir is given."
+)
+flags.DEFINE_list("input", None, "Files to explain: meshes, clouds or arrays.")
+flags.DEFINE_string(
+    "data_dir", None, "ModelNet40 HDF5 folder or ModelNet tree of OFF files; its test split is used."
+)
+flags.DEFINE_string("label", None, "True class, needed with --data_dir; else the predicted class.")
+flags.DEFINE_list("index", ["0"], "Which examples of --label, of --shape, or of --input files with several.")
+flags.DEFINE_enum("up", "y", ["y", "z"], "Up axis of the --input files; ModelNet's OFF files have z.")
+flags.DEFINE_integer("num_points", 1024, "Points of an object.", lower_bound=10)
+flags.DEFINE_enum("mode", "+average", evaluate.MODES, "Which points go in each iteration.")
+flags.DEFINE_enum("pooling", "max", ["max", "mean"], "Pooling of the gradient over the channels.")
+flags.DEFINE_integer("rotations", 500, "Rotated copies classified in each iteration.", lower_bound=1)
+flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y is up.")
+flags.DEFINE_bool("composed", True, "Each rotation continues from the one before it, as published.")
+flags.DEFINE_integer("seed", 0, "Seed of the sampling, the rotations and the random modes.", lower_bound=0)
+flags.DEFINE_bool("pictures", True, "Draw the heat as PNG, HTML and PLY.")
+flags.DEFINE_enum("colormap", "magma_r", view.COLORMAPS, "Colours of the heat; green_red as published.")
+flags.DEFINE_bool("view", False, "Open a window on each object when it is done.")
+flags.DEFINE_string("output_dir", "out/p_grad_cam", "Folder of the results.")
+
+_COLUMNS = ("iteration", "points", "predicted", "confidence", "accuracy", "loss", "dropped", "seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class Object:
+    """One cloud to explain; `label` is None where the predicted class is to be explained."""
+
+    name: str
+    points: np.ndarray
+    label: int | None
+
+
+def main(argv: list[str]) -> None:
+    """Explains each object and drops its points."""
+    cli.check_output_dir(FLAGS.output_dir)
+    if FLAGS.pictures:
+        _check_pictures()
+    cli.load_tensorflow()
+    model = models.from_preset(FLAGS.model)
+    objects = list(_objects(model))
+    explainer = explain.PGradCAM(model, FLAGS.pooling)
+    rotation_test = evaluate.RotationTest(
+        model,
+        evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed),
+    )
+    for number, item in enumerate(objects):
+        explanation = explainer(item.points[None], item.label)
+        _announce(item, explanation, number, len(objects))
+        run = _drop(explainer, rotation_test, item.points, explanation)
+        folder = Path(FLAGS.output_dir) / item.name
+        _write_results(folder, item, explanation, run)
+        if FLAGS.pictures:
+            view.render_png(folder / "heat.png", explanation, colormap=FLAGS.colormap)
+            view.write_html(folder / "heat.html", explanation, colormap=FLAGS.colormap)
+            view.write_ply(
+                folder / "heat.ply", item.points, explanation.importance[0], colormap=FLAGS.colormap
+            )
+        seconds = sum(step.seconds for step in run.steps)
+        print(
+            f"{run.points_removed} of {len(item.points)} points removed in {len(run.steps)} iterations,",
+            end=" ",
+        )
+        print(f"{seconds:.1f} s; stopped by: {run.stopped_by}; results in {folder}", flush=True)
+        if FLAGS.view:
+            view.open_window(explanation, colormap=FLAGS.colormap)
+
+
+def _announce(item: Object, explanation: explain.Explanation, number: int, total: int) -> None:
+    target, predicted = int(explanation.target[0]), int(explanation.predicted[0])
+    print(f"[{number + 1}/{total}] {item.name}, {len(item.points)} points: why", end=" ")
+    print(f"{explanation.class_name(target)!r}?", end="\n" if target == predicted else " ")
+    if target != predicted:
+        print(f"(the network sees {explanation.class_name(predicted)!r})")
+
+
+def _drop(
+    explainer: explain.Explainer,
+    rotation_test: evaluate.RotationTest,
+    points: np.ndarray,
+    explanation: explain.Explanation,
+) -> evaluate.DropRun:
+    """Runs the loop and prints a row an iteration; a random mode first runs the mode it mirrors."""
+    label, counts = int(explanation.target[0]), []
+    if mirrored := evaluate.MIRRORED.get(FLAGS.mode):
+        print(f"running {mirrored!r} first, for the number of points to drop", flush=True)
+        for run in evaluate.drop_points(explainer, rotation_test, points, label, mirrored):
+            counts = run.counts
+        if not counts:
+            raise UserError(f"--mode={FLAGS.mode}: the {mirrored!r} run that it mirrors dropped no points")
+    print("".join(f"{name:>12}" for name in _COLUMNS))
+    for run in evaluate.drop_points(
+        explainer, rotation_test, points, label, FLAGS.mode, counts=counts, seed=FLAGS.seed
+    ):
+        print(
+            "".join(f"{_cell(value):>12}" for value in _record(run.steps[-1], explanation).values()),
+            flush=True,
+        )
+    return run
+
+
+def _record(step: evaluate.DropStep, explanation: explain.Explanation) -> dict[str, object]:
+    values = dataclasses.asdict(step) | {"predicted": explanation.class_name(step.predicted)}
+    return {name: values[name] for name in _COLUMNS}
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _write_results(
+    folder: Path, item: Object, explanation: explain.Explanation, run: evaluate.DropRun
+) -> None:
+    explanation.save(folder / "explanation.npz")
+    files.write_csv(folder / "iterations.csv", [_record(step, explanation) for step in run.steps])
+    report = {
+        "object": item.name,
+        "target": explanation.class_name(int(explanation.target[0])),
+        "settings": FLAGS.flags_into_string().split(),
+        "points_removed": run.points_removed,
+        "iterations": len(run.steps),
+        "stopped_by": run.stopped_by,
+        "dropped_at": run.dropped_at.tolist(),
+        "versions": cli.versions(),
+    }
+    files.write_json(folder / "run.json", report)
+
+
+def _check_pictures() -> None:
+    for package in ("matplotlib", "plotly"):
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"{missing_extra(package, 'view')}, or give --nopictures")
+
+
+def _objects(model: models.PointNet) -> Iterator[Object]:
+    """Yields what the flags ask for, each under a name of its own."""
+    if FLAGS.input and FLAGS.data_dir:
+        raise UserError("give --input or --data_dir, not both")
+    label = _class(FLAGS.label, model) if FLAGS.label else None
+    if FLAGS.data_dir:
+        yield from _modelnet(label)
+    elif FLAGS.input:
+        for number, (path, index) in enumerate(itertools.product(FLAGS.input, _indices())):
+            points = data.load_points(path, FLAGS.num_points, FLAGS.seed, index)
+            points = data.z_up_to_y_up(points) if FLAGS.up == "z" else points
+            yield Object(f"{number}_{Path(path).stem}_{index}", points, label)
+    else:
+        for name, seed in itertools.product(FLAGS.shape, _indices()):
+            mesh = data.shapes.make_shape(name, seed)
+            points = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
+            yield Object(f"{name}_{seed}", points, _class(name, model) if label is None else label)
+
+
+def _modelnet(label: int | None) -> Iterator[Object]:
+    if label is None:
+        raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
+    if (Path(FLAGS.data_dir) / "test_files.txt").exists():
+        points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
+        points = points[labels == data.MODELNET40_CLASSES.index(FLAGS.label)]
+    else:
+        points, _, _ = data.load_modelnet_tree(
+            FLAGS.data_dir, "test", FLAGS.num_points, classes=[FLAGS.label], seed=FLAGS.seed
+        )
+    for index in _indices():
+        if index >= len(points):
+            raise UserError(f"--index={index}: --data_dir has {len(points)} test examples of {FLAGS.label!r}")
+        yield Object(f"{FLAGS.label}_{index}", points[index], label)
+
+
+def _class(name: str, model: models.PointNet) -> int:
+    names = model.class_names or ()
+    if name not in names:
+        raise UserError(f"{name!r} is no class of the model {FLAGS.model!r}; it knows {', '.join(names)}")
+    return names.index(name)
+
+
+def _indices() -> list[int]:
+    try:
+        indices = [int(text) for text in FLAGS.index]
+    except ValueError:
+        indices = [-1]
+    if min(indices, default=-1) < 0:
+        raise UserError(f"--index={','.join(FLAGS.index)}: give numbers from 0, such as 0,1,2")
+    return indices
+
+
+if __name__ == "__main__":
+    cli.run(main)

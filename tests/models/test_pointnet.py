@@ -1,0 +1,187 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+from plain_pointnet import copy_weights, key, plain_pointnet, randomise
+
+from tfxai3d.models import PointNet
+from tfxai3d.models.pointnet import Transform
+
+
+def cloud(batch, points, seed=0, dtype="float32"):
+    return np.random.default_rng(seed).uniform(-1, 1, (batch, points, 3)).astype(dtype)
+
+
+@pytest.fixture(scope="module")
+def model():
+    net = PointNet(10)
+    randomise(net)
+    return net
+
+
+@pytest.fixture
+def float64():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+def step(net, x, labels, training):
+    """Returns logits and the gradients of the whole loss with respect to every weight and the input."""
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logits = net(x, training=training)
+        loss = ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+        loss += sum(net.losses)
+    names = [*map(key, net.trainable_variables), "x"]
+    return logits, dict(zip(names, tape.gradient(loss, [*net.trainable_variables, x]), strict=True))
+
+
+def assert_equal_step(variant, training, dtype, rtol):
+    ours, plain = PointNet(10, variant, dropout=0.0), plain_pointnet(10, variant, dropout=0.0)
+    randomise(ours)
+    copy_weights(ours, plain)
+    x, labels = cloud(4, 45, dtype=dtype), np.arange(4)
+    logits, gradients = step(ours, x, labels, training)
+    expected_logits, expected = step(plain, x, labels, training)
+    np.testing.assert_allclose(logits, expected_logits, rtol=rtol, atol=rtol * np.abs(expected_logits).max())
+    whole = np.sqrt(sum(np.linalg.norm(value) ** 2 for value in expected.values()))
+    for name, value in expected.items():
+        error = np.linalg.norm(gradients[name] - value)
+        assert error <= rtol * (5 * np.linalg.norm(value) + 1e-2 * whole), name
+    for a, b in zip(statistics(ours), statistics(plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+def statistics(net):
+    return [value for _, value in sorted((key(v), np.asarray(v)) for v in net.weights if "moving" in v.path)]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("variant", ["full", "basic"])
+def test_equals_the_plain_network_in_float32(variant, training):
+    assert_equal_step(variant, training, "float32", 1e-4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("variant", ["full", "basic"])
+def test_equals_the_plain_network_in_float64(float64, variant, training):
+    assert_equal_step(variant, training, "float64", 1e-9)
+
+
+def test_gradients_equal_finite_differences(float64):
+    net = PointNet(4, dropout=0.0)
+    randomise(net)
+    x, labels = cloud(2, 20, dtype="float64"), np.array([1, 3])
+
+    def loss(x):
+        logits = net(x, training=True)
+        value = ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+        return float(value + sum(net.losses))
+
+    _, gradients = step(net, x, labels, training=True)
+    start = [np.asarray(variable) for variable in net.trainable_variables]
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        d_x = rng.normal(size=x.shape)
+        d_weights = [rng.normal(size=value.shape) * np.abs(value).max() for value in start]
+        slope = np.sum(gradients["x"] * d_x)
+        slope += sum(
+            np.sum(gradients[key(variable)] * d)
+            for variable, d in zip(net.trainable_variables, d_weights, strict=True)
+        )
+        ends = []
+        for distance in (1e-9, -1e-9):
+            for variable, value, d in zip(net.trainable_variables, start, d_weights, strict=True):
+                variable.assign(value + distance * d)
+            ends.append(loss(x + distance * d_x))
+        assert slope == pytest.approx((ends[0] - ends[1]) / 2e-9, rel=1e-4)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.randoms(use_true_random=False), st.integers(1, 70))
+def test_the_order_of_the_points_does_not_matter(model, random, points):
+    x = cloud(2, points, seed=points)
+    order = random.sample(range(points), points)
+    np.testing.assert_allclose(model(x), model(x[:, order]), atol=1e-4)
+
+
+def test_any_number_of_points_and_repeated_points(model):
+    x = cloud(1, 9)
+    expected = model(x)
+    for count in (9, 10, 15, 16, 17, 100):
+        more = np.concatenate([x, x[:, np.random.default_rng(count).integers(0, 9, count - 9)]], axis=1)
+        np.testing.assert_allclose(model(more), expected, atol=1e-4)
+    predicted = [model.predict(cloud(2, n), verbose=0).shape for n in (1, 7, 33)]
+    assert predicted == [(2, 10)] * 3
+
+
+def test_t_nets_start_as_the_identity():
+    net = PointNet(5)
+    for name, width in (("input_transform", 3), ("feature_transform", 64)):
+        layer = net.get_layer(name)
+        probe = keras.Model(net.input, [layer.input[0], layer.output])
+        before, after = probe(cloud(2, 12))
+        assert before.shape[-1] == width
+        np.testing.assert_array_equal(before, after)
+    net(cloud(2, 12))
+    assert float(sum(net.losses)) == 0.0
+
+
+def test_orthogonality_loss_is_half_the_squared_defect():
+    offset = np.random.default_rng(0).normal(size=(3, 16)).astype("float32")
+    layer = Transform(regularizer=1e-3)
+    layer(np.zeros((3, 5, 4), "float32"), offset)
+    matrices = offset.reshape(3, 4, 4) + np.eye(4)
+    norms = [np.linalg.norm(np.eye(4) - t @ t.T) ** 2 for t in matrices]
+    assert float(layer.losses[0]) == pytest.approx(1e-3 / 2 * np.mean(norms), rel=1e-5)
+    assert not Transform().losses
+
+
+def test_numbers_of_parameters():
+    assert PointNet(40).count_params() == plain_pointnet(40).count_params() == 3_486_129
+    assert PointNet(40, "basic").count_params() == plain_pointnet(40, "basic").count_params() == 821_736
+
+
+@pytest.mark.parametrize("variant", ["full", "basic"])
+def test_config_round_trip(variant):
+    net = PointNet(3, variant, 0.1, 0.01, 0.8, ("a", "b", "c"), name="some")
+    again = PointNet.from_config(net.get_config())
+    assert again.get_config() == net.get_config()
+    assert [w.shape for w in again.weights] == [w.shape for w in net.weights]
+
+
+def test_keras_file_round_trip(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(again, PointNet)
+    assert again.class_names is None
+    np.testing.assert_array_equal(again(cloud(2, 20)), model(cloud(2, 20)))
+
+
+def test_an_unknown_variant_is_refused():
+    with pytest.raises(ValueError, match="variant 'ful'.*full, basic"):
+        PointNet(3, "ful")
+
+
+@pytest.mark.parametrize(("policy", "variant"), [("mixed_bfloat16", "full"), ("mixed_float16", "basic")])
+def test_mixed_precision_trains(policy, variant):
+    keras.config.set_dtype_policy(policy)
+    try:
+        net = PointNet(4, variant)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    before = [np.asarray(w) for w in net.trainable_variables]
+    # float16 skips its first steps until the loss scale fits
+    history = net.fit(cloud(8, 32), np.arange(8) % 4, batch_size=8, epochs=8 if variant == "basic" else 1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert all(np.isfinite(w).all() for w in net.weights)
+    assert any(np.any(a != b) for a, b in zip(before, net.trainable_variables, strict=True))
+    assert keras.backend.standardize_dtype(net(cloud(1, 9)).dtype) == "float32"

@@ -1,0 +1,118 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from plain_pointnet import randomise
+
+from tfxai3d.errors import UserError
+from tfxai3d.models import PointNet, from_preset, model_card, presets, save_preset
+
+X = np.random.default_rng(0).uniform(-1, 1, (4, 30, 3)).astype("float32")
+
+
+@pytest.fixture
+def model():
+    net = PointNet(4, "basic", class_names=("a", "b", "c", "d"), name="another")
+    randomise(net)
+    return net
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    save_preset(model, tmp_path / "preset", {"data": "none", "seed": 3})
+    return tmp_path / "preset"
+
+
+def test_round_trip(model, folder):
+    again = from_preset(folder)
+    assert again.get_config() == model.get_config()
+    assert again.class_names == ("a", "b", "c", "d")
+    assert model_card(folder) == {"data": "none", "seed": 3}
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    for got, saved in zip(again.weights, model.weights, strict=True):
+        half = np.asarray(saved).astype("float16" if len(saved.shape) > 1 else "float32")
+        np.testing.assert_array_equal(got, half.astype("float32"))
+
+
+def test_float16_changes_the_logits_little(model, folder):
+    expected = np.asarray(model(X))
+    assert np.abs(np.asarray(from_preset(folder)(X)) - expected).max() < 5e-3 * np.abs(expected).max()
+
+
+def test_saving_what_was_loaded_loses_nothing_more(folder, tmp_path):
+    once = from_preset(folder)
+    save_preset(once, tmp_path / "again", {})
+    np.testing.assert_array_equal(from_preset(tmp_path / "again")(X), once(X))
+
+
+def test_full_variant_round_trip(tmp_path):
+    net = PointNet(3)
+    randomise(net)
+    save_preset(net, tmp_path, {})
+    expected = np.asarray(net(X))
+    assert np.abs(np.asarray(from_preset(tmp_path)(X)) - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def _truncate(folder):
+    path = folder / "weights.npz"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip_a_byte(folder):
+    path = folder / "weights.npz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _edit(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+DAMAGES = {
+    "no weights": lambda folder: (folder / "weights.npz").unlink(),
+    "empty weights": lambda folder: (folder / "weights.npz").write_bytes(b""),
+    "text as weights": lambda folder: (folder / "weights.npz").write_text("weights"),
+    "truncated weights": _truncate,
+    "a flipped byte": _flip_a_byte,
+    "empty config": lambda folder: (folder / "config.json").write_text(""),
+    "config of another kind": lambda folder: (folder / "config.json").write_text("[1]"),
+    "unknown model": lambda folder: _edit(folder, model="VGG"),
+    "unknown option": lambda folder: _edit(folder, config={"num_classes": 4, "depth": 3}),
+    "wrong number of classes": lambda folder: _edit(folder, config={"num_classes": 5, "variant": "basic"}),
+    "weights of another variant": lambda folder: _edit(folder, config={"num_classes": 4, "variant": "full"}),
+    "unknown variant": lambda folder: _edit(folder, config={"num_classes": 4, "variant": "huge"}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_preset_is_a_user_error(folder, damage):
+    damage(folder)
+    with pytest.raises(UserError) as caught:
+        from_preset(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_such_preset(tmp_path):
+    with pytest.raises(UserError, match="no preset 'pointnot'"):
+        from_preset("pointnot")
+    with pytest.raises(UserError, match="no preset"):
+        from_preset(tmp_path)
+
+
+def test_a_preset_without_its_card(folder):
+    (folder / "card.json").write_text("{")
+    with pytest.raises(UserError, match=r"no readable card\.json"):
+        model_card(folder)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_shipped_presets_load_and_have_a_complete_card(name):
+    model, card = from_preset(name), model_card(name)
+    assert isinstance(model, keras.Model)
+    assert model.output_shape == (None, len(model.class_names))
+    wanted = {"data", "split", "epoch_choice", "epochs", "stages", "seed", "command", "parameters", "test"}
+    assert wanted <= card.keys()
+    assert len(card["test"]["worst_classes"]) == 5
