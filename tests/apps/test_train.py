@@ -75,9 +75,7 @@ def test_the_best_epoch_of_the_held_back_part_becomes_the_preset(finished):
     best = accuracies.index(max(accuracies)) + 1
     card = json.loads((folder / "preset" / "card.json").read_text())
     assert card["epoch_choice"] == f"{best}, the best on the held-back part"
-    assert json.loads((folder / "best" / "card.json").read_text()) == {
-        "validation_accuracy": max(accuracies)
-    }
+    assert json.loads((folder / "best" / "card.json").read_text()) == {"validation_accuracy": max(accuracies)}
     assert card["test"]["examples"] == 20
     assert "--seed=3" in card["command"]
     chosen, shipped = (weights(folder / name / "weights.npz") for name in ("best", "preset"))

@@ -1,4 +1,4 @@
-"""PointNet layer by layer in plain Keras: what `tfxai3d.models.PointNet` must equal, and its yardstick of speed."""
+"""PointNet layer by layer in plain Keras: what our PointNet must equal, and its yardstick of speed."""
 
 from typing import Any
 

@@ -166,7 +166,7 @@ def test_keras_file_round_trip(model, tmp_path):
 
 
 def test_an_unknown_variant_is_refused():
-    with pytest.raises(ValueError, match="variant 'ful'.*full, basic"):
+    with pytest.raises(ValueError, match=r"variant 'ful'.*full, basic"):
         PointNet(3, "ful")
 
 
@@ -180,7 +180,9 @@ def test_mixed_precision_trains(policy, variant):
     net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
     before = [np.asarray(w) for w in net.trainable_variables]
     # float16 skips its first steps until the loss scale fits
-    history = net.fit(cloud(8, 32), np.arange(8) % 4, batch_size=8, epochs=8 if variant == "basic" else 1, verbose=0)
+    history = net.fit(
+        cloud(8, 32), np.arange(8) % 4, batch_size=8, epochs=8 if variant == "basic" else 1, verbose=0
+    )
     assert np.isfinite(history.history["loss"]).all()
     assert all(np.isfinite(w).all() for w in net.weights)
     assert any(np.any(a != b) for a, b in zip(before, net.trainable_variables, strict=True))

@@ -85,7 +85,9 @@ def test_statistics_are_float32_at_least(policy):
     out = layer(x, training=True)
     assert keras.backend.standardize_dtype(out.dtype) == layer.compute_dtype
     np.testing.assert_allclose(np.asarray(out, "float32"), reference(x, training=True), atol=0.05)
-    np.testing.assert_allclose(np.asarray(layer.moving_variance, "float32"), reference.moving_variance, rtol=0.02)
+    np.testing.assert_allclose(
+        np.asarray(layer.moving_variance, "float32"), reference.moving_variance, rtol=0.02
+    )
 
 
 @pytest.mark.parametrize("layer_type", [SharedDense, SharedDenseMax])

@@ -48,6 +48,7 @@ def compile_classifier(
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.CategoricalAccuracy("accuracy")])
+    model.optimizer.build(model.trainable_variables)  # here, because it must be in the strategy's scope
 
 
 def fit_resumable(

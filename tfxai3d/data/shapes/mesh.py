@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from tfxai3d.data.shapes.solids import Floats, Ints, Parts
+
+_QUARTER = np.array([1, 1, -1], np.float32)  # (x, y, z) -> (z, y, -x)
 
 CREASE_DEGREES = 30.0
 """Neighbouring faces that turn by more meet in a crease; the facets of round surfaces stay below it."""
@@ -15,7 +17,7 @@ CREASE_DEGREES = 30.0
 
 @dataclass(frozen=True)
 class ShapeMesh:
-    """A procedural shape. Every part is closed; y is up, the front looks along +z.
+    """A procedural shape. Every part is closed; y is up.
 
     Attributes:
         vertices: float32 (V, 3).
@@ -55,6 +57,18 @@ def assemble(parts: Parts) -> ShapeMesh:
         edges=vertices[creases].astype(np.float32),
         corners=vertices[corner].astype(np.float32),
     )
+
+
+def turned(mesh: ShapeMesh, quarters: int) -> ShapeMesh:
+    """Returns the shape turned by quarter turns about the up axis, the first one from +z to +x."""
+    for _ in range(quarters % 4):
+        mesh = replace(
+            mesh,
+            vertices=mesh.vertices[:, ::-1] * _QUARTER,
+            edges=mesh.edges[..., ::-1] * _QUARTER,
+            corners=mesh.corners[:, ::-1] * _QUARTER,
+        )
+    return mesh
 
 
 def _creases(vertices: Floats, faces: Ints) -> Ints:

@@ -1,0 +1,149 @@
+"""PointNet++ (Qi et al., NIPS 2017), the single-scale and the multi-scale classifier."""
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import keras
+
+from tfxai3d.models.neighbors import carry_to_points
+from tfxai3d.models.set_abstraction import BallQuery, Centroids, Group, NeighborDense, NeighborMax
+from tfxai3d.models.shared_mlp import SharedDense, SharedDenseMax
+
+Variant = Literal["ssg", "msg"]
+
+
+class Scale(NamedTuple):
+    """One ball size of a set abstraction: radius, neighbours a centroid, widths of the shared MLP."""
+
+    radius: float
+    neighbors: int
+    widths: tuple[int, ...]
+
+
+# Per set abstraction, its number of centroids and its scales; section B of the paper's supplement.
+_LEVELS: dict[str, tuple[tuple[int, tuple[Scale, ...]], ...]] = {
+    "ssg": (
+        (512, (Scale(0.2, 32, (64, 64, 128)),)),
+        (128, (Scale(0.4, 64, (128, 128, 256)),)),
+    ),
+    "msg": (
+        (512, (Scale(0.1, 16, (32, 32, 64)), Scale(0.2, 32, (64, 64, 128)), Scale(0.4, 128, (64, 96, 128)))),
+        (128, (Scale(0.2, 32, (64, 64, 128)), Scale(0.4, 64, (128, 128, 256)), Scale(0.8, 128, (128, 128, 256)))),
+    ),
+}
+_DROPOUT = {"ssg": 0.5, "msg": 0.6}
+
+
+@keras.saving.register_keras_serializable(package="tfxai3d")
+class PointNet2(keras.Model):
+    """PointNet++ classifier: points (B,N,3), any N >= 1, to logits (B,num_classes).
+
+    Clouds are expected in the unit sphere: the radii are absolute. Sampling starts at point 0, and a full
+    ball keeps its first points, so the order of the points matters a little, as in the authors' code.
+
+    `point_features` names the features (B,128,1024) of the last centroids, just before the max over them;
+    see `tfxai3d.models.split`. `centroids` gives their places and `to_points` carries importance back.
+
+    Args:
+        num_classes: Number of classes.
+        variant: "ssg" groups at a single scale, "msg" at three.
+        dropout: Dropout rate after each hidden dense layer of the head; None is the paper's, 0.5 for "ssg"
+            and 0.6 for "msg".
+        momentum: Momentum of all BatchNorm statistics.
+        class_names: Names of the classes; they travel with the model.
+        **kwargs: Of keras.Model.
+    """
+
+    data_kind = "points"
+    endpoint = "point_features"
+
+    def __init__(
+        self,
+        num_classes: int,
+        variant: Variant = "ssg",
+        dropout: float | None = None,
+        momentum: float = 0.9,
+        class_names: tuple[str, ...] | None = None,
+        **kwargs: Any,
+    ):
+        # === Functional graph ===
+        if variant not in get_args(Variant):
+            raise ValueError(f"variant {variant!r}: must be one of {', '.join(get_args(Variant))}")
+        dropout = _DROPOUT[variant] if dropout is None else dropout
+        points = keras.Input((None, 3), name="points")
+        places: Any = points
+        features: Any = None
+        for level, (count, scales) in enumerate(_LEVELS[variant], start=1):
+            places, features = _set_abstraction(places, features, count, scales, f"sa{level}", momentum)
+        x = keras.layers.Concatenate(name="sa3_group")([places, features])
+        for i, units in enumerate((256, 512)):
+            x = SharedDense(units, momentum, name=f"sa3_{i}")(x)
+        x = SharedDenseMax(1024, momentum, name="point_features")(x)
+        for i, units in enumerate((512, 256)):
+            x = _dense(x, units, f"head_{i}", momentum)
+            x = keras.layers.Dropout(dropout, name=f"head_{i}_dropout")(x)
+        wide = keras.backend.result_type(x.dtype, "float32")
+        logits = keras.layers.Dense(num_classes, name="logits", dtype=wide)(x)
+        super().__init__(inputs=points, outputs=logits, **kwargs)
+
+        # === Config ===
+        self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
+        self.momentum = momentum
+        self.class_names = tuple(class_names) if class_names else None
+
+    def centroids(self, points: Any) -> Any:
+        """Returns the places (B,128,3) of the rows of `point_features` for points (B,N,3)."""
+        for level in (1, 2):
+            points = self.get_layer(f"sa{level}_centroids")(points)
+        return points
+
+    def to_points(self, heat: Any, points: Any) -> Any:
+        """Carries the importance (B,128) of the centroids to the points (B,N,3) of the cloud: (B,N).
+
+        Each point takes the mean of its three nearest centroids; see `neighbors.carry_to_points`.
+        """
+        return carry_to_points(heat, self.centroids(points), points)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            "name": self.name,
+            "num_classes": self.num_classes,
+            "variant": self.variant,
+            "dropout": self.dropout,
+            "momentum": self.momentum,
+            "class_names": self.class_names,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PointNet2":
+        """Builds the model from `get_config`'s dictionary."""
+        return cls(**config)
+
+
+def _set_abstraction(
+    points: Any, features: Any, count: int, scales: tuple[Scale, ...], name: str, momentum: float
+) -> tuple[Any, Any]:
+    """Returns centroids (B,count,3) and their features (B,count,F) of points and theirs, if there are any."""
+    centroids = Centroids(count, name=f"{name}_centroids")(points)
+    outputs = []
+    for i, scale in enumerate(scales):
+        part = f"{name}_{i}" if len(scales) > 1 else name
+        index = BallQuery(scale.radius, scale.neighbors, name=f"{part}_query")(points, centroids)
+        first, *inner, last = scale.widths
+        if features is None:
+            x = Group(name=f"{part}_group")(points, centroids, index)
+            x = SharedDense(first, momentum, name=f"{part}_0")(x)
+        else:
+            x = NeighborDense(first, momentum, name=f"{part}_0")(features, points, centroids, index)
+        for j, units in enumerate(inner, start=1):
+            x = SharedDense(units, momentum, name=f"{part}_{j}")(x)
+        outputs.append(NeighborMax(last, momentum, name=f"{part}_max")(x))
+    if len(outputs) == 1:
+        return centroids, outputs[0]
+    return centroids, keras.layers.Concatenate(name=f"{name}_features")(outputs)
+
+
+def _dense(x: Any, units: int, name: str, momentum: float) -> Any:
+    x = keras.layers.Dense(units, use_bias=False, name=name)(x)
+    x = keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
