@@ -22,7 +22,6 @@ decision: pale points had none. For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +30,7 @@ import numpy as np
 from absl import flags
 
 from tfxai3d import cli, data, evaluate, explain, files, models, view
-from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
@@ -73,7 +72,8 @@ def main(argv: list[str]) -> None:
     """Explains each object and drops its points."""
     cli.check_output_dir(FLAGS.output_dir)
     if FLAGS.pictures:
-        _check_pictures()
+        cli.check_package("matplotlib", "view")
+        cli.check_package("plotly", "view")
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
     objects = list(_objects(model))
@@ -162,12 +162,6 @@ def _write_results(
         "versions": cli.versions(),
     }
     files.write_json(folder / "run.json", report)
-
-
-def _check_pictures() -> None:
-    for package in ("matplotlib", "plotly"):
-        if importlib.util.find_spec(package) is None:
-            raise UserError(f"{missing_extra(package, 'view')}, or give --nopictures")
 
 
 def _objects(model: models.PointNet) -> Iterator[Object]:

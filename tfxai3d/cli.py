@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, missing_extra
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
 
@@ -62,6 +63,16 @@ def check_output_dir(path: str | os.PathLike[str]) -> None:
     nearest = next(folder for folder in (absolute, *absolute.parents) if os.path.exists(folder))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise UserError(f"{path}: cannot write here ({nearest} is not a writable folder)")
+
+
+def check_package(package: str, extra: str) -> None:
+    """Checks that the package which draws the pictures is installed, before any work is done for them.
+
+    Raises:
+        UserError: If it is not; the remedy is its extra or the flag --nopictures.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"{missing_extra(package, extra)}, or give --nopictures")
 
 
 def changed_flags(app_path: str) -> list[str]:

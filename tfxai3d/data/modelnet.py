@@ -15,7 +15,7 @@ from tfxai3d.errors import UserError
 Split = Literal["train", "test"]
 
 # fmt: off
-MODELNET40_CLASSES = (
+MODELNET40_CLASSES: tuple[str, ...] = (
     "airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair", "cone", "cup",
     "curtain", "desk", "door", "dresser", "flower_pot", "glass_box", "guitar", "keyboard", "lamp", "laptop",
     "mantel", "monitor", "night_stand", "person", "piano", "plant", "radio", "range_hood", "sink", "sofa",

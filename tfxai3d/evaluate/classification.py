@@ -30,6 +30,12 @@ class Classification:
         return np.argmax(self.logits, axis=-1)
 
     @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits (M,C)."""
+        exponents = np.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
+        return exponents / exponents.sum(axis=-1, keepdims=True)
+
+    @property
     def overall_accuracy(self) -> float:
         """Share of all examples that are classified right."""
         return float(np.mean(self.predicted == self.labels))
@@ -52,6 +58,13 @@ class Classification:
         classes = self.logits.shape[-1]
         pairs = np.bincount(self.labels * classes + self.predicted, minlength=classes * classes)
         return pairs.reshape(classes, classes)
+
+    def confused_pairs(self, limit: int) -> list[tuple[int, int, int]]:
+        """Returns the most frequent mistakes as (true class, predicted class, examples)."""
+        wrong = self.confusion * (1 - np.eye(self.logits.shape[-1], dtype=int))
+        order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+        pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+        return [(int(i), int(j), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
 
     def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Returns the accuracies and the five worst classes, JSON-compatible."""

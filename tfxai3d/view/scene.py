@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
 from tfxai3d.view import _process
 from tfxai3d.view._camera import FIELD_OF_VIEW, camera_views, unit_cloud
 from tfxai3d.view._subject import Subject, subject
 from tfxai3d.view.colors import Colormap, bar_colors, bar_label, color_range, edge_colors, point_colors
+from tfxai3d.view.plots import new_figure
 
 if TYPE_CHECKING:
     from tfxai3d.explain.explanation import Explanation
@@ -77,25 +78,13 @@ def open_window(explanation: "Explanation", index: int = 0, colormap: Colormap =
         raise UserError(str(error)) from error
 
 
-def _new_figure(width: float, height: float) -> Any:
-    """A matplotlib figure outside pyplot: no global state, no window, any thread."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("matplotlib", "view") from error
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _discs(points: np.ndarray, colors: np.ndarray, radius: float) -> np.ndarray:
     """Draws what the camera sees of (N,3) points as discs, uint8 (S,S,3): the picture without Open3D."""
     from matplotlib.collections import EllipseCollection
 
     order = np.argsort(points[:, 2])  # far first
     points, colors = points[order], colors[order]
-    figure = _new_figure(10, 10)
+    figure = new_figure(10, 10)
     axes = figure.add_axes((0, 0, 1, 1))
     limit = np.tan(np.radians(FIELD_OF_VIEW / 2))
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
@@ -125,7 +114,7 @@ def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
     view_width = (_WIDTH - _BAR - _MARGIN * (len(images) + 1)) / len(images)
     view_height = min(max(view_width * images.shape[1] / images.shape[2], 2.0), 6.0)
     height = view_height + _HEADER + 2 * _MARGIN
-    figure = _new_figure(_WIDTH, height)
+    figure = new_figure(_WIDTH, height)
     for number, image in enumerate(images):
         left = _MARGIN + number * (view_width + _MARGIN)
         axes = figure.add_axes((left / _WIDTH, _MARGIN / height, view_width / _WIDTH, view_height / height))

@@ -1,0 +1,108 @@
+"""Augmentations of batches of voxels as pure functions of a seed, and an epoch's batches.
+
+Each transform maps grids (B,D,H,W,1), axes x, y and z up, and a seed, int (2,), to new grids of the same
+type; `voxel_augmentation` composes them by name. Equal seeds give equal results, whatever ran before.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfxai3d.errors import UserError
+
+Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+_HORIZONTAL = (1, 2)
+
+
+def flip(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirrors each grid along x and along y, each with probability 0.2 (VoxNet, VRN); never upside down."""
+    chosen = tf.random.stateless_uniform((tf.shape(grids)[0], len(_HORIZONTAL)), seed) < 0.2
+    for i, axis in enumerate(_HORIZONTAL):
+        grids = tf.where(chosen[:, i, None, None, None, None], tf.reverse(grids, [axis]), grids)
+    return grids
+
+
+def shift(grids: tf.Tensor, seed: tf.Tensor, limit: int = 2) -> tf.Tensor:
+    """Moves each grid by up to `limit` voxels along each axis; what leaves it is lost, what enters is empty.
+
+    The same as VRN's rolling, wherever the grid has a margin of `limit` empty voxels.
+    """
+    steps = tf.random.stateless_uniform((tf.shape(grids)[0], 3), seed, -limit, limit + 1, tf.int32)
+    for i in range(3):
+        size = tf.shape(grids)[i + 1]
+        source = tf.range(size) - steps[:, i, None]
+        moved = tf.gather(grids, tf.clip_by_value(source, 0, size - 1), axis=i + 1, batch_dims=1)
+        inside = tf.cast((source >= 0) & (source < size), grids.dtype)
+        grids = moved * tf.reshape(inside, [-1, *(size if k == i else 1 for k in range(3)), 1])
+    return grids
+
+
+def quarter_turn(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turns each grid about the up axis z by 0, 90, 180 or 270 degrees, each as likely."""
+    count = tf.random.stateless_uniform((tf.shape(grids)[0],), seed, 0, 4, tf.int32)
+    once = tf.reverse(tf.transpose(grids, (0, 2, 1, 3, 4)), [1])  # x' = -y, y' = x
+    grids = tf.where((count % 2 == 1)[:, None, None, None, None], once, grids)
+    return tf.where((count >= 2)[:, None, None, None, None], tf.reverse(grids, [1, 2]), grids)
+
+
+VOXEL_TRANSFORMS: dict[str, Transform] = {
+    function.__name__: function for function in (flip, shift, quarter_turn)
+}
+
+
+def voxel_augmentation(names: Sequence[str] = ("flip", "shift")) -> Transform:
+    """Returns the transform that applies the named ones in order, each with a seed of its own.
+
+    Raises:
+        UserError: If a name is unknown.
+    """
+    if unknown := [name for name in names if name not in VOXEL_TRANSFORMS]:
+        raise UserError(f"unknown augmentation {unknown[0]!r}; known are {', '.join(VOXEL_TRANSFORMS)}")
+
+    def apply(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        for i, name in enumerate(names):
+            grids = VOXEL_TRANSFORMS[name](grids, seed + tf.constant([i + 1, 0], seed.dtype))
+        return grids
+
+    return apply
+
+
+def voxel_batches(
+    grids: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    batch_size: int,
+    augment: Transform,
+    seed: tuple[int, int],
+    plain_copy: bool = False,
+) -> tf.data.Dataset:
+    """One epoch of shuffled, augmented batches.
+
+    Args:
+        grids: Occupancy (M,D,H,W,1) of 0 and 1; kept as uint8.
+        labels: Classes (M,).
+        num_classes: Number of classes, for the one-hot labels.
+        batch_size: Grids a batch; an incomplete last batch is left out.
+        augment: See `voxel_augmentation`.
+        seed: The run's seed and the epoch; the same pair gives the same batches.
+        plain_copy: Whether each grid comes a second time, without augmentation, as in VRN's training.
+
+    Returns:
+        Batches of grids float32 (batch_size,D,H,W,1) and one-hot labels (batch_size,num_classes).
+    """
+    count = len(grids)
+    order = np.random.default_rng(seed).permutation(2 * count if plain_copy else count)
+    source, classes = tf.constant(grids.astype(np.uint8, copy=False)), tf.constant(labels, tf.int32)
+    run_seed = tf.constant([seed[0] * 7919 + seed[1] * 104729, 0], tf.int64)
+
+    def load(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        chosen = tf.gather(source, index % count)
+        augmented = augment(chosen, run_seed + tf.stack([tf.zeros_like(step), step]))
+        batch = tf.where((index < count)[:, None, None, None, None], augmented, chosen)
+        return tf.cast(batch, tf.float32), tf.one_hot(tf.gather(classes, index % count), num_classes)
+
+    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+    return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)
