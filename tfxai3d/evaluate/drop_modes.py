@@ -27,11 +27,11 @@ def threshold(heat: np.ndarray, kind: str) -> float:
         heat: Heats (N,).
         kind: "average", "median" (element [n/2] of the sorted positives) or "midrange".
     """
-    positive = np.sort(heat[heat > 0])
+    positive = np.sort(heat[heat > 0].astype(np.float64))
     if not len(positive):
         return float("nan")
     if kind == "average":
-        return float(np.mean(positive, dtype=np.float64))
+        return float(np.mean(positive))
     if kind == "median":
         return float(positive[len(positive) // 2])
     return float(positive[0] + positive[-1]) / 2
@@ -59,7 +59,7 @@ def dropped_points(heat: np.ndarray, mode: str, min_points: int = 10) -> np.ndar
     if mode in ("nonzero", "zero"):
         dropped = (heat > 0) == hottest_first
     else:
-        limit = threshold(heat, mode[1:])
+        limit = np.float64(threshold(heat, mode[1:]))  # not rounded to the heat's float32
         dropped = heat > limit if hottest_first else heat < limit
     order = np.argsort(-heat if hottest_first else heat, kind="stable")
     return _at_most(dropped, order, len(heat) - min_points)

@@ -98,7 +98,10 @@ def target_score(scores: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def _checked(inputs: Any) -> np.ndarray:
-    array = np.asarray(inputs, dtype=np.float32)
+    try:
+        array = np.asarray(inputs, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise UserError("inputs must be points (B,N,3), they are no array of numbers") from error
     if array.ndim != 3 or array.shape[-1] != 3 or not len(array) or not array.shape[1]:
         raise UserError(f"inputs must be points (B,N,3), they are {array.shape}")
     if not np.isfinite(array).all():

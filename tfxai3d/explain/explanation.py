@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,17 @@ from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
 
 DataKind = Literal["points", "voxels"]
+# What reading a foreign, truncated or altered file raises.
+_DAMAGES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
 
 
@@ -88,14 +100,14 @@ class Explanation:
                 meta = json.loads(str(store["meta"]))
                 arrays = {name: store[name] for name in _ARRAYS}
                 delta = store.get("convergence_delta")
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            names = meta["class_names"]
+            return cls(
+                **arrays,
+                method=meta["method"],
+                options=meta["options"],
+                kind=meta["kind"],
+                convergence_delta=delta,
+                class_names=tuple(names) if names else None,
+            )
+        except _DAMAGES as error:
             raise UserError(f"{path}: not an explanation file written by Explanation.save") from error
-        names = meta["class_names"]
-        return cls(
-            **arrays,
-            method=meta["method"],
-            options=meta["options"],
-            kind=meta["kind"],
-            convergence_delta=delta,
-            class_names=tuple(names) if names else None,
-        )

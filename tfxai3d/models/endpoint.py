@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfxai3d.errors import UserError
+from tfxai3d.models.shared_mlp import SharedDenseMax
 
 
 class Split(NamedTuple):
@@ -27,10 +28,9 @@ def split(model: keras.Model) -> Split:
     Raises:
         UserError: If the model has no such endpoint.
     """
-    try:
-        layer = model.get_layer("point_features")
-    except ValueError as error:
-        raise UserError(f"model {model.name!r} has no endpoint point_features") from error
+    layer = next((layer for layer in model.layers if layer.name == "point_features"), None)
+    if not isinstance(layer, SharedDenseMax):
+        raise UserError(f"model {model.name!r} has no endpoint point_features")
     trunk = keras.Model(model.input, layer.input)
     top = keras.Model(layer.output, model.output)
     return Split(
