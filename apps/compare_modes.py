@@ -81,14 +81,12 @@ def _runs(
     mode: str,
 ) -> Iterator[evaluate.DropRun]:
     """Yields the run of a mode, and its random control."""
-    for run in evaluate.drop_points(explainer, rotation_test, points, label, mode):
-        pass
+    *_, run = evaluate.drop_points(explainer, rotation_test, points, label, mode)
     yield run
     if run.counts:
-        for control in evaluate.drop_points(
+        *_, control = evaluate.drop_points(
             explainer, rotation_test, points, label, "+random", counts=run.counts, seed=FLAGS.seed
-        ):
-            pass
+        )
         yield control
 
 

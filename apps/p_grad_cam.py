@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ class Object:
 
     name: str
     points: np.ndarray
-    label: int | None
+    label: str | None
 
 
 def main(argv: list[str]) -> None:
@@ -74,16 +74,17 @@ def main(argv: list[str]) -> None:
     if FLAGS.pictures:
         cli.check_package("matplotlib", "view")
         cli.check_package("plotly", "view")
+    objects = _told_apart(_objects())
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
-    objects = list(_objects(model))
+    targets = [_class(item.label, model) for item in objects]
     explainer = explain.PGradCAM(model, FLAGS.pooling)
     rotation_test = evaluate.RotationTest(
         model,
         evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed),
     )
-    for number, item in enumerate(objects):
-        explanation = explainer(item.points[None], item.label)
+    for number, (item, target) in enumerate(zip(objects, targets, strict=True)):
+        explanation = explainer(item.points[None], target)
         _announce(item, explanation, number, len(objects))
         run = _drop(explainer, rotation_test, item.points, explanation)
         folder = Path(FLAGS.output_dir) / item.name
@@ -94,12 +95,8 @@ def main(argv: list[str]) -> None:
             view.write_ply(
                 folder / "heat.ply", item.points, explanation.importance[0], colormap=FLAGS.colormap
             )
-        seconds = sum(step.seconds for step in run.steps)
-        print(
-            f"{run.points_removed} of {len(item.points)} points removed in {len(run.steps)} iterations,",
-            end=" ",
-        )
-        print(f"{seconds:.1f} s; stopped by: {run.stopped_by}; results in {folder}", flush=True)
+        _conclude(item, explanation, run)
+        print(f"results in {folder}", flush=True)
         if FLAGS.view:
             view.open_window(explanation, colormap=FLAGS.colormap)
 
@@ -110,6 +107,22 @@ def _announce(item: Object, explanation: explain.Explanation, number: int, total
     print(f"{explanation.class_name(target)!r}?", end="\n" if target == predicted else " ")
     if target != predicted:
         print(f"(the network sees {explanation.class_name(predicted)!r})")
+
+
+def _conclude(item: Object, explanation: explain.Explanation, run: evaluate.DropRun) -> None:
+    name = explanation.class_name(int(explanation.target[0]))
+    endings = {
+        "decision": f"the network no longer sees {name!r}",
+        "wrong from the start": f"the network does not see {name!r} in the whole object either",
+        "nothing left to drop": f"mode {FLAGS.mode!r} finds nothing more to drop",
+        "minimum of points": "the fewest points that count as an object are left",
+    }
+    seconds = sum(step.seconds for step in run.steps)
+    print(
+        f"{run.points_removed} of {len(item.points)} points removed in {len(run.steps)} iteration(s),",
+        end=" ",
+    )
+    print(f"{seconds:.1f} s: {endings[run.stopped_by]}")
 
 
 def _drop(
@@ -123,18 +136,17 @@ def _drop(
     if mirrored := evaluate.MIRRORED.get(FLAGS.mode):
         print(f"running {mirrored!r} first, for the number of points to drop", flush=True)
         for run in evaluate.drop_points(explainer, rotation_test, points, label, mirrored):
-            counts = run.counts
-        if not counts:
-            raise UserError(f"--mode={FLAGS.mode}: the {mirrored!r} run that it mirrors dropped no points")
-    print("".join(f"{name:>12}" for name in _COLUMNS))
+            counts = run.counts or [0]
+    _print_row(_COLUMNS)
     for run in evaluate.drop_points(
         explainer, rotation_test, points, label, FLAGS.mode, counts=counts, seed=FLAGS.seed
     ):
-        print(
-            "".join(f"{_cell(value):>12}" for value in _record(run.steps[-1], explanation).values()),
-            flush=True,
-        )
+        _print_row(map(_cell, _record(run.steps[-1], explanation).values()))
     return run
+
+
+def _print_row(cells: Iterable[str]) -> None:
+    print(" ".join(f"{cell:>11}" for cell in cells), flush=True)
 
 
 def _record(step: evaluate.DropStep, explanation: explain.Explanation) -> dict[str, object]:
@@ -154,52 +166,76 @@ def _write_results(
     report = {
         "object": item.name,
         "target": explanation.class_name(int(explanation.target[0])),
-        "settings": FLAGS.flags_into_string().split(),
+        "predicted": explanation.class_name(int(explanation.predicted[0])),
+        "points": len(item.points),
         "points_removed": run.points_removed,
         "iterations": len(run.steps),
         "stopped_by": run.stopped_by,
         "dropped_at": run.dropped_at.tolist(),
+        "settings": {flag.name: flag.value for flag in FLAGS.get_flags_for_module(__name__)},
         "versions": cli.versions(),
     }
     files.write_json(folder / "run.json", report)
 
 
-def _objects(model: models.PointNet) -> Iterator[Object]:
-    """Yields what the flags ask for, each under a name of its own."""
-    if FLAGS.input and FLAGS.data_dir:
+def _objects() -> Iterator[Object]:
+    """Yields what the flags ask for."""
+    if FLAGS.input is not None and FLAGS.data_dir:
         raise UserError("give --input or --data_dir, not both")
-    label = _class(FLAGS.label, model) if FLAGS.label else None
     if FLAGS.data_dir:
-        yield from _modelnet(label)
-    elif FLAGS.input:
-        for number, (path, index) in enumerate(itertools.product(FLAGS.input, _indices())):
+        yield from _modelnet()
+    elif FLAGS.input is not None:
+        for path, index in itertools.product(FLAGS.input, _indices()):
             points = data.load_points(path, FLAGS.num_points, FLAGS.seed, index)
             points = data.z_up_to_y_up(points) if FLAGS.up == "z" else points
-            yield Object(f"{number}_{Path(path).stem}_{index}", points, label)
+            name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
+            yield Object(name, points, FLAGS.label)
     else:
-        for name, seed in itertools.product(FLAGS.shape, _indices()):
-            mesh = data.shapes.make_shape(name, seed)
+        for shape, seed in itertools.product(FLAGS.shape, _indices()):
+            mesh = data.shapes.make_shape(shape, seed)
             points = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
-            yield Object(f"{name}_{seed}", points, _class(name, model) if label is None else label)
+            yield Object(f"{shape}_{seed}", points, FLAGS.label or shape)
 
 
-def _modelnet(label: int | None) -> Iterator[Object]:
-    if label is None:
+def _modelnet() -> Iterator[Object]:
+    if not FLAGS.label:
         raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
+    indices = _indices()
     if (Path(FLAGS.data_dir) / "test_files.txt").exists():
+        if FLAGS.label not in data.MODELNET40_CLASSES:
+            raise UserError(f"--label={FLAGS.label}: choose from {', '.join(data.MODELNET40_CLASSES)}")
         points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
         points = points[labels == data.MODELNET40_CLASSES.index(FLAGS.label)]
     else:
         points, _, _ = data.load_modelnet_tree(
-            FLAGS.data_dir, "test", FLAGS.num_points, classes=[FLAGS.label], seed=FLAGS.seed
+            FLAGS.data_dir,
+            "test",
+            FLAGS.num_points,
+            classes=[FLAGS.label],
+            limit=max(indices) + 1,
+            seed=FLAGS.seed,
         )
-    for index in _indices():
+    for index in indices:
         if index >= len(points):
             raise UserError(f"--index={index}: --data_dir has {len(points)} test examples of {FLAGS.label!r}")
-        yield Object(f"{FLAGS.label}_{index}", points[index], label)
+        yield Object(f"{FLAGS.label}_{index}", points[index], FLAGS.label)
 
 
-def _class(name: str, model: models.PointNet) -> int:
+def _told_apart(objects: Iterable[Object]) -> list[Object]:
+    """Numbers objects of the same name: each gets a folder of its own, also where case is ignored."""
+    apart: dict[str, Object] = {}
+    for item in objects:
+        names = itertools.chain([item.name], (f"{item.name}-{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name.casefold() not in apart)
+        apart[name.casefold()] = dataclasses.replace(item, name=name)
+    if not apart:
+        raise UserError("nothing to explain: give --shape, --input or --data_dir")
+    return list(apart.values())
+
+
+def _class(name: str | None, model: models.PointNet) -> int | None:
+    if name is None:
+        return None
     names = model.class_names or ()
     if name not in names:
         raise UserError(f"{name!r} is no class of the model {FLAGS.model!r}; it knows {', '.join(names)}")

@@ -29,7 +29,7 @@ def start(*flags):
 def train(*flags):
     """Returns exit code, stdout and stderr."""
     process = start(*flags)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=1200)
     return process.returncode, out, err
 
 
@@ -87,7 +87,7 @@ def test_the_best_epoch_of_the_held_back_part_becomes_the_preset(finished):
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_a_killed_training_resumes_and_ends_where_it_would_have(finished, tmp_path):
     process = start(*SMALL, *STAGES, f"--output_dir={tmp_path}")
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 1200
     while not (tmp_path / "checkpoints" / "epoch-0002.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()  # the third epoch, of another number of points, is being compiled or run

@@ -38,7 +38,7 @@ def test_jax_trains_to_the_same_weights(tmp_path):
     np.savez(tmp_path / "start.npz", x=x, **start)
     command = [sys.executable, "-c", _STEP, tmp_path / "start.npz", tmp_path / "end.npz"]
     environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr
 
     net.compile(

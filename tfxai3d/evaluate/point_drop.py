@@ -46,8 +46,8 @@ class DropRun:
         mode: How points were chosen.
         steps: One record an iteration.
         dropped_at: The iteration in which each point of the original cloud went, -1 while it is there (N,).
-        stopped_by: "decision" (the class was lost), "nothing left to drop" or "minimum of points"; empty
-            while the run goes on.
+        stopped_by: "decision" (the class was lost), "wrong from the start" (it was before anything was
+            dropped), "nothing left to drop" or "minimum of points"; empty while the run goes on.
     """
 
     mode: str
@@ -113,7 +113,8 @@ def drop_points(
         accuracy, loss = rotation_test(cloud, label)
         predicted = int(explained.predicted[0])
         if predicted != label and accuracy <= 0.5:
-            run.stopped_by, dropped = "decision", np.zeros(len(left), dtype=bool)
+            run.stopped_by = "decision" if run.steps else "wrong from the start"
+            dropped = np.zeros(len(left), dtype=bool)
         else:
             if mode in MIRRORED:
                 count = counts[min(len(run.steps), len(counts) - 1)]

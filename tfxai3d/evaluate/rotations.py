@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfxai3d.errors import UserError
+
 Axes = Literal["y", "xyz"]
 _POINTS_AT_ONCE = 16384  # points of all copies in one forward pass; measured against a quarter and four times
 
@@ -36,11 +38,17 @@ class RotationTest:
 
     Args:
         model: Maps points (B,N,3) to logits (B,C).
-        rotations: Matrices (R,3,3).
+        rotations: Matrices (R,3,3), at least one.
+        points_at_once: The most points of all copies in one forward pass (but at least one copy).
+
+    Raises:
+        UserError: If the rotations are no such matrices.
     """
 
-    def __init__(self, model: keras.Model, rotations: np.ndarray):
-        self.model = model
+    def __init__(self, model: keras.Model, rotations: np.ndarray, points_at_once: int = _POINTS_AT_ONCE):
+        if rotations.shape[1:] != (3, 3) or not len(rotations):
+            raise UserError(f"rotations must be matrices (R,3,3), R at least 1; they are {rotations.shape}")
+        self.model, self.points_at_once = model, points_at_once
         self.rotations = tf.constant(rotations, tf.float32)
         signature = [tf.TensorSpec((None, 3), tf.float32)]
         self._compiled = tf.function(self._logits, input_signature=signature)
@@ -52,14 +60,14 @@ class RotationTest:
             points: One cloud (N,3).
             label: Its class.
         """
-        logits = self._compiled(points)
+        logits = self._compiled(tf.constant(points, tf.float32))
         right = tf.argmax(logits, axis=-1) == label
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.fill(tf.shape(right), label), logits)
         return float(tf.reduce_mean(tf.cast(right, tf.float32))), float(tf.reduce_mean(losses))
 
     def _logits(self, points: tf.Tensor) -> tf.Tensor:
         copies = tf.shape(self.rotations)[0]
-        batch = tf.maximum(1, _POINTS_AT_ONCE // tf.shape(points)[0])
+        batch = tf.maximum(1, self.points_at_once // tf.shape(points)[0])
         batches = (copies + batch - 1) // batch
         results = tf.TensorArray(
             tf.float32, batches, infer_shape=False, element_shape=(None, self.model.output_shape[-1])

@@ -69,7 +69,8 @@ class Explainer(abc.ABC):
             An Explanation of NumPy arrays.
 
         Raises:
-            UserError: If the inputs are not finite points or a target is out of range.
+            UserError: If the inputs are not finite points, a target is out of range, or the model's scores
+                are not finite.
         """
         inputs = _checked(inputs)
         classes = self.model.output_shape[-1]
@@ -79,6 +80,10 @@ class Explainer(abc.ABC):
             self._compiled(inputs[i : i + self.batch_size], wanted[i : i + self.batch_size]) for i in batches
         ]
         attributions, importance, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if not np.isfinite(scores).all():
+            raise UserError(
+                "the model's scores are not finite: its weights or the scale of the inputs are wrong"
+            )
         return Explanation(
             inputs=inputs,
             attributions=attributions,

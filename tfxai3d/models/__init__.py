@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tfxai3d.models.endpoint import Split as Split
     from tfxai3d.models.endpoint import split as split
     from tfxai3d.models.pointnet import PointNet as PointNet
+    from tfxai3d.models.pointnet2 import PointNet2 as PointNet2
     from tfxai3d.models.preset import from_preset as from_preset
     from tfxai3d.models.preset import model_card as model_card
     from tfxai3d.models.preset import presets as presets
@@ -21,6 +22,7 @@ __getattr__, __dir__ = lazy(
     {
         "endpoint": ("Split", "split"),
         "pointnet": ("PointNet",),
+        "pointnet2": ("PointNet2",),
         "preset": ("from_preset", "model_card", "presets", "save_preset"),
         "training": ("History", "compile_classifier", "fit_resumable"),
     },

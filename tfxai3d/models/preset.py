@@ -13,8 +13,9 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
 from tfxai3d.models.pointnet import PointNet
+from tfxai3d.models.pointnet2 import PointNet2
 
-MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet}
+MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet, "PointNet2": PointNet2}
 _SHIPPED = Path(__file__).parent / "shipped"
 
 
