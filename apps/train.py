@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from tfxai3d import __version__, cli, data, evaluate, models
+from tfxai3d import __version__, cli, data, evaluate, files, models
 from tfxai3d.errors import UserError
-from tfxai3d.files import atomic_path
 
 if TYPE_CHECKING:  # main imports them once the flags are known to be right
     import keras
@@ -32,6 +31,7 @@ flags.DEFINE_string("data_dir", None, "Folder of the ModelNet40 HDF5 files.")
 flags.DEFINE_integer("num_train", 8000, "Shapes only: number of training clouds.", lower_bound=1)
 flags.DEFINE_integer("num_test", 1000, "Shapes only: number of test clouds.", lower_bound=1)
 flags.DEFINE_enum("variant", "full", ["full", "basic"], "PointNet with or without its transforms.")
+flags.DEFINE_string("initial", None, "Preset or folder whose weights to start from; random ones without it.")
 flags.DEFINE_list("stages", ["512x12", "1024x4"], "Points x epochs of each stage, in order.")
 flags.DEFINE_integer("batch_size", 32, "Clouds a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bound=0)
@@ -49,6 +49,12 @@ flags.DEFINE_enum(
 flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "tf.distribute strategy.")
 flags.DEFINE_bool("tensorboard", False, "Also log scalars for TensorBoard (needs the extra tensorboard).")
 flags.DEFINE_string("output_dir", "runs/train", "Where checkpoints, the log and the preset go.")
+
+# What decides the result: a training goes on only with the same.
+_DECISIVE = (
+    "dataset", "num_train", "variant", "initial", "stages", "batch_size", "learning_rate", "weight_decay",
+    "label_smoothing", "dropout", "augment", "validation_fraction", "seed", "precision",
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
@@ -76,6 +82,8 @@ def main(argv: list[str]) -> None:
         model = models.PointNet(
             len(class_names), FLAGS.variant, dropout=FLAGS.dropout, class_names=class_names, name="pointnet"
         )
+        if FLAGS.initial:
+            _initialise(model)
         models.compile_classifier(
             model,
             steps=steps * epochs,
@@ -150,6 +158,13 @@ def _hold_back(
     return (train[0][kept], train[1][kept]), (train[0][held], train[1][held])
 
 
+def _portable_flags() -> list[str]:
+    """Returns the changed flags without the folders of this machine."""
+    return [
+        flag for flag in cli.changed_flags(sys.argv[0]) if not flag.startswith(("--data_dir", "--output_dir"))
+    ]
+
+
 def _strategy() -> tf.distribute.Strategy:
     import tensorflow as tf
 
@@ -157,9 +172,24 @@ def _strategy() -> tf.distribute.Strategy:
 
 
 def _write_settings(output_dir: Path) -> None:
-    settings = {"flags": cli.changed_flags(sys.argv[0]), "versions": cli.versions()}
-    with atomic_path(output_dir / "settings.json") as temporary:
-        temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    """Notes the settings; a folder of a training with others is refused, for its schedule would be wrong."""
+    settings = {name: FLAGS[name].value for name in _DECISIVE}
+    path = output_dir / "settings.json"
+    if path.exists() and (old := json.loads(path.read_text(encoding="utf-8")))["settings"] != settings:
+        name = next(name for name in settings if settings[name] != old["settings"].get(name))
+        raise UserError(
+            f"--{name}={settings[name]}: {output_dir} holds a training with {old['settings'].get(name)}; "
+            "give the same flags to go on, or another --output_dir"
+        )
+    files.write_json(path, {"settings": settings, "versions": cli.versions()})
+
+
+def _initialise(model: keras.Model) -> None:
+    """Copies the weights of the preset --initial."""
+    weights = models.from_preset(FLAGS.initial).get_weights()
+    if [value.shape for value in weights] != [tuple(variable.shape) for variable in model.weights]:
+        raise UserError(f"--initial={FLAGS.initial}: is of another network or number of classes")
+    model.set_weights(weights)
 
 
 def _write_preset(
@@ -179,7 +209,7 @@ def _write_preset(
         "epochs": len(history),
         "stages": FLAGS.stages,
         "seed": FLAGS.seed,
-        "command": "python apps/train.py " + " ".join(cli.changed_flags(sys.argv[0])),
+        "command": "python apps/train.py " + " ".join(_portable_flags()),
         "parameters": model.count_params(),
         "tfxai3d": __version__,
     }

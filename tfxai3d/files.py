@@ -48,9 +48,10 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
 
 def write_csv(path: str | os.PathLike[str], records: Sequence[Mapping[str, Any]]) -> None:
-    """Writes records with equal keys as a CSV file, atomically."""
+    """Writes records as a CSV file, atomically; a record without some key has an empty cell there."""
+    columns = dict.fromkeys(name for record in records for name in record)
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=list(records[0]))
+        table = csv.DictWriter(file, fieldnames=list(columns))
         table.writeheader()
         table.writerows(records)
 

@@ -63,7 +63,8 @@ def test_what_a_training_leaves_behind(finished):
     expected = {"epoch", "accuracy", "loss", "validation_accuracy", "learning_rate", "seconds"}
     assert set(records[0]) == expected
     settings = json.loads((folder / "settings.json").read_text())
-    assert {"--variant=basic", "--stages=16x2,24x2", "--seed=3"} <= set(settings["flags"])
+    expected = {"variant": "basic", "stages": ["16x2", "24x2"], "seed": 3}
+    assert expected.items() <= settings["settings"].items()
     assert {"python", "platform", "keras", "numpy"} <= set(settings["versions"])
     assert "preset written to" in out
 

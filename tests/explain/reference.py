@@ -5,17 +5,20 @@ import numpy as np
 import tensorflow as tf
 
 from tests.models.plain_pointnet import copy_weights, plain_pointnet
+from tfxai3d.models import split
 
 
 class Reference:
-    """A PointNet layer by layer, with the weights of `model`."""
+    """What a PointNet's explanations must be; `plain_features` and `head` are its halves layer by layer."""
 
-    def __init__(self, model, variant):
-        plain = plain_pointnet(model.num_classes, variant)
+    def __init__(self, model):
+        plain = plain_pointnet(model.num_classes, model.variant)
         copy_weights(model, plain)
         pooling = [layer for layer in plain.layers if isinstance(layer, keras.layers.GlobalMaxPooling1D)][-1]
-        self.features = keras.Model(plain.input, pooling.input)
+        self.plain_features = keras.Model(plain.input, pooling.input)
         self.head = keras.Model(pooling.output, plain.output)
+        # The model's own: rounding decides who wins a channel that two points nearly share.
+        self.features = split(model).features
 
     def gradient(self, points, target):
         """Returns A and G, both (N,K), and the logits (C,) of one cloud."""
@@ -33,14 +36,12 @@ class Reference:
         a, g, _ = self.gradient(points, target)
         heat = []
         for i in range(len(points)):
-            weight = max(g[i]) if pooling == "max" else sum(g[i].tolist()) / len(g[i])
+            weight = max(g[i].tolist()) if pooling == "max" else sum(g[i].tolist()) / len(g[i])
             heat.append(max(0.0, weight * sum(a[i].tolist())))
         return np.array(heat)
 
     def grad_cam(self, points, target):
         """Returns h_i = relu(sum_k alpha_k A_ik), alpha_k = mean_i G_ik."""
         a, g, _ = self.gradient(points, target)
-        alpha = [sum(g[:, k].tolist()) / len(points) for k in range(a.shape[1])]
-        return np.array(
-            [max(0.0, sum(alpha[k] * a[i, k] for k in range(len(alpha)))) for i in range(len(points))]
-        )
+        alpha = [sum(column) / len(points) for column in g.T.tolist()]
+        return np.array([max(0.0, sum(x * y for x, y in zip(alpha, row, strict=True))) for row in a.tolist()])

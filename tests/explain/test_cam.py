@@ -14,7 +14,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.models import PointNet, split
 from tfxai3d.models.endpoint import max_over_points
 
-CLOUDS = np.random.default_rng(0).uniform(-1, 1, (3, 60, 3)).astype("float32")
+CLOUDS = np.random.default_rng(0).uniform(-1, 1, (3, 40, 3)).astype("float32")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def full_model():
 def both(request, tiny_model):
     """A model and its reference."""
     model = tiny_model if request.param == "basic" else request.getfixturevalue("full_model")
-    return model, Reference(model, request.param)
+    return model, Reference(model)
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +43,17 @@ def assert_close(actual, expected, tolerance=1e-5):
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_p_grad_cam_equals_the_formula(both, pooling):
     model, reference = both
-    explanation = explain.PGradCAM(model, pooling)(CLOUDS, [0, 2, 4])
-    for i, target in enumerate((0, 2, 4)):
+    explanation = explain.PGradCAM(model, pooling)(CLOUDS[:2], [0, 2])
+    for i, target in enumerate((0, 2)):
         expected = reference.p_grad_cam(CLOUDS[i], target, pooling)
         assert expected.max() > 0
         assert_close(explanation.importance[i], expected)
         assert_close(explanation.scores[i], reference.gradient(CLOUDS[i], target)[2], 1e-4)
 
 
-def test_grad_cam_equals_the_formula(both):
-    model, reference = both
-    explanation = explain.GradCAM(model)(CLOUDS, [3, 1, 0])
+def test_grad_cam_equals_the_formula(tiny_model):
+    reference = Reference(tiny_model)
+    explanation = explain.GradCAM(tiny_model)(CLOUDS, [3, 1, 0])
     for i, target in enumerate((3, 1, 0)):
         assert_close(explanation.importance[i], reference.grad_cam(CLOUDS[i], target))
 
@@ -144,7 +144,7 @@ class TestContract:
 
 
 @settings(deadline=None, max_examples=10)
-@given(st.permutations(range(60)))
+@given(st.permutations(range(40)))
 def test_permuting_the_points_permutes_the_heat(p_grad_cam, order):
     expected = p_grad_cam(CLOUDS[:1], 0).importance[:, order]
     assert_close(p_grad_cam(CLOUDS[:1, order], 0).importance, expected)
@@ -185,10 +185,11 @@ def test_a_point_that_wins_nothing_has_no_heat(tiny_model):
 
 
 def test_the_two_halves_of_a_model_are_the_model(both):
-    model, _ = both
+    model, reference = both
     parts = split(model)
     features = parts.features(CLOUDS)
-    assert features.shape == (3, 60, 1024)
+    assert features.shape == (3, 40, 1024)
+    assert_close(features, reference.plain_features(CLOUDS), 1e-4)
     assert_close(parts.head(features), model(CLOUDS))
 
 

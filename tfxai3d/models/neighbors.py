@@ -182,7 +182,11 @@ def _farthest(points: Any, count: int) -> Any:
         nearer = distance < ops.max(distance, axis=1, keepdims=True)
         return chosen, distance, ops.min(ops.where(nearer, total, number), axis=1)
 
-    start = ops.zeros((count, batch), "int32"), ops.full_like(axes[0], float("inf")), ops.zeros((batch,), "int32")
+    start = (
+        ops.zeros((count, batch), "int32"),
+        ops.full_like(axes[0], float("inf")),
+        ops.zeros((batch,), "int32"),
+    )
     return ops.transpose(ops.fori_loop(0, count, choose, start)[0])
 
 
@@ -202,7 +206,9 @@ def _first_by_list(inside: Any, count: int) -> Any:
     batch, balls, points = ops.shape(inside)[0], ops.shape(inside)[1], ops.shape(inside)[2]
     row, column = ops.nonzero(ops.reshape(inside, (-1, points)))
     number = ops.cast(ops.arange(batch * balls), row.dtype)
-    begin, end = (ops.cast(ops.searchsorted(row, number, side), "int32")[:, None] for side in ("left", "right"))
+    begin, end = (
+        ops.cast(ops.searchsorted(row, number, side), "int32")[:, None] for side in ("left", "right")
+    )
     step = ops.arange(count, dtype="int32")
     position = begin + ops.where(step < end - begin, step, 0)
     # One point 0 at the end of the list, for the balls without a point.

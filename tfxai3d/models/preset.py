@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.files import atomic_path
+from tfxai3d.files import atomic_path, write_json
 from tfxai3d.models.pointnet import PointNet
 from tfxai3d.models.pointnet2 import PointNet2
 
@@ -69,9 +69,8 @@ def save_preset(model: keras.Model, folder: str | os.PathLike[str], card: dict[s
     arrays = {_key(variable): _compact(np.asarray(variable)) for variable in model.weights}
     with atomic_path(Path(folder) / "weights.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    for name, content in (("config.json", config), ("card.json", card)):
-        with atomic_path(Path(folder) / name) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(Path(folder) / "config.json", config)
+    write_json(Path(folder) / "card.json", card)
 
 
 def _compact(value: np.ndarray) -> np.ndarray:

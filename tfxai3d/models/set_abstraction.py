@@ -91,7 +91,9 @@ class NeighborDense(SharedDense):
     often a point is a centroid's neighbour, their sums over all neighbours are products with A.
     """
 
-    def build(self, features_shape: Shape, points_shape: Shape, centroids_shape: Shape, index_shape: Shape) -> None:
+    def build(
+        self, features_shape: Shape, points_shape: Shape, centroids_shape: Shape, index_shape: Shape
+    ) -> None:
         """Makes the kernel (3+F, units) and the four BatchNorm vectors (units,)."""
         super().build((*features_shape[:-1], features_shape[-1] + 3))  # type: ignore[operator]
 

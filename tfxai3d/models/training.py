@@ -1,6 +1,5 @@
 """Training that survives being killed: one checkpoint an epoch, batches that depend on the epoch alone."""
 
-import csv
 import importlib.util
 import sys
 import time
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tfxai3d.errors import missing_extra
-from tfxai3d.files import atomic_path
+from tfxai3d.files import write_csv
 from tfxai3d.models.checkpoint import restore_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
@@ -101,15 +100,6 @@ def fit_resumable(
         log_scalars(epoch + 1, record)
         print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
     return history
-
-
-def write_csv(path: Path, records: History) -> None:
-    """Writes records as a CSV file, atomically; a record without some key has an empty cell there."""
-    columns = dict.fromkeys(name for record in records for name in record)
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=list(columns))
-        table.writeheader()
-        table.writerows(records)
 
 
 def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:

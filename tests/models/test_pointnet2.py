@@ -1,0 +1,281 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from tests.models import plain_pointnet2 as plain
+from tests.models.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
+from tfxai3d.models import PointNet2, from_preset, neighbors, pointnet2, save_preset, split
+from tfxai3d.models.set_abstraction import NeighborDense, NeighborMax
+from tfxai3d.models.shared_mlp import SharedDense
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    (24, (pointnet2.Scale(0.5, 8, (8, 8, 12)),)),
+    (10, (pointnet2.Scale(0.8, 6, (12, 8, 16)), pointnet2.Scale(1.0, 8, (8, 12, 16)))),
+)
+
+
+def cloud(batch, points, seed=0, dtype="float32"):
+    return np.random.default_rng(seed).uniform(-0.7, 0.7, (batch, points, 3)).astype(dtype)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Makes "ssg" a network of a few centroids, whose second level has two scales."""
+    monkeypatch.setitem(pointnet2._LEVELS, "ssg", SMALL)
+
+
+@pytest.fixture
+def float64():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+def step(net, x, labels, training=True):
+    """Returns the gradients of the loss with respect to every weight and the input."""
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = loss_of(net, x, labels, training)
+    names = [*map(key, net.trainable_variables), "x"]
+    return dict(zip(names, tape.gradient(loss, [*net.trainable_variables, x]), strict=True))
+
+
+def loss_of(net, x, labels, training=True):
+    return ops.mean(ops.sparse_categorical_crossentropy(labels, net(x, training=training), from_logits=True))
+
+
+@pytest.mark.parametrize("variant", ["ssg", "msg"])
+def test_equals_the_paper_written_out_in_numpy(variant):
+    net = PointNet2(5, variant)
+    randomise(net)
+    x = cloud(1, 600)
+    expected = plain.logits(net, x)
+    np.testing.assert_allclose(net(x), expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_numbers_of_weights():
+    def matrices(net):
+        return sum(int(np.prod(v.shape)) for v in net.trainable_variables if len(v.shape) > 1)
+
+    assert matrices(PointNet2(40)) == 1_465_664
+    # By hand: each scale's MLP, the last set abstraction of 643 inputs, and the head.
+    first = 3 * 32 + 32 * 32 + 32 * 64 + 3 * 64 + 64 * 64 + 64 * 128 + 3 * 64 + 64 * 96 + 96 * 128
+    second = 323 * 64 + 64 * 64 + 64 * 128 + 2 * (323 * 128 + 128 * 128 + 128 * 256)
+    third = 643 * 256 + 256 * 512 + 512 * 1024
+    assert matrices(PointNet2(40, "msg")) == first + second + third + 1024 * 512 + 512 * 256 + 256 * 40
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_set_abstraction_equals_plain_keras(training, dtype):
+    keras.config.set_dtype_policy(dtype)
+    try:
+        ours, other = _set_abstractions(dtype)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    points = cloud(3, 40, dtype=dtype)
+    index = neighbors.ball_query(points, points[:, :9], 0.5, 6)  # some balls are not full
+    features = np.random.default_rng(1).normal(size=(3, 40, 4)).astype(dtype)
+    got, expected = (
+        _outcome(net, [features, points, points[:, :9]], index, training) for net in (ours, other)
+    )
+    rtol = {"float32": 2e-5, "float64": 1e-10}[dtype]
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        value = np.asarray(value)
+        np.testing.assert_allclose(
+            got[name], value, rtol=rtol, atol=10 * rtol * np.abs(value).max(), err_msg=name
+        )
+
+
+def _set_abstractions(dtype):
+    """Returns our layers and the plain ones as models with equal random weights."""
+    shapes = {"features": (None, 4), "points": (None, 3), "centroids": (9, 3)}
+    inputs = [keras.Input(shape, dtype=dtype, name=name) for name, shape in shapes.items()]
+    inputs.append(keras.Input((9, 6), dtype="int32", name="index"))
+    features, points, centroids, index = inputs
+    x = NeighborDense(8, name="a")(*inputs)
+    ours = keras.Model(inputs, NeighborMax(16, name="c")(SharedDense(8, name="b")(x)))
+    y = keras.layers.Concatenate()([_Group()(points, centroids, index), _Gather()(features, index)])
+    y = dense_norm_relu(dense_norm_relu(dense_norm_relu(y, 8, "a"), 8, "b"), 16, "c")
+    other = keras.Model(inputs, _Max()(y))
+    randomise(ours)
+    copy_weights(ours, other)
+    return ours, other
+
+
+class _Group(keras.layers.Layer):
+    def call(self, points, centroids, index):
+        return neighbors.group(points, centroids, index)
+
+
+class _Gather(keras.layers.Layer):
+    def call(self, values, index):
+        return neighbors.gather(values, index)
+
+
+class _Max(keras.layers.Layer):
+    def call(self, x):
+        return ops.max(x, axis=2)
+
+
+def _outcome(model, arrays, index, training):
+    """Returns the output, all gradients by name, and the moving statistics after the call."""
+    arrays = [tf.constant(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(arrays)
+        out = model([*arrays, index], training=training)
+        loss = tf.reduce_sum(out * tf.cast(np.random.default_rng(0).normal(size=out.shape), out.dtype))
+    names = [*map(key, model.trainable_variables), "features", "points", "centroids"]
+    found = dict(zip(names, tape.gradient(loss, [*model.trainable_variables, *arrays]), strict=True))
+    return {"out": out} | found | {f"after/{key(v)}": v for v in model.non_trainable_variables}
+
+
+def test_gradients_equal_finite_differences(small, float64):
+    net = PointNet2(4, dropout=0.0)
+    randomise(net)
+    x, labels = cloud(2, 40, dtype="float64"), np.array([1, 3])
+    gradients = step(net, x, labels)
+    direction = np.random.default_rng(1).normal(size=x.shape)
+    ends = [float(loss_of(net, x + sign * 1e-7 * direction, labels)) for sign in (1, -1)]
+    assert np.sum(gradients["x"] * direction) == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=1e-5)
+    for variable in net.trainable_variables:
+        value, gradient = np.asarray(variable), np.asarray(gradients[key(variable)])
+        direction = np.random.default_rng(2).normal(size=value.shape)
+        ends = []
+        for sign in (1, -1):
+            variable.assign(value + sign * 1e-7 * direction)
+            ends.append(float(loss_of(net, x, labels)))
+        variable.assign(value)
+        slope = (ends[0] - ends[1]) / 2e-7
+        assert np.sum(gradient * direction) == pytest.approx(slope, rel=1e-4, abs=1e-6), variable.path
+
+
+def test_order_of_the_points_matters_only_through_point_0_and_full_balls():
+    net = PointNet2(4)
+    randomise(net)
+    few, many = cloud(1, 30), cloud(1, 600)
+    order = np.concatenate([[0], 1 + np.random.default_rng(1).permutation(29)])
+    np.testing.assert_allclose(net(few[:, order]), net(few), atol=1e-4)  # no ball can overflow
+    order = np.concatenate([[0], 1 + np.random.default_rng(1).permutation(599)])
+    np.testing.assert_array_equal(net.centroids(many[:, order]), net.centroids(many))
+    assert not np.allclose(net.centroids(many[:, ::-1]), net.centroids(many))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_coinciding_points_give_finite_gradients(small, training):
+    net = PointNet2(3, dropout=0.0)
+    labels = np.array([0, 2])
+    for x in (np.zeros((2, 30, 3), "float32"), np.repeat(cloud(2, 3), 10, axis=1)):
+        gradients = step(net, x, labels, training)
+        assert all(np.isfinite(value).all() for value in gradients.values())
+        assert all(np.isfinite(value).all() for value in net.weights)
+
+
+def test_any_number_of_points(small):
+    net = PointNet2(3)
+    randomise(net)
+    x = cloud(2, 9)
+    again = np.concatenate([x[:, :5], x[:, :1]], axis=1)
+    np.testing.assert_allclose(
+        net(again), net(x[:, :5]), atol=1e-5
+    )  # a copy changes nothing while balls have room
+    assert [net.predict(cloud(2, n), verbose=0).shape for n in (1, 9, 300)] == [(2, 3)] * 3
+
+
+def test_endpoint_and_the_way_back_to_the_points(small):
+    net = PointNet2(3)
+    randomise(net)
+    x = cloud(2, 70)
+    features, head = split(net)
+    assert features(x).shape == (2, 10, 1024)
+    np.testing.assert_allclose(head(features(x)), net(x), atol=1e-4)
+    centroids = np.asarray(net.centroids(x))
+    assert all((centroids[i, :, None] == x[i]).all(-1).any(-1).all() for i in range(2))
+    heat = np.random.default_rng(0).uniform(size=(2, 10)).astype("float32")
+    carried = np.asarray(net.to_points(heat, x))
+    expected = [plain.interpolate(x[i], centroids[i], heat[i][:, None])[:, 0] for i in range(2)]
+    np.testing.assert_allclose(carried, expected, rtol=1e-4)
+
+
+def test_config_round_trip(small):
+    net = PointNet2(2, "ssg", 0.1, 0.8, ("a", "b"), name="some")
+    again = PointNet2.from_config(net.get_config())
+    assert again.get_config() == net.get_config()
+    assert [w.shape for w in again.weights] == [w.shape for w in net.weights]
+    assert (PointNet2(2).dropout, net.get_layer("head_1_dropout").rate) == (0.5, 0.1)
+    with pytest.raises(ValueError, match="variant 'mrg'.*ssg, msg"):
+        PointNet2(3, "mrg")
+
+
+def test_file_round_trips(small, tmp_path):
+    net = PointNet2(3, class_names=("a", "b", "c"))
+    randomise(net)
+    x = cloud(2, 30)
+    net.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(x), net(x))
+    save_preset(net, tmp_path / "preset", {})
+    again = from_preset(tmp_path / "preset")
+    assert again.class_names == ("a", "b", "c")
+    np.testing.assert_allclose(again(x), net(x), rtol=0.02, atol=0.02)
+    net.export(tmp_path / "exported", verbose=False)
+    served = tf.saved_model.load(tmp_path / "exported").serve
+    for points in (30, 300):
+        np.testing.assert_allclose(served(cloud(1, points)), net(cloud(1, points)), atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_trains_and_keeps_the_coordinates_exact(small, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        net = PointNet2(4)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert not net.jit_compile
+    x, labels = cloud(8, 40), np.arange(8) % 4
+    history = net.fit(x, labels, batch_size=4, epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert all(np.isfinite(w).all() for w in net.weights)
+    probe = keras.Model(net.inputs, net.get_layer("sa1_centroids").output)
+    np.testing.assert_array_equal(probe(x), np.stack([c[plain.farthest_points(c, 24)] for c in x]))
+
+
+def test_runs_and_trains_on_jax(small, tmp_path):
+    pytest.importorskip("jax")
+    net = PointNet2(3, dropout=0.0)
+    randomise(net)
+    x, labels = cloud(2, 40), np.array([0, 2])
+    np.savez(
+        tmp_path / "in.npz", x=x, labels=labels, **{f"w{i:03d}": w for i, w in enumerate(net.get_weights())}
+    )
+    script = f"""
+import keras, numpy as np
+from tfxai3d.models import PointNet2, pointnet2
+Scale = pointnet2.Scale
+pointnet2._LEVELS["ssg"] = {SMALL!r}
+store = np.load("in.npz")
+net = PointNet2(3, dropout=0.0)
+net.set_weights([store[name] for name in sorted(store.files) if name[0] == "w"])
+logits = net.predict(store["x"], verbose=0)
+net.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+loss = net.train_on_batch(store["x"], store["labels"])
+np.savez("out.npz", logits=logits, loss=loss, backend=keras.backend.backend())
+"""
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
+    out = np.load(tmp_path / "out.npz")
+    assert out["backend"] == "jax"
+    np.testing.assert_allclose(out["logits"], net(x), atol=1e-4)
+    assert float(out["loss"]) == pytest.approx(float(loss_of(net, x, labels)), rel=1e-4)
