@@ -1,11 +1,11 @@
 import numpy as np
-from tests.models import plain_pointnet2 as plain
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from tests.models import plain_pointnet2 as plain
 from tfxai3d.models import neighbors
 
 few = settings(deadline=None, max_examples=25)

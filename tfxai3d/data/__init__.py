@@ -1,4 +1,4 @@
-"""What comes in: files, ModelNet, procedural shapes, transforms. Only `transforms` loads TensorFlow."""
+"""What comes in: files, ModelNet, procedural shapes, transforms. Only `transforms` and `voxel_transforms` load TensorFlow."""
 
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from tfxai3d.data.sampling import sample_surface as sample_surface
     from tfxai3d.data.transforms import augmentation as augmentation
     from tfxai3d.data.transforms import training_batches as training_batches
+    from tfxai3d.data.voxel_transforms import voxel_augmentation as voxel_augmentation
+    from tfxai3d.data.voxel_transforms import voxel_batches as voxel_batches
+    from tfxai3d.data.voxelize import poses as poses
+    from tfxai3d.data.voxelize import voxelize as voxelize
+    from tfxai3d.data.voxelize import voxelize_points as voxelize_points
+    from tfxai3d.data.voxels import MODELNET10_CLASSES as MODELNET10_CLASSES
+    from tfxai3d.data.voxels import find_empty as find_empty
+    from tfxai3d.data.voxels import load_voxels as load_voxels
+    from tfxai3d.data.voxels import read_binvox as read_binvox
+    from tfxai3d.data.voxels import write_binvox as write_binvox
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -25,5 +35,8 @@ __getattr__, __dir__ = lazy(
         "sampling": ("normalize", "sample_surface"),
         "shapes": (),
         "transforms": ("augmentation", "training_batches"),
+        "voxel_transforms": ("voxel_augmentation", "voxel_batches"),
+        "voxelize": ("poses", "voxelize", "voxelize_points"),
+        "voxels": ("MODELNET10_CLASSES", "find_empty", "load_voxels", "read_binvox", "write_binvox"),
     },
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfxai3d.models.training import History as History
     from tfxai3d.models.training import compile_classifier as compile_classifier
     from tfxai3d.models.training import fit_resumable as fit_resumable
+    from tfxai3d.models.vrn import VRN as VRN
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -25,5 +26,6 @@ __getattr__, __dir__ = lazy(
         "pointnet2": ("PointNet2",),
         "preset": ("from_preset", "model_card", "presets", "save_preset"),
         "training": ("History", "compile_classifier", "fit_resumable"),
+        "vrn": ("VRN",),
     },
 )

@@ -141,7 +141,7 @@ def _set_abstraction(
             x = Group(name=f"{part}_group")(points, centroids, index)
             x = SharedDense(first, momentum, name=f"{part}_0")(x)
         else:
-            x = NeighborDense(first, momentum, name=f"{part}_0")(features, points, centroids, index)
+            x = NeighborDense(first, momentum, name=f"{part}_0")([features, points, centroids, index])
         for j, units in enumerate(inner, start=1):
             x = SharedDense(units, momentum, name=f"{part}_{j}")(x)
         outputs.append(NeighborMax(last, momentum, name=f"{part}_max")(x))

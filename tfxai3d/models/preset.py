@@ -14,8 +14,9 @@ from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path, write_json
 from tfxai3d.models.pointnet import PointNet
 from tfxai3d.models.pointnet2 import PointNet2
+from tfxai3d.models.vrn import VRN
 
-MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet, "PointNet2": PointNet2}
+MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet, "PointNet2": PointNet2, "VRN": VRN}
 _SHIPPED = Path(__file__).parent / "shipped"
 
 

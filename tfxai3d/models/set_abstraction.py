@@ -91,14 +91,13 @@ class NeighborDense(SharedDense):
     often a point is a centroid's neighbour, their sums over all neighbours are products with A.
     """
 
-    def build(
-        self, features_shape: Shape, points_shape: Shape, centroids_shape: Shape, index_shape: Shape
-    ) -> None:
+    def build(self, input_shape: Any) -> None:
         """Makes the kernel (3+F, units) and the four BatchNorm vectors (units,)."""
-        super().build((*features_shape[:-1], features_shape[-1] + 3))  # type: ignore[operator]
+        super().build((None, None, 3 + input_shape[0][-1]))
 
-    def call(self, features: Any, points: Any, centroids: Any, index: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool = False) -> Any:
         """Maps features (B,N,F), points (B,N,3), centroids (B,S,3), neighbours (B,S,K) to (B,S,K,units)."""
+        features, points, centroids, index = x
         rows = ops.concatenate([points, features], axis=-1)
         kernel, bias = self._folded((rows, centroids, index), training)
         of_points, of_centroids = ops.matmul(rows, kernel), bias - ops.matmul(centroids, kernel[:3])
@@ -116,11 +115,9 @@ class NeighborDense(SharedDense):
         square = square + ops.sum(of_centroids * (count * of_centroids - 2 * near), axis=(0, 1))
         return mean, ops.relu(share * square - ops.square(mean))
 
-    def compute_output_shape(
-        self, features_shape: Shape, points_shape: Shape, centroids_shape: Shape, index_shape: Shape
-    ) -> Shape:
+    def compute_output_shape(self, input_shape: Any) -> Shape:
         """Returns the shape of the output for input shapes."""
-        return (*index_shape, self.units)
+        return (*input_shape[-1], self.units)
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")

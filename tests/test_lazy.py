@@ -1,0 +1,48 @@
+"""Imports stay light: pictures are drawn, and help is shown, without TensorFlow."""
+
+import subprocess
+import sys
+
+import pytest
+
+import tfxai3d
+from tfxai3d import data, evaluate, explain, models
+
+HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
+
+
+def loaded_by(statement):
+    code = f"import sys\n{statement}\nprint(*[name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import tfxai3d",
+        "from tfxai3d import data, evaluate, explain, models, view, cli",
+        "from tfxai3d.explain import Explanation",
+        "from tfxai3d.evaluate import MODES, dropped_points",
+    ],
+)
+def test_light_imports(statement):
+    assert loaded_by(statement) == []
+
+
+def test_reading_and_shapes_need_no_tensorflow():
+    loaded = loaded_by("from tfxai3d.data import load_points, load_modelnet40, shapes; shapes.make_shape('chair', 0)")
+    assert "tensorflow" not in loaded
+    assert "keras" not in loaded
+
+
+@pytest.mark.parametrize("room", [tfxai3d, data, evaluate, explain, models])
+def test_every_public_name_exists(room):
+    assert dir(room)
+    for name in dir(room):
+        assert getattr(room, name) is not None
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match=r"module 'tfxai3d\.explain' has no attribute 'Lime'"):
+        _ = explain.Lime
