@@ -31,7 +31,7 @@ def test_light_imports(statement):
 
 
 def test_reading_and_shapes_need_no_tensorflow():
-    loaded = loaded_by("from tfxai3d.data import load_points, load_modelnet40, shapes; shapes.make_shape('chair', 0)")
+    loaded = loaded_by("from tfxai3d.data import load_points, shapes; shapes.make_shape('chair', 0)")
     assert "tensorflow" not in loaded
     assert "keras" not in loaded
 

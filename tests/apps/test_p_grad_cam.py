@@ -54,9 +54,8 @@ def run(app, preset, tmp_path, monkeypatch, capsys):
     def run(*arguments):
         command = [str(APP), f"--model={preset}", f"--output_dir={tmp_path / 'out'}", *SMALL]
         monkeypatch.setattr(sys, "argv", [*command, *map(str, arguments)])
-        with flagsaver.flagsaver():
-            with pytest.raises(SystemExit) as ended:
-                cli.run(app.main)
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
+            cli.run(app.main)
         out, err = capsys.readouterr()
         return ended.value.code or 0, out, err
 

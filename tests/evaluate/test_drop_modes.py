@@ -9,7 +9,9 @@ from tfxai3d.evaluate.drop_modes import threshold
 
 HEAT_MODES = [mode for mode in MODES if mode not in MIRRORED]
 # Zeros and ties are frequent.
-heats = st.lists(st.sampled_from([0.0, 0.25, 0.5, 3.0]) | st.floats(0, 1e3, width=32), min_size=1, max_size=40)
+heats = st.lists(
+    st.sampled_from([0.0, 0.25, 0.5, 3.0]) | st.floats(0, 1e3, width=32), min_size=1, max_size=40
+)
 
 
 def reference(heat, mode, min_points):
@@ -57,7 +59,11 @@ def test_plus_and_minus_drop_all_but_the_threshold(heat):
 )
 def test_thresholds(heat, average, median, midrange):
     heat = np.array(heat, np.float32)
-    assert [threshold(heat, kind) for kind in ("average", "median", "midrange")] == [average, median, midrange]
+    assert [threshold(heat, kind) for kind in ("average", "median", "midrange")] == [
+        average,
+        median,
+        midrange,
+    ]
 
 
 def test_a_threshold_between_neighbouring_floats_is_not_rounded():

@@ -67,7 +67,8 @@ class TestContract:
         assert explanation.importance.shape == CLOUDS.shape[:2]
         assert explanation.importance.dtype == np.float32
         assert explanation.importance.min() >= 0
-        np.testing.assert_array_equal(explanation.attributions, explanation.importance[..., None].repeat(3, -1))
+        repeated = explanation.importance[..., None].repeat(3, -1)
+        np.testing.assert_array_equal(explanation.attributions, repeated)
         assert_close(explanation.scores, tiny_model(CLOUDS), 1e-4)
         assert explanation.method == name
         assert explanation.class_names == tiny_model.class_names

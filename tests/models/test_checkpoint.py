@@ -7,9 +7,9 @@ import pytest
 
 from tfxai3d import data
 from tfxai3d.errors import UserError
+from tfxai3d.files import write_csv
 from tfxai3d.models import PointNet, compile_classifier, fit_resumable
 from tfxai3d.models.checkpoint import restore_checkpoint, save_checkpoint
-from tfxai3d.files import write_csv
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (16, 24, 3)).astype("float32")
 LABELS = np.arange(16) % 3

@@ -252,11 +252,11 @@ class Counter(keras.layers.Layer):
         self.calls = 0
 
     def call(self, x):
-        def count(x):
+        def count():
             self.calls += 1
-            return x
+            return np.float32(0)
 
-        return tf.ensure_shape(tf.numpy_function(count, [x], x.dtype), x.shape)
+        return x + tf.ensure_shape(tf.numpy_function(count, [], tf.float32), ())
 
     def compute_output_shape(self, shape):
         return shape
@@ -289,7 +289,7 @@ def test_a_dropped_branch_is_neither_computed_nor_remembered(graph):
             kept += 1
             assert not unchanged
             np.testing.assert_allclose(moving[0], before[0] / 2 + x.mean(0) / 2, rtol=1e-4)
-            assert all(np.any(gradient) for gradient in gradients[1:])
+            assert all(np.any(gradient) for gradient in gradients)
     assert counter.calls == kept
     assert 25 <= kept <= 55
 
@@ -307,13 +307,13 @@ def test_inference_is_the_expectation_over_the_draws():
 
 
 def test_equal_seeds_draw_equally_and_a_batch_is_dropped_as_a_whole():
-    x = np.ones((5, 3), "float32")
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
     draws = []
     for _ in range(2):
         drop = small_drop(0.5)
         outputs = [np.asarray(drop(x, x, training=True)) for _ in range(20)]
         draws.append([np.array_equal(y, x) for y in outputs])
-        assert all((y == y[0]).all() for y in outputs)
+        assert all((y == x).all() or (y != x).any(axis=1).all() for y in outputs)
     assert draws[0] == draws[1]
     assert 0 < sum(draws[0]) < 20
 

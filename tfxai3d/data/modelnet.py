@@ -89,7 +89,7 @@ def load_modelnet_tree(
     root = Path(folder)
     known = sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir())
     if not known:
-        raise UserError(f"{folder}: no <class>/{split} folders; --data_dir must be a ModelNet tree of OFF files")
+        raise UserError(f"{folder}: no <class>/{split} folders; give a ModelNet tree of OFF files")
     names = tuple(classes) if classes is not None else tuple(known)
     if unknown := [name for name in names if name not in known]:
         raise UserError(f"{folder}: no class {unknown[0]!r}; there are {', '.join(known)}")

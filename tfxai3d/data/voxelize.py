@@ -59,7 +59,7 @@ def voxelize_points(points: np.ndarray, *, extent: int = 24, size: int = 32) -> 
 def poses(mesh: Mesh, count: int = 12) -> list[Mesh]:
     """Returns copies of a mesh turned about the up axis z by multiples of 360 / `count` degrees.
 
-    Voxelise each of them for the augmented sets of VoxNet (12) and VRN (12 or 24); the first is the mesh as it is.
+    The first is the mesh as it is. VoxNet and VRN train on 12 or 24 voxelised copies of each.
     """
     copies = []
     for angle in 2 * np.pi * np.arange(count) / count:
@@ -108,7 +108,9 @@ def surface_voxels(vertices: np.ndarray, faces: np.ndarray, size: int = 32) -> n
 def _fit(points: np.ndarray, extent: int, size: int) -> np.ndarray:
     """Moves points into the middle of the box 0..extent, which their longest side spans."""
     if not 0 < extent <= size or (size - extent) % 2:
-        raise UserError(f"an object of {extent} voxels cannot be centred in {size}; take {size} less an even number")
+        raise UserError(
+            f"an object of {extent} voxels cannot be centred in {size}; take {size} less an even number"
+        )
     points = points.astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     longest = (high - low).max()
@@ -120,8 +122,12 @@ def _fit(points: np.ndarray, extent: int, size: int) -> np.ndarray:
 def _check_inside(vertices: np.ndarray, size: int) -> None:
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     if low.min() < 0 or high.max() > size:
-        ends = " to ".join("(" + ", ".join(f"{value:.4g}" for value in corner) + ")" for corner in (low, high))
-        raise UserError(f"the mesh reaches from {ends}, outside the grid 0..{size}; scale it, or use voxelize")
+        ends = " to ".join(
+            "(" + ", ".join(f"{value:.4g}" for value in corner) + ")" for corner in (low, high)
+        )
+        raise UserError(
+            f"the mesh reaches from {ends}, outside the grid 0..{size}; scale it, or use voxelize"
+        )
 
 
 def _pairs(first: np.ndarray, shape: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -45,7 +45,16 @@ def load_voxels(
     try:
         with np.load(path, allow_pickle=False) as store:
             grids, labels = store["features"], store["targets"]
-    except (OSError, KeyError, TypeError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{path}: not a readable .npz with features and targets ({reason})") from error
     try:
@@ -64,7 +73,7 @@ def load_voxels(
 
 def find_empty(grids: np.ndarray) -> np.ndarray:
     """Returns which of the grids (M,...) have no occupied voxel, bool (M,)."""
-    return ~grids.reshape(len(grids), -1).any(axis=1)
+    return np.logical_not(grids.reshape(len(grids), -1).any(axis=1))
 
 
 def read_binvox(path: str | os.PathLike[str]) -> VoxelGrid:
@@ -129,12 +138,14 @@ def _check_grids(grids: np.ndarray) -> None:
         binary = ((part == 0) | (part == 1)).reshape(len(part), -1).all(axis=1)
         if not binary.all():
             raise UserError(
-                f"grid {start + int(binary.argmin())} has values other than 0 and 1; threshold it to occupancy"
+                f"grid {start + int(binary.argmin())} has values other than 0 and 1; make it occupancy"
             )
 
 
 def _check_labels(labels: np.ndarray, count: int) -> None:
     if labels.shape != (count,) or labels.dtype.kind not in "iuf":
-        raise UserError(f"targets are {labels.dtype}{labels.shape}; give one class number for each of {count} grids")
+        raise UserError(
+            f"targets are {labels.dtype}{labels.shape}; give one class number for each of {count} grids"
+        )
     if (labels < 0).any() or (labels != np.round(labels)).any():
         raise UserError("targets hold negative or broken numbers; give class numbers from 0")

@@ -8,6 +8,17 @@ from keras import ops
 Mode = Literal["max", "average"]
 
 
+def _max_pool(padded: Any) -> Any:
+    """Pools features (B,2D+1,2H+1,2W+1,C) without padding them."""
+    if keras.backend.standardize_dtype(padded.dtype) != "float64":
+        return ops.max_pool(padded, 3, 2)
+    for axis in (1, 2, 3):  # TensorFlow has no such operation in float64
+        x = ops.swapaxes(padded, 1, axis)
+        x = ops.maximum(ops.maximum(x[:, :-2:2], x[:, 1:-1:2]), x[:, 2::2])
+        padded = ops.swapaxes(x, 1, axis)
+    return padded
+
+
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class HalvingPool3D(keras.layers.Layer):
     """Pools windows of 3^3 at every second position, (B,D,H,W,C) of even sizes to half of each.
@@ -30,7 +41,7 @@ class HalvingPool3D(keras.layers.Layer):
         """Pools features (B,D,H,W,C)."""
         near = ((0, 0), (1, 0), (1, 0), (1, 0), (0, 0))
         if self.mode == "max":
-            return ops.max_pool(ops.pad(x, near, constant_values=float("-inf")), 3, 2)
+            return _max_pool(ops.pad(x, near, constant_values=float("-inf")))
         return ops.average_pool(ops.pad(x, near), 3, 2)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

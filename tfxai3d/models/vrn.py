@@ -66,9 +66,9 @@ class VRN(keras.Model):
         x = _last_block(x, momentum)
         x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
         x = FusedBatchNormalization(momentum=momentum, name="pool_norm")(x)
-        x = keras.layers.Dense(
-            16 * channels, use_bias=False, kernel_initializer=_orthogonal(), name="head"
-        )(x)
+        x = keras.layers.Dense(16 * channels, use_bias=False, kernel_initializer=_orthogonal(), name="head")(
+            x
+        )
         x = _norm_elu(x, "head", momentum)
         wide = keras.backend.result_type(x.dtype, "float32")
         logits = keras.layers.Dense(
