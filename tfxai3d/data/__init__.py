@@ -1,4 +1,4 @@
-"""What comes in: files, ModelNet, voxels, procedural shapes, transforms; only the transforms load TensorFlow."""
+"""What comes in: files, ModelNet, voxels, procedural shapes, transforms. Only transforms load TensorFlow."""
 
 from typing import TYPE_CHECKING
 
