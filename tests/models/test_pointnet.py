@@ -5,8 +5,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
-from plain_pointnet import copy_weights, key, plain_pointnet, randomise
 
+from tests.models.plain_pointnet import copy_weights, key, plain_pointnet, randomise
 from tfxai3d.models import PointNet
 from tfxai3d.models.pointnet import Transform
 

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from plain_pointnet import copy_weights, dense_norm_relu, key, randomise
 
+from tests.models.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
 from tfxai3d.models.shared_mlp import SharedDense, SharedDenseMax
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-11}
