@@ -1,4 +1,4 @@
-"""What comes in: files, ModelNet, procedural shapes, voxels. Only the two transforms modules load TensorFlow."""
+"""What comes in: files, ModelNet, procedural shapes, voxels. Only the transforms modules load TensorFlow."""
 
 from typing import TYPE_CHECKING
 

@@ -8,17 +8,6 @@ from keras import ops
 Mode = Literal["max", "average"]
 
 
-def _max_pool(padded: Any) -> Any:
-    """Pools features (B,2D+1,2H+1,2W+1,C) without padding them."""
-    if keras.backend.standardize_dtype(padded.dtype) != "float64":
-        return ops.max_pool(padded, 3, 2)
-    for axis in (1, 2, 3):  # TensorFlow has no such operation in float64
-        x = ops.swapaxes(padded, 1, axis)
-        x = ops.maximum(ops.maximum(x[:, :-2:2], x[:, 1:-1:2]), x[:, 2::2])
-        padded = ops.swapaxes(x, 1, axis)
-    return padded
-
-
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class HalvingPool3D(keras.layers.Layer):
     """Pools windows of 3^3 at every second position, (B,D,H,W,C) of even sizes to half of each.
@@ -40,9 +29,10 @@ class HalvingPool3D(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """Pools features (B,D,H,W,C)."""
         near = ((0, 0), (1, 0), (1, 0), (1, 0), (0, 0))
-        if self.mode == "max":
-            return _max_pool(ops.pad(x, near, constant_values=float("-inf")))
-        return ops.average_pool(ops.pad(x, near), 3, 2)
+        x = ops.pad(x, near, constant_values=float("-inf") if self.mode == "max" else 0.0)
+        if keras.backend.standardize_dtype(x.dtype) == "float64":
+            return _sliced_pool(x, self.mode)
+        return ops.max_pool(x, 3, 2) if self.mode == "max" else ops.average_pool(x, 3, 2)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape with its spatial sizes halved."""
@@ -52,3 +42,14 @@ class HalvingPool3D(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "mode": self.mode}
+
+
+def _sliced_pool(padded: Any, mode: Mode) -> Any:
+    """Pools features (B,2D+1,2H+1,2W+1,C) axis by axis: TensorFlow has no 3D pools in float64 on a CPU."""
+    for axis in (1, 2, 3):
+        x = ops.swapaxes(padded, 1, axis)
+        first, second, third = x[:, :-2:2], x[:, 1:-1:2], x[:, 2::2]
+        top = ops.maximum(ops.maximum(first, second), third)
+        x = top if mode == "max" else (first + second + third) / 3
+        padded = ops.swapaxes(x, 1, axis)
+    return padded
