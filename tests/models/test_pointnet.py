@@ -54,7 +54,7 @@ def assert_equal_step(variant, training, dtype, rtol):
     whole = np.sqrt(sum(np.linalg.norm(value) ** 2 for value in expected.values()))
     for name, value in expected.items():
         error = np.linalg.norm(gradients[name] - value)
-        assert error <= rtol * (5 * np.linalg.norm(value) + 1e-2 * whole), name
+        assert error <= rtol * (5 * np.linalg.norm(value) + 3e-2 * whole), name
     for a, b in zip(statistics(ours), statistics(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 

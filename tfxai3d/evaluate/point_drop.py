@@ -1,6 +1,7 @@
 """Taking points away until the network changes its mind (the loop of p-grad-CAM, Struhs 2020)."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -88,7 +89,7 @@ def drop_points(
         label: Its true class.
         mode: One of `MODES`.
         counts: Random modes only: how many points to drop in each iteration, the counts of another run.
-            When they run out the last one repeats.
+            When they run out, their mean repeats, rounded up.
         seed: Random modes only.
 
     Yields:
@@ -117,7 +118,8 @@ def drop_points(
             dropped = np.zeros(len(left), dtype=bool)
         else:
             if mode in MIRRORED:
-                count = counts[min(len(run.steps), len(counts) - 1)]
+                number = len(run.steps)
+                count = counts[number] if number < len(counts) else math.ceil(np.mean(counts))
                 dropped = random_points(count, len(left), rng, MIN_POINTS)
             else:
                 dropped = dropped_points(explained.importance[0], mode, MIN_POINTS)
