@@ -2,18 +2,24 @@
 
   python apps/train.py --flagfile=apps/flags/pointnet_shapes.cfg --output_dir=runs/shapes
   python apps/train.py --flagfile=apps/flags/pointnet_modelnet40.cfg --data_dir=.../modelnet40_ply_hdf5_2048
+  python apps/train.py --flagfile=apps/flags/vrn_modelnet10.cfg --data_dir=.../modelnet10_voxels
 
-Stages train on random subsets of each cloud's points first and on more of them later: the time of a step
-is proportional to the number of points. Stop it at any moment; the same command goes on after the last
+apps/flags holds one file for each shipped preset.
+
+Stages train on less of each example first and on all of it later: on random subsets of a cloud's points
+(PointNet++ then has proportionally fewer centroids and neighbours), or on coarser voxels. An epoch of a
+third of the time teaches nearly as much. Stop it at any moment; the same command goes on after the last
 finished epoch.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from absl import flags
@@ -26,21 +32,41 @@ if TYPE_CHECKING:  # main imports them once the flags are known to be right
     import tensorflow as tf
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("dataset", "shapes", ["shapes", "modelnet40"], "What to train on.")
-flags.DEFINE_string("data_dir", None, "Folder of the ModelNet40 HDF5 files.")
+flags.DEFINE_enum("model", "pointnet", ["pointnet", "pointnet2", "vrn"], "The network.")
+flags.DEFINE_enum(
+    "dataset", "shapes", ["shapes", "modelnet40", "modelnet10_voxels"], "What to train on; VRN needs voxels."
+)
+flags.DEFINE_string(
+    "data_dir", None, "Folder of the ModelNet40 HDF5 files, or of modelnet10_{train,test}.npz of voxels."
+)
 flags.DEFINE_integer("num_train", 8000, "Shapes only: number of training clouds.", lower_bound=1)
 flags.DEFINE_integer("num_test", 1000, "Shapes only: number of test clouds.", lower_bound=1)
-flags.DEFINE_enum("variant", "full", ["full", "basic"], "PointNet with or without its transforms.")
+flags.DEFINE_enum(
+    "variant", None, ["full", "basic", "ssg", "msg"],
+    "PointNet with (full, the default) or without its transforms; PointNet++ with balls of one size (ssg, "
+    "the default) or three.",
+)  # fmt: skip
+flags.DEFINE_float("width", 1.0, "VRN only: scales the numbers of channels.", 0.125, 4)
 flags.DEFINE_string("initial", None, "Preset or folder whose weights to start from; random ones without it.")
-flags.DEFINE_list("stages", ["512x12", "1024x4"], "Points x epochs of each stage, in order.")
-flags.DEFINE_integer("batch_size", 32, "Clouds a step.", lower_bound=1)
+flags.DEFINE_list(
+    "stages", ["512x12", "1024x4"], "Points (or voxels along an axis) x epochs of each stage, in order."
+)
+flags.DEFINE_integer("batch_size", 32, "Examples a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bound=0)
 flags.DEFINE_float("weight_decay", 0.01, "Decoupled weight decay of the matrices.", lower_bound=0)
 flags.DEFINE_float("label_smoothing", 0.2, "Share of the label spread over all classes.", 0, 1)
-flags.DEFINE_float("dropout", 0.3, "Dropout rate of the head.", 0, 1)
-flags.DEFINE_list("augment", ["scale_axes", "shift_far"], "Augmentations, in order.")
+flags.DEFINE_float("dropout", None, "Dropout rate of the head; the network's own by default.", 0, 1)
+flags.DEFINE_list(
+    "augment",
+    None,
+    "Augmentations, in order; by default scale_axes,shift_far of points, flip,shift of voxels.",
+)
 flags.DEFINE_float(
-    "validation_fraction", 0.0, "Part of train held back to choose the best epoch; 0: the last epoch.", 0, 0.9
+    "validation_fraction",
+    0.0,
+    "Part of train held back, to choose the best epoch of the last stage; 0: its last.",
+    0,
+    0.9,
 )
 flags.DEFINE_integer("seed", 0, "Seed of the weights, the batches and the dropout.", 0, 2**30)
 flags.DEFINE_enum(
@@ -52,76 +78,83 @@ flags.DEFINE_string("output_dir", "runs/train", "Where checkpoints, the log and 
 
 # What decides the result: a training goes on only with the same.
 _DECISIVE = (
-    "dataset", "num_train", "variant", "initial", "stages", "batch_size", "learning_rate", "weight_decay",
-    "label_smoothing", "dropout", "augment", "validation_fraction", "seed", "precision",
+    "model", "dataset", "num_train", "variant", "width", "initial", "stages", "batch_size", "learning_rate",
+    "weight_decay", "label_smoothing", "dropout", "augment", "validation_fraction", "seed", "precision",
 )  # fmt: skip
+
+
+class Data(NamedTuple):
+    """Examples and labels of both splits, and the names of the classes."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    class_names: tuple[str, ...]
 
 
 def main(argv: list[str]) -> None:
     """Trains, evaluates on the test split, writes the preset."""
     stages = _parse_stages(FLAGS.stages)
     output_dir = Path(FLAGS.output_dir)
-    if FLAGS.dataset == "modelnet40" and not FLAGS.data_dir:
-        raise UserError("--dataset=modelnet40 needs --data_dir, the folder of the HDF5 files")
+    _check_flags()
     cli.check_output_dir(output_dir)
     cli.load_tensorflow()
     import keras
 
-    augment = data.augmentation(FLAGS.augment)
     keras.utils.set_random_seed(FLAGS.seed)
     keras.config.set_dtype_policy(FLAGS.precision)
-    train, test, class_names = _load(max(points for points, _ in stages))
-    train, validation = _hold_back(train, FLAGS.validation_fraction, FLAGS.seed)
-    epochs = sum(count for _, count in stages)
+    loaded = _load(max(size for size, _ in stages))
+    train, validation = _hold_back(loaded.train, FLAGS.validation_fraction, FLAGS.seed)
+    batches = _batches(train, len(loaded.class_names))
     steps = len(train[0]) // FLAGS.batch_size
     if not steps:
-        raise UserError(f"--batch_size={FLAGS.batch_size} is larger than the {len(train[0])} training clouds")
+        raise UserError(
+            f"--batch_size={FLAGS.batch_size} is larger than the {len(train[0])} training examples"
+        )
     _write_settings(output_dir)
 
-    with _strategy().scope():
-        model = models.PointNet(
-            len(class_names), FLAGS.variant, dropout=FLAGS.dropout, class_names=class_names, name="pointnet"
-        )
-        if FLAGS.initial:
-            _initialise(model)
-        models.compile_classifier(
+    epochs = sum(count for _, count in stages)
+    finished = 0
+    for size, count in stages:  # each continues from the checkpoint of the one before
+        with _strategy().scope():
+            model = _network(size, loaded.class_names)
+            if FLAGS.initial:
+                _initialise(model)
+            models.compile_classifier(
+                model,
+                steps=steps * epochs,
+                warmup_steps=steps,
+                learning_rate=FLAGS.learning_rate,
+                weight_decay=FLAGS.weight_decay,
+                label_smoothing=FLAGS.label_smoothing,
+            )
+        chooser = _BestEpoch(model, validation, finished, output_dir) if validation is not None else None
+        history = models.fit_resumable(
             model,
-            steps=steps * epochs,
-            warmup_steps=steps,
-            learning_rate=FLAGS.learning_rate,
-            weight_decay=FLAGS.weight_decay,
-            label_smoothing=FLAGS.label_smoothing,
+            functools.partial(batches, size),
+            finished + count,
+            output_dir,
+            validate=chooser,
+            tensorboard=FLAGS.tensorboard,
         )
-    points_of_epoch = [points for points, count in stages for _ in range(count)]
-
-    def epoch_batches(epoch: int) -> tf.data.Dataset:
-        return data.training_batches(
-            *train,
-            num_classes=len(class_names),
-            batch_size=FLAGS.batch_size,
-            num_points=points_of_epoch[epoch],
-            augment=augment,
-            seed=(FLAGS.seed, epoch),
-        )
-
-    chooser = _BestEpoch(model, validation, output_dir) if validation is not None else None
-    history = models.fit_resumable(
-        model, epoch_batches, epochs, output_dir, validate=chooser, tensorboard=FLAGS.tensorboard
-    )
+        finished += count
     if chooser is not None:
         model = models.from_preset(output_dir / "best")
-    _write_preset(model, test, class_names, history, output_dir)
+    _write_preset(model, loaded, history, finished - count, output_dir)
 
 
 class _BestEpoch:
-    """Measures the accuracy on held-back data and keeps the best model so far in `best`."""
+    """Measures the accuracy on held-back data and keeps the best model of this stage in `best`."""
 
-    def __init__(self, model: keras.Model, held_back: tuple[np.ndarray, np.ndarray], output_dir: Path):
-        self.model, self.held_back, self.folder = model, held_back, output_dir / "best"
+    def __init__(
+        self, model: keras.Model, held_back: tuple[np.ndarray, np.ndarray], first: int, output_dir: Path
+    ):
+        self.model, self.first, self.folder = model, first, output_dir / "best"
+        self.inputs, self.labels = held_back
 
     def __call__(self, history: models.History) -> float:
-        accuracy = evaluate.classify(self.model, *self.held_back).overall_accuracy
-        if all(accuracy > record["validation_accuracy"] for record in history):
+        inputs = _resized(self.inputs, self.model)
+        accuracy = evaluate.classify(self.model, inputs, self.labels).overall_accuracy
+        if all(accuracy > record["validation_accuracy"] for record in history[self.first :]):
             models.save_preset(self.model, self.folder, {"validation_accuracy": accuracy})
         return accuracy
 
@@ -136,16 +169,76 @@ def _parse_stages(texts: list[str]) -> list[tuple[int, int]]:
     return stages
 
 
-def _load(
-    num_points: int,
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
+def _check_flags() -> None:
+    """Checks what absl cannot: flags that do not go together."""
+    voxels = FLAGS.dataset == "modelnet10_voxels"
+    if voxels != (FLAGS.model == "vrn"):
+        raise UserError(
+            f"--model={FLAGS.model} does not take --dataset={FLAGS.dataset}: vrn takes modelnet10_voxels, "
+            "the others shapes or modelnet40"
+        )
+    if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
+        raise UserError(f"--dataset={FLAGS.dataset} needs --data_dir, the folder of its files")
+    if voxels and any(size not in (16, 32) for size, _ in _parse_stages(FLAGS.stages)):
+        raise UserError(f"--stages={','.join(FLAGS.stages)}: voxels come in 16 or 32 along an axis")
+    known = {"pointnet": ("full", "basic"), "pointnet2": ("ssg", "msg"), "vrn": ()}[FLAGS.model]
+    if FLAGS.variant and FLAGS.variant not in known:
+        raise UserError(
+            f"--variant={FLAGS.variant} is not one of {FLAGS.model}: {', '.join(known) or 'none'}"
+        )
+
+
+def _load(size: int) -> Data:
+    folder = FLAGS.data_dir
+    if FLAGS.dataset == "modelnet10_voxels":
+        train = data.load_voxels(Path(folder) / "modelnet10_train.npz", dtype="uint8")
+        test = data.load_voxels(Path(folder) / "modelnet10_test.npz", keep_empty=True, dtype="uint8")
+        return Data(train, test, data.MODELNET10_CLASSES)
     if FLAGS.dataset == "modelnet40":
-        train = data.load_modelnet40(FLAGS.data_dir, "train", num_points)
-        return train, data.load_modelnet40(FLAGS.data_dir, "test", num_points), data.MODELNET40_CLASSES
+        train = data.load_modelnet40(folder, "train", size)
+        return Data(train, data.load_modelnet40(folder, "test", size), data.MODELNET40_CLASSES)
     # The seeds of train and test differ, so no shape is in both.
-    made = data.shapes.make_dataset(FLAGS.num_train, num_points, seed=2 * FLAGS.seed)
-    unseen = data.shapes.make_dataset(FLAGS.num_test, num_points, seed=2 * FLAGS.seed + 1)
-    return (made.points, made.labels), (unseen.points, unseen.labels), data.shapes.SHAPE_CLASSES
+    made = data.shapes.make_dataset(FLAGS.num_train, size, seed=2 * FLAGS.seed)
+    unseen = data.shapes.make_dataset(FLAGS.num_test, size, seed=2 * FLAGS.seed + 1)
+    return Data((made.points, made.labels), (unseen.points, unseen.labels), data.shapes.SHAPE_CLASSES)
+
+
+def _batches(train: tuple[np.ndarray, np.ndarray], num_classes: int) -> Callable[[int, int], tf.data.Dataset]:
+    """Returns what makes the batches of a stage's size and an epoch."""
+
+    def make(size: int, epoch: int) -> tf.data.Dataset:
+        shared: dict[str, Any] = {"num_classes": num_classes, "batch_size": FLAGS.batch_size}
+        shared |= {"augment": augment, "seed": (FLAGS.seed, epoch)}
+        if FLAGS.model == "vrn":
+            return data.voxel_batches(*train, size=size, **shared)
+        return data.training_batches(*train, num_points=size, **shared)
+
+    known: Callable[..., Any] = data.augmentation
+    if FLAGS.model == "vrn":
+        known = data.voxel_augmentation
+    augment = known() if FLAGS.augment is None else known(FLAGS.augment)
+    return make
+
+
+def _network(size: int, class_names: tuple[str, ...]) -> keras.Model:
+    """Builds the network for a stage's size; those of all stages have the same weights."""
+    options: dict[str, Any] = {"class_names": class_names, "name": FLAGS.model}
+    if FLAGS.variant:
+        options["variant"] = FLAGS.variant
+    if FLAGS.dropout is not None:
+        options["dropout"] = FLAGS.dropout
+    if FLAGS.model == "vrn":
+        return models.VRN(len(class_names), FLAGS.width, size=size, **options)
+    if FLAGS.model == "pointnet2":
+        return models.PointNet2(len(class_names), density=min(1.0, size / 1024), **options)
+    return models.PointNet(len(class_names), **options)
+
+
+def _resized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
+    """Returns voxels at the size that a coarser stage's model takes; points as they are."""
+    if FLAGS.model != "vrn" or model.size == inputs.shape[1]:
+        return inputs
+    return np.asarray(data.coarsen(inputs.astype(np.float32), model.size))
 
 
 def _hold_back(
@@ -193,15 +286,13 @@ def _initialise(model: keras.Model) -> None:
 
 
 def _write_preset(
-    model: keras.Model,
-    test: tuple[np.ndarray, np.ndarray],
-    class_names: tuple[str, ...],
-    history: models.History,
-    output_dir: Path,
+    model: keras.Model, loaded: Data, history: models.History, first: int, output_dir: Path
 ) -> None:
     """Saves the model, loads it back, and reports the accuracy of what was loaded."""
     held_back = bool(FLAGS.validation_fraction)
-    chosen = max(history, key=lambda record: record["validation_accuracy" if held_back else "epoch"])
+    key = "validation_accuracy" if held_back else "epoch"
+    chosen = max(history[first:], key=lambda record: record[key])
+    inputs, labels = loaded.test[0], loaded.test[1]
     card = {
         "data": FLAGS.dataset,
         "split": "trained on train" + (", epoch chosen on a part held back" if held_back else ""),
@@ -215,8 +306,10 @@ def _write_preset(
     }
     folder = output_dir / "preset"
     models.save_preset(model, folder, card)
-    result = evaluate.classify(models.from_preset(folder), *test, verbose=sys.stdout.isatty())
-    card["test"] = {"points": test[0].shape[1], **result.summary(class_names)}
+    inputs = _resized(inputs, model)
+    result = evaluate.classify(models.from_preset(folder), inputs, labels, verbose=sys.stdout.isatty())
+    unit = "voxels" if FLAGS.model == "vrn" else "points"
+    card["test"] = {unit: inputs.shape[1], **result.summary(loaded.class_names)}
     models.save_preset(model, folder, card)
     print(json.dumps(card["test"], indent=2))
     print(f"preset written to {folder}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.sampling import sample_surface as sample_surface
     from tfxai3d.data.transforms import augmentation as augmentation
     from tfxai3d.data.transforms import training_batches as training_batches
+    from tfxai3d.data.voxel_transforms import coarsen as coarsen
     from tfxai3d.data.voxel_transforms import voxel_augmentation as voxel_augmentation
     from tfxai3d.data.voxel_transforms import voxel_batches as voxel_batches
     from tfxai3d.data.voxelize import poses as poses
@@ -35,7 +36,7 @@ __getattr__, __dir__ = lazy(
         "sampling": ("normalize", "sample_surface"),
         "shapes": (),
         "transforms": ("augmentation", "training_batches"),
-        "voxel_transforms": ("voxel_augmentation", "voxel_batches"),
+        "voxel_transforms": ("coarsen", "voxel_augmentation", "voxel_batches"),
         "voxelize": ("poses", "voxelize", "voxelize_points"),
         "voxels": ("MODELNET10_CLASSES", "find_empty", "load_voxels", "read_binvox", "write_binvox"),
     },

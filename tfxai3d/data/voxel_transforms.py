@@ -47,6 +47,12 @@ def quarter_turn(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.where((count >= 2)[:, None, None, None, None], tf.reverse(grids, [1, 2]), grids)
 
 
+def coarsen(grids: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
+    """Returns float grids at `size` voxels a side, a divisor of their own; any occupied one fills."""
+    factor = grids.shape[1] // size
+    return tf.nn.max_pool3d(grids, factor, factor, "VALID") if factor > 1 else grids
+
+
 VOXEL_TRANSFORMS: dict[str, Transform] = {
     function.__name__: function for function in (flip, shift, quarter_turn)
 }
@@ -77,6 +83,7 @@ def voxel_batches(
     batch_size: int,
     augment: Transform,
     seed: tuple[int, int],
+    size: int = 32,
     plain_copy: bool = False,
 ) -> tf.data.Dataset:
     """One epoch of shuffled, augmented batches.
@@ -88,10 +95,11 @@ def voxel_batches(
         batch_size: Grids a batch; an incomplete last batch is left out.
         augment: See `voxel_augmentation`.
         seed: The run's seed and the epoch; the same pair gives the same batches.
+        size: Voxels along each axis of the batches; see `coarsen`.
         plain_copy: Whether each grid comes a second time, without augmentation, as in VRN's training.
 
     Returns:
-        Batches of grids float32 (batch_size,D,H,W,1) and one-hot labels (batch_size,num_classes).
+        Batches of grids float32 (batch_size,size,size,size,1) and one-hot labels (batch_size,num_classes).
     """
     count = len(grids)
     order = np.random.default_rng(seed).permutation(2 * count if plain_copy else count)
@@ -102,7 +110,8 @@ def voxel_batches(
         chosen = tf.gather(source, index % count)
         augmented = augment(chosen, run_seed + tf.stack([tf.zeros_like(step), step]))
         batch = tf.where((index < count)[:, None, None, None, None], augmented, chosen)
-        return tf.cast(batch, tf.float32), tf.one_hot(tf.gather(classes, index % count), num_classes)
+        one_hot = tf.one_hot(tf.gather(classes, index % count), num_classes)
+        return coarsen(tf.cast(batch, tf.float32), size), one_hot
 
     batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
     return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)

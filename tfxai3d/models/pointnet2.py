@@ -55,6 +55,8 @@ class PointNet2(keras.Model):
         variant: "ssg" groups at a single scale, "msg" at three.
         dropout: Dropout rate after each hidden dense layer of the head; None is the paper's, 0.5 for "ssg"
             and 0.6 for "msg".
+        density: Scales the numbers of centroids and of neighbours. The weights fit all densities, so that a
+            training can start with 512 points at density 0.5, in a third of the time.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
         **kwargs: Of keras.Model.
@@ -68,6 +70,7 @@ class PointNet2(keras.Model):
         num_classes: int,
         variant: Variant = "ssg",
         dropout: float | None = None,
+        density: float = 1.0,
         momentum: float = 0.9,
         class_names: tuple[str, ...] | None = None,
         **kwargs: Any,
@@ -76,10 +79,14 @@ class PointNet2(keras.Model):
         if variant not in get_args(Variant):
             raise ValueError(f"variant {variant!r}: must be one of {', '.join(get_args(Variant))}")
         dropout = _DROPOUT[variant] if dropout is None else dropout
+        if not 0 < density <= 1:
+            raise ValueError(f"density {density}: must be above 0 and at most 1, the published one")
         points = keras.Input((None, 3), name="points")
         places: Any = points
         features: Any = None
         for level, (count, scales) in enumerate(_LEVELS[variant], start=1):
+            count = max(1, round(count * density))
+            scales = tuple(s._replace(neighbors=max(1, round(s.neighbors * density))) for s in scales)
             places, features = _set_abstraction(places, features, count, scales, f"sa{level}", momentum)
         x = keras.layers.Concatenate(name="sa3_group")([places, features])
         for i, units in enumerate((256, 512)):
@@ -94,7 +101,7 @@ class PointNet2(keras.Model):
 
         # === Config ===
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
-        self.momentum = momentum
+        self.density, self.momentum = density, momentum
         self.class_names = tuple(class_names) if class_names else None
 
     def centroids(self, points: Any) -> Any:
@@ -117,6 +124,7 @@ class PointNet2(keras.Model):
             "num_classes": self.num_classes,
             "variant": self.variant,
             "dropout": self.dropout,
+            "density": self.density,
             "momentum": self.momentum,
             "class_names": self.class_names,
         }

@@ -34,6 +34,8 @@ class VRN(keras.Model):
             3 in the published code.
         published_shortcut: Whether the third block of the third stage adds to the stage's input, as in the
             published code, instead of to the block before it.
+        size: Voxels along each axis, at least 16. The weights fit all sizes, so that a training can start on
+            coarser grids.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
         **kwargs: Of keras.Model.
@@ -48,13 +50,16 @@ class VRN(keras.Model):
         width: float = 1.0,
         occupied: float = 5.0,
         published_shortcut: bool = False,
+        size: int = SIZE,
         momentum: float = 0.9,
         class_names: tuple[str, ...] | None = None,
         **kwargs: Any,
     ):
         # === Functional graph ===
         channels = _first_channels(width)
-        voxels = keras.Input((SIZE, SIZE, SIZE, 1), name="voxels")
+        if size < 16:
+            raise ValueError(f"size {size}: four halvings need at least 16 voxels along each axis")
+        voxels = keras.Input((size, size, size, 1), name="voxels")
         x = keras.layers.Rescaling(occupied + 1, -1, name="range")(voxels)
         x = _conv(x, channels, 3, "conv0", gain=1.0)
         for stage, keeps in enumerate(KEEP):
@@ -78,7 +83,7 @@ class VRN(keras.Model):
 
         # === Config ===
         self.num_classes, self.width, self.occupied = num_classes, width, occupied
-        self.published_shortcut, self.momentum = published_shortcut, momentum
+        self.published_shortcut, self.size, self.momentum = published_shortcut, size, momentum
         self.class_names = tuple(class_names) if class_names else None
 
     def get_config(self) -> dict[str, Any]:
@@ -89,6 +94,7 @@ class VRN(keras.Model):
             "width": self.width,
             "occupied": self.occupied,
             "published_shortcut": self.published_shortcut,
+            "size": self.size,
             "momentum": self.momentum,
             "class_names": self.class_names,
         }
