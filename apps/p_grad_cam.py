@@ -25,12 +25,16 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
 
 from tfxai3d import cli, data, evaluate, explain, files, models, view
 from tfxai3d.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
@@ -74,6 +78,8 @@ def main(argv: list[str]) -> None:
     if FLAGS.pictures:
         cli.check_package("matplotlib", "view")
         cli.check_package("plotly", "view")
+    if FLAGS.view:
+        cli.check_package("open3d", "view", "--noview")
     objects = _told_apart(_objects())
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
@@ -86,9 +92,13 @@ def main(argv: list[str]) -> None:
     for number, (item, target) in enumerate(zip(objects, targets, strict=True)):
         explanation = explainer(item.points[None], target)
         _announce(item, explanation, number, len(objects))
+        if FLAGS.input is not None:
+            _hint_at_up_axis(item, explanation, model)
         run = _drop(explainer, rotation_test, item.points, explanation)
         folder = Path(FLAGS.output_dir) / item.name
         _write_results(folder, item, explanation, run)
+        for name in ("heat.png", "heat.html", "heat.ply"):  # of an earlier run into this folder
+            (folder / name).unlink(missing_ok=True)
         if FLAGS.pictures:
             view.render_png(folder / "heat.png", explanation, colormap=FLAGS.colormap)
             view.write_html(folder / "heat.html", explanation, colormap=FLAGS.colormap)
@@ -107,6 +117,18 @@ def _announce(item: Object, explanation: explain.Explanation, number: int, total
     print(f"{explanation.class_name(target)!r}?", end="\n" if target == predicted else " ")
     if target != predicted:
         print(f"(the network sees {explanation.class_name(predicted)!r})")
+
+
+def _hint_at_up_axis(item: Object, explanation: explain.Explanation, model: keras.Model) -> None:
+    """Says so where the network is surer of the same file with the other axis up, the usual mistake."""
+    other = "y" if FLAGS.up == "z" else "z"
+    turned = data.z_up_to_y_up(item.points)  # its own inverse
+    both = np.concatenate([explanation.scores, np.asarray(model(turned[None], training=False))])
+    upright, lying = evaluate.Classification(both, np.zeros(2, int)).probabilities
+    if lying.max() > upright.max():
+        name = explanation.class_name(int(lying.argmax()))
+        print(f"hint: with --up={other} the network sees {name!r}", end=" ")
+        print(f"({lying.max():.0%}, against {upright.max():.0%})")
 
 
 def _conclude(item: Object, explanation: explain.Explanation, run: evaluate.DropRun) -> None:

@@ -65,14 +65,14 @@ def check_output_dir(path: str | os.PathLike[str]) -> None:
         raise UserError(f"{path}: cannot write here ({nearest} is not a writable folder)")
 
 
-def check_package(package: str, extra: str) -> None:
+def check_package(package: str, extra: str, without: str = "--nopictures") -> None:
     """Checks that the package which draws the pictures is installed, before any work is done for them.
 
     Raises:
-        UserError: If it is not; the remedy is its extra or the flag --nopictures.
+        UserError: If it is not; the remedy is its extra or the flag `without`.
     """
     if importlib.util.find_spec(package) is None:
-        raise UserError(f"{missing_extra(package, extra)}, or give --nopictures")
+        raise UserError(f"{missing_extra(package, extra)}, or give {without}")
 
 
 def changed_flags(app_path: str) -> list[str]:

@@ -99,7 +99,7 @@ def load_modelnet_tree(
 
 
 def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
-    """Turns points (...,3) from ModelNet's OFF files, z up, the way its HDF5 files have them, y up."""
+    """Turns points (...,3) of ModelNet's OFF files, z up, to y up as in its HDF5 files; its own inverse."""
     return points[..., [0, 2, 1]] * np.array([-1, 1, 1], points.dtype)
 
 
