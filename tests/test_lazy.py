@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import tfxai3d
-from tfxai3d import data, evaluate, explain, models
+from tfxai3d import data, evaluate, explain, models, pruning
+from tfxai3d._lazy import lazy
 
 HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
 
@@ -36,7 +37,13 @@ def test_reading_and_shapes_need_no_tensorflow():
     assert "keras" not in loaded
 
 
-@pytest.mark.parametrize("room", [tfxai3d, data, evaluate, explain, models])
+def test_no_name_may_be_hidden_by_a_module():
+    """Once imported, a submodule is an attribute of its package, in front of `__getattr__`."""
+    with pytest.raises(ValueError, match="a submodule hides its name 'b'"):
+        lazy("package", {"a": ("b", "c"), "b": ("d",)})
+
+
+@pytest.mark.parametrize("room", [tfxai3d, data, evaluate, explain, models, pruning])
 def test_every_public_name_exists(room):
     assert dir(room)
     for name in dir(room):

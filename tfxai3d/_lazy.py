@@ -13,8 +13,13 @@ def lazy(
     Args:
         package: The package's `__name__`.
         homes: Public names by the submodule that defines them; a submodule without names is public itself.
+
+    Raises:
+        ValueError: If a public name is a submodule's as well: once imported, the module would hide it.
     """
     module_of = {name: module for module, names in homes.items() for name in names}
+    if hidden := module_of.keys() & homes.keys():
+        raise ValueError(f"{package}: a submodule hides its name {min(hidden)!r}")
     modules = {module for module, names in homes.items() if not names}
 
     def __getattr__(name: str) -> Any:

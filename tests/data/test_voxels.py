@@ -13,9 +13,24 @@ from hypothesis import strategies as st
 
 from tfxai3d.data.files import read
 from tfxai3d.data.geometry import Mesh
-from tfxai3d.data.voxel_transforms import flip, quarter_turn, shift, voxel_augmentation, voxel_batches
-from tfxai3d.data.voxelize import fill_inside, poses, surface_voxels, voxelize, voxelize_points
-from tfxai3d.data.voxels import MODELNET10_CLASSES, find_empty, load_voxels, read_binvox, write_binvox
+from tfxai3d.data.voxel_transforms import (
+    coarsen,
+    flip,
+    quarter_turn,
+    shift,
+    voxel_augmentation,
+    voxel_batches,
+)
+from tfxai3d.data.voxel_tree import voxelize_modelnet_tree
+from tfxai3d.data.voxelization import fill_inside, poses, surface_voxels, voxelize, voxelize_points
+from tfxai3d.data.voxels import (
+    MODELNET10_CLASSES,
+    find_empty,
+    load_modelnet10,
+    load_voxels,
+    read_binvox,
+    write_binvox,
+)
 from tfxai3d.errors import UserError
 
 # --- mesh to occupancy
@@ -61,7 +76,7 @@ def test_triangles_without_area_are_points_and_lines(triangle):
 def test_many_pairs_are_tested_in_parts(monkeypatch):
     mesh = sphere()
     whole = voxelize(mesh)
-    monkeypatch.setattr("tfxai3d.data.voxelize._MAX_PAIRS", 100)
+    monkeypatch.setattr("tfxai3d.data.voxelization._MAX_PAIRS", 100)
     np.testing.assert_array_equal(voxelize(mesh), whole)
 
 
@@ -163,7 +178,7 @@ def test_a_set_is_read_and_its_empty_grids_are_counted(put, caplog):
     path = put(features=features, targets=np.arange(5, dtype=np.int32))
     with caplog.at_level(logging.WARNING):
         kept, labels = load_voxels(path)
-    assert "left out 1 empty grids of 5" in caplog.text
+    assert "left out 1 empty grids of 5: 2" in caplog.text
     assert (kept.shape, kept.dtype, labels.dtype) == ((4, 32, 32, 32, 1), np.float32, np.int64)
     assert labels.tolist() == [0, 1, 3, 4]
     np.testing.assert_array_equal(kept[2, ..., 0], features[3, 0])
@@ -214,6 +229,40 @@ def test_missing_and_damaged_sets(put, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=r"not a readable \.npz"):
             load_voxels(path)
+
+
+def test_modelnet10_is_read_by_split_with_its_empty_grids(tmp_path):
+    features = grids(3)
+    features[1] = 0
+    np.savez(tmp_path / "modelnet10_train.npz", features=features, targets=[9, 0, 4])
+    read, labels = load_modelnet10(tmp_path, "train")
+    assert (read.dtype, read.shape, labels.tolist()) == (np.uint8, (3, 32, 32, 32, 1), [9, 0, 4])
+    assert find_empty(read).tolist() == [False, True, False]
+    with pytest.raises(UserError, match=r"modelnet10_test\.npz: no such file"):
+        load_modelnet10(tmp_path)
+    np.savez(tmp_path / "modelnet10_test.npz", features=features, targets=[0, 1, 10])
+    with pytest.raises(UserError, match=r"targets reach 10; ModelNet10's classes are 0 to 9"):
+        load_modelnet10(tmp_path, "test")
+
+
+def test_a_tree_of_meshes_in_several_poses(tmp_path):
+    for name, count in (("sofa", 1), ("bed", 2)):
+        (tmp_path / name / "test").mkdir(parents=True)
+        for number in range(count):
+            box = trimesh.creation.box((4.0, 2.0, 1.0 + number))
+            box.export(tmp_path / name / "test" / f"{number}.off")
+    turned, labels, names = voxelize_modelnet_tree(tmp_path, "test", 4)
+    assert (names, labels.tolist()) == (("bed", "sofa"), [0, 0, 1])
+    assert (turned.shape, turned.dtype) == ((4, 3, 32, 32, 32, 1), np.uint8)
+    box = trimesh.creation.box((4.0, 2.0, 2.0))
+    plain = voxelize(Mesh(box.vertices, box.faces))
+    np.testing.assert_array_equal(turned[0, 1, ..., 0], plain)
+    np.testing.assert_array_equal(turned[1, 1, ..., 0], plain.transpose(1, 0, 2)[::-1])
+    np.testing.assert_array_equal(turned[2, 1, ..., 0], plain[::-1, ::-1])
+    cloud = "".join(f"{i} 1 2\n" for i in range(10))
+    (tmp_path / "bed" / "test" / "9.off").write_text(f"OFF\n10 0 0\n{cloud}")
+    with pytest.raises(UserError, match=r"9\.off: has no faces"):
+        voxelize_modelnet_tree(tmp_path)
 
 
 def test_binvox_round_trip_and_trimesh_agree(tmp_path):
@@ -312,6 +361,24 @@ def test_what_is_shifted_out_is_lost():
     sides = {a * b * c for a in (2, 3, 4) for b in (2, 3, 4) for c in (2, 3, 4)}
     assert set(left.tolist()) <= sides
     assert len(set(left.tolist())) > 3
+
+
+@pytest.mark.parametrize("size", [12, 6, 4, 1])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_coarsened_blocks_are_full_where_any_voxel_is(size, dtype):
+    grids = (np.random.default_rng(0).random((3, 12, 12, 12, 1)) < 0.02).astype(dtype)
+    factor = 12 // size
+    expected = np.zeros((3, size, size, size, 1))
+    for n, x, y, z, _ in np.argwhere(grids):
+        expected[n, x // factor, y // factor, z // factor] = 1
+    coarse = np.asarray(coarsen(grids, size))
+    np.testing.assert_array_equal(coarse, expected)
+    assert coarse.dtype == grids.dtype
+
+
+def test_a_size_that_is_no_divisor_is_refused():
+    with pytest.raises(UserError, match="grids of 32 voxels a side cannot be coarsened to 20"):
+        coarsen(np.zeros((1, 32, 32, 32, 1)), 20)
 
 
 def test_augmentation_by_name():

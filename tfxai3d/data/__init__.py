@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
     from tfxai3d.data.modelnet import load_modelnet40 as load_modelnet40
     from tfxai3d.data.modelnet import load_modelnet_tree as load_modelnet_tree
+    from tfxai3d.data.modelnet import modelnet_files as modelnet_files
     from tfxai3d.data.modelnet import z_up_to_y_up as z_up_to_y_up
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from tfxai3d.data.voxel_transforms import coarsen as coarsen
     from tfxai3d.data.voxel_transforms import voxel_augmentation as voxel_augmentation
     from tfxai3d.data.voxel_transforms import voxel_batches as voxel_batches
-    from tfxai3d.data.voxelize import poses as poses
-    from tfxai3d.data.voxelize import voxelize as voxelize
-    from tfxai3d.data.voxelize import voxelize_points as voxelize_points
+    from tfxai3d.data.voxel_tree import voxelize_modelnet_tree as voxelize_modelnet_tree
+    from tfxai3d.data.voxelization import poses as poses
+    from tfxai3d.data.voxelization import voxelize as voxelize
+    from tfxai3d.data.voxelization import voxelize_points as voxelize_points
     from tfxai3d.data.voxels import MODELNET10_CLASSES as MODELNET10_CLASSES
     from tfxai3d.data.voxels import find_empty as find_empty
+    from tfxai3d.data.voxels import load_modelnet10 as load_modelnet10
     from tfxai3d.data.voxels import load_voxels as load_voxels
     from tfxai3d.data.voxels import read_binvox as read_binvox
     from tfxai3d.data.voxels import write_binvox as write_binvox
@@ -32,12 +35,26 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "files": ("load_points", "read"),
-        "modelnet": ("MODELNET40_CLASSES", "load_modelnet40", "load_modelnet_tree", "z_up_to_y_up"),
+        "modelnet": (
+            "MODELNET40_CLASSES",
+            "load_modelnet40",
+            "load_modelnet_tree",
+            "modelnet_files",
+            "z_up_to_y_up",
+        ),
         "sampling": ("normalize", "sample_surface"),
         "shapes": (),
         "transforms": ("augmentation", "training_batches"),
         "voxel_transforms": ("coarsen", "voxel_augmentation", "voxel_batches"),
-        "voxelize": ("poses", "voxelize", "voxelize_points"),
-        "voxels": ("MODELNET10_CLASSES", "find_empty", "load_voxels", "read_binvox", "write_binvox"),
+        "voxel_tree": ("voxelize_modelnet_tree",),
+        "voxelization": ("poses", "voxelize", "voxelize_points"),
+        "voxels": (
+            "MODELNET10_CLASSES",
+            "find_empty",
+            "load_modelnet10",
+            "load_voxels",
+            "read_binvox",
+            "write_binvox",
+        ),
     },
 )

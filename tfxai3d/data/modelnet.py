@@ -86,6 +86,32 @@ def load_modelnet_tree(
     Raises:
         UserError: If the folder is no such tree, lacks a class, or holds a damaged mesh.
     """
+    paths, labels, names = modelnet_files(folder, split, classes=classes, limit=limit)
+    clouds = [z_up_to_y_up(load_points(path, num_points, seed)) for path in tqdm(paths, disable=None)]
+    return np.stack(clouds), labels, names
+
+
+def modelnet_files(
+    folder: str | os.PathLike[str],
+    split: Split = "test",
+    *,
+    classes: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
+    """Lists the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, in the order of its loaders.
+
+    Args:
+        folder: The root of the tree.
+        split: "train" or "test".
+        classes: Only these classes; all by default.
+        limit: At most so many meshes of each class.
+
+    Returns:
+        M paths, labels int64 (M,) and the class names they count.
+
+    Raises:
+        UserError: If the folder is no such tree or lacks a class.
+    """
     root = Path(folder)
     known = sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir())
     if not known:
@@ -94,8 +120,7 @@ def load_modelnet_tree(
     if unknown := [name for name in names if name not in known]:
         raise UserError(f"{folder}: no class {unknown[0]!r}; there are {', '.join(known)}")
     files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)[:limit]]
-    clouds = [z_up_to_y_up(load_points(path, num_points, seed)) for path, _ in tqdm(files, disable=None)]
-    return np.stack(clouds), np.array([label for _, label in files]), names
+    return [path for path, _ in files], np.array([label for _, label in files]), names
 
 
 def z_up_to_y_up(points: np.ndarray) -> np.ndarray:

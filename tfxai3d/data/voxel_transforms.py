@@ -48,9 +48,17 @@ def quarter_turn(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def coarsen(grids: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
-    """Returns float grids at `size` voxels a side, a divisor of their own; any occupied one fills."""
-    factor = grids.shape[1] // size
-    return tf.nn.max_pool3d(grids, factor, factor, "VALID") if factor > 1 else grids
+    """Returns grids (B,D,D,D,1) at `size` voxels a side, of the same type; an occupied voxel fills its block.
+
+    Raises:
+        UserError: If `size` does not divide D.
+    """
+    fine = grids.shape[1]
+    if fine % size:
+        raise UserError(f"grids of {fine} voxels a side cannot be coarsened to {size}; give a divisor")
+    factor = fine // size
+    blocks = tf.reshape(grids, (-1, size, factor, size, factor, size, factor, 1))
+    return tf.reduce_max(blocks, axis=(2, 4, 6))
 
 
 VOXEL_TRANSFORMS: dict[str, Transform] = {
@@ -83,7 +91,7 @@ def voxel_batches(
     batch_size: int,
     augment: Transform,
     seed: tuple[int, int],
-    size: int = 32,
+    size: int | None = None,
     plain_copy: bool = False,
 ) -> tf.data.Dataset:
     """One epoch of shuffled, augmented batches.
@@ -95,7 +103,7 @@ def voxel_batches(
         batch_size: Grids a batch; an incomplete last batch is left out.
         augment: See `voxel_augmentation`.
         seed: The run's seed and the epoch; the same pair gives the same batches.
-        size: Voxels along each axis of the batches; see `coarsen`.
+        size: Voxels along each axis of the batches, see `coarsen`; by default those of the grids.
         plain_copy: Whether each grid comes a second time, without augmentation, as in VRN's training.
 
     Returns:
@@ -111,7 +119,8 @@ def voxel_batches(
         augmented = augment(chosen, run_seed + tf.stack([tf.zeros_like(step), step]))
         batch = tf.where((index < count)[:, None, None, None, None], augmented, chosen)
         one_hot = tf.one_hot(tf.gather(classes, index % count), num_classes)
-        return coarsen(tf.cast(batch, tf.float32), size), one_hot
+        batch = batch if size is None else coarsen(batch, size)
+        return tf.cast(batch, tf.float32), one_hot
 
     batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
     return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)

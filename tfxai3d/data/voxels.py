@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfxai3d.data.geometry import VoxelGrid
+from tfxai3d.data.modelnet import Split
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
 
@@ -25,8 +26,7 @@ def load_voxels(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads a set of occupancy grids, `.npz` with `features` (N,1,32,32,32) and `targets` (N,).
 
-    Empty grids, eight in ModelNet10, are left out and their number is logged as a warning; to know which,
-    keep them and ask `find_empty`.
+    Empty grids, eight in ModelNet10, are left out, and a warning says how many and which.
 
     Args:
         path: The file.
@@ -66,9 +66,33 @@ def load_voxels(
     grids = grids.reshape(-1, _SIZE, _SIZE, _SIZE, 1)
     empty = find_empty(grids)
     if empty.any() and not keep_empty:
-        logging.warning("%s: left out %d empty grids of %d", path, empty.sum(), len(grids))
+        numbers = ", ".join(map(str, np.flatnonzero(empty)[:10]))
+        logging.warning("%s: left out %d empty grids of %d: %s", path, empty.sum(), len(grids), numbers)
         grids, labels = grids[~empty], labels[~empty]
     return grids.astype(dtype, copy=False), labels
+
+
+def load_modelnet10(folder: str | os.PathLike[str], split: Split = "test") -> tuple[np.ndarray, np.ndarray]:
+    """Reads one split of ModelNet10's grids, `modelnet10_train.npz` or `modelnet10_test.npz`.
+
+    Nothing is left out: example i is number i of the file, and `find_empty` tells which are empty.
+
+    Args:
+        folder: Folder of the two files.
+        split: "train" or "test".
+
+    Returns:
+        Grids uint8 (M,32,32,32,1) of 0 and 1, and labels int64 (M,), classes in the order of
+        MODELNET10_CLASSES.
+
+    Raises:
+        UserError: If the file is missing or not as `load_voxels` wants it, or has a label above 9.
+    """
+    path = Path(folder) / f"modelnet10_{split}.npz"
+    grids, labels = load_voxels(path, keep_empty=True, dtype="uint8")
+    if labels.max(initial=0) >= len(MODELNET10_CLASSES):
+        raise UserError(f"{path}: targets reach {labels.max()}; ModelNet10's classes are 0 to 9")
+    return grids, labels
 
 
 def find_empty(grids: np.ndarray) -> np.ndarray:
