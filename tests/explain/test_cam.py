@@ -1,4 +1,4 @@
-"""p-grad-CAM and Grad-CAM against the formulas, and the contract of all explainers."""
+"""The methods on endpoint features against their formulas, written with loops, and against each other."""
 
 import keras
 import numpy as np
@@ -7,158 +7,75 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.explain import networks
+from tests.explain.networks import POINTS, VOXELS, assert_close, precision
 from tests.explain.reference import Reference
-from tests.models.plain_pointnet import randomise
 from tfxai3d import explain
 from tfxai3d.errors import UserError
-from tfxai3d.models import PointNet, split
+from tfxai3d.models import split
 from tfxai3d.models.endpoint import max_over_points
-
-CLOUDS = np.random.default_rng(0).uniform(-1, 1, (3, 40, 3)).astype("float32")
-
-
-@pytest.fixture(scope="module")
-def full_model():
-    model = PointNet(5)
-    randomise(model, seed=2)
-    return model
 
 
 @pytest.fixture(scope="module", params=["basic", "full"])
-def both(request, tiny_model):
+def both(request):
     """A model and its reference."""
-    model = tiny_model if request.param == "basic" else request.getfixturevalue("full_model")
-    return model, Reference(model)
+    model = networks.pointnet(request.param)
+    with precision():
+        return model, Reference(model)
 
 
 @pytest.fixture(scope="module")
-def p_grad_cam(tiny_model):
-    return explain.PGradCAM(tiny_model)
-
-
-def assert_close(actual, expected, tolerance=1e-5):
-    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+def p_grad_cam():
+    return explain.PGradCAM(networks.pointnet())
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_p_grad_cam_equals_the_formula(both, pooling):
     model, reference = both
-    explanation = explain.PGradCAM(model, pooling)(CLOUDS[:2], [0, 2])
+    explanation = explain.PGradCAM(model, pooling)(POINTS[:2], [0, 2])
     for i, target in enumerate((0, 2)):
-        expected = reference.p_grad_cam(CLOUDS[i], target, pooling)
+        expected = reference.p_grad_cam(POINTS[i], target, pooling)
         assert expected.max() > 0
         assert_close(explanation.importance[i], expected)
-        assert_close(explanation.scores[i], reference.gradient(CLOUDS[i], target)[2], 1e-4)
+        assert_close(explanation.scores[i], reference.gradient(POINTS[i], target)[2])
 
 
-def test_grad_cam_equals_the_formula(tiny_model):
-    reference = Reference(tiny_model)
-    explanation = explain.GradCAM(tiny_model)(CLOUDS, [3, 1, 0])
+def test_grad_cam_equals_the_formula(both):
+    model, reference = both
+    explanation = explain.GradCAM(model)(POINTS[:3], [3, 1, 0])
     for i, target in enumerate((3, 1, 0)):
-        assert_close(explanation.importance[i], reference.grad_cam(CLOUDS[i], target))
+        assert_close(explanation.importance[i], reference.grad_cam(POINTS[i], target))
 
 
-@pytest.mark.parametrize("name", explain.methods())
-class TestContract:
-    def test_explanation(self, tiny_model, name):
-        explanation = explain.get(name)(tiny_model)(CLOUDS)
-        np.testing.assert_array_equal(explanation.inputs, CLOUDS)
-        assert explanation.attributions.shape == CLOUDS.shape
-        assert explanation.importance.shape == CLOUDS.shape[:2]
-        assert explanation.importance.dtype == np.float32
-        assert explanation.importance.min() >= 0
-        repeated = explanation.importance[..., None].repeat(3, -1)
-        np.testing.assert_array_equal(explanation.attributions, repeated)
-        assert_close(explanation.scores, tiny_model(CLOUDS), 1e-4)
-        assert explanation.method == name
-        assert explanation.class_names == tiny_model.class_names
-        assert explanation.class_name(1) == "cup"
-
-    def test_targets(self, tiny_model, name):
-        method = explain.get(name)(tiny_model)
-        predicted = method(CLOUDS)
-        np.testing.assert_array_equal(predicted.target, predicted.predicted)
-        again = method(CLOUDS, predicted.predicted)
-        np.testing.assert_array_equal(again.importance, predicted.importance)
-        one = method(CLOUDS, target=3)
-        assert one.target.tolist() == [3, 3, 3]
-        each = method(CLOUDS, target=[3, 0, 3])
-        assert each.target.tolist() == [3, 0, 3]
-        np.testing.assert_array_equal(each.importance[[0, 2]], one.importance[[0, 2]])
-        assert not np.allclose(each.importance[1], one.importance[1])
-
-    def test_the_batch_does_not_matter(self, tiny_model, name):
-        clouds = np.random.default_rng(1).uniform(-1, 1, (7, 20, 3)).astype("float32")
-        expected = explain.get(name)(tiny_model)(clouds)
-        for batch_size in (1, 3, 7):
-            backwards = explain.get(name)(tiny_model, batch_size=batch_size)(clouds[::-1])
-            assert_close(backwards.importance[::-1], expected.importance)
-            assert_close(backwards.scores[::-1], expected.scores, 1e-4)
-
-    def test_the_model_sees_no_more_than_a_batch_and_is_traced_once(self, tiny_model, name):
-        seen = []
-
-        class Recording(explain.get(name)):
-            def explain_batch(self, inputs, target):
-                tf.py_function(lambda x: seen.append(len(x)), [inputs], [])
-                return super().explain_batch(inputs, target)
-
-        method = Recording(tiny_model, batch_size=2)
-        for batch, points in ((1, 10), (5, 17), (2, 40)):
-            method(np.zeros((batch, points, 3)))
-        assert sorted(seen) == [1, 1, 2, 2, 2]
-        assert method._compiled.experimental_get_tracing_count() == 1
-
-    def test_the_model_is_left_alone(self, tiny_model, name):
-        before = [weight.numpy() for weight in tiny_model.weights]
-        explain.get(name)(tiny_model)(CLOUDS, 1)
-        for old, weight in zip(before, tiny_model.weights, strict=True):
-            np.testing.assert_array_equal(old, weight)
-
-    @pytest.mark.parametrize(
-        ("inputs", "target", "message"),
-        [
-            (CLOUDS[0], None, "inputs must be points"),
-            (CLOUDS[..., :2], None, "inputs must be points"),
-            (CLOUDS[:0], None, "inputs must be points"),
-            (CLOUDS[:, :0], None, "inputs must be points"),
-            (np.full((1, 10, 3), np.nan), None, "NaN or infinite"),
-            (np.full((1, 10, 3), np.inf), None, "NaN or infinite"),
-            ([[[1, 2, 3]], [[1]]], None, "no array of numbers"),
-            ("points", None, "no array of numbers"),
-            (CLOUDS, 5, r"0\.\.4"),
-            (CLOUDS, -1, r"0\.\.4"),
-            (CLOUDS, [0, 1, 5], r"0\.\.4"),
-            (CLOUDS, [0, 1], "one class or 3"),
-            (CLOUDS, 1.0, "one class or 3"),
-            (CLOUDS, "chair", "one class or 3"),
-        ],
-    )
-    def test_mistakes(self, tiny_model, name, inputs, target, message):
-        with pytest.raises(UserError, match=message) as caught:
-            explain.get(name)(tiny_model)(inputs, target)
-        assert "\n" not in str(caught.value)
-
-    def test_a_batch_has_at_least_one_example(self, tiny_model, name):
-        with pytest.raises(UserError, match="batch_size"):
-            explain.get(name)(tiny_model, batch_size=0)
+def test_feature_magnitude_and_critical_points_equal_the_formula():
+    model = networks.pointnet()
+    magnitude = explain.FeatureMagnitude(model)(POINTS[:2]).importance
+    critical = explain.CriticalPoints(model)(POINTS[:2]).importance
+    for i in range(2):
+        features = split(model).features(POINTS[i : i + 1])[0].numpy()
+        assert_close(magnitude[i], [sum(abs(number) for number in row) for row in features.tolist()])
+        wins = np.zeros(len(features))
+        for column in features.T:
+            wins[np.argmax(column)] += column.max() > 0
+        assert wins.sum() < features.shape[1]  # some channels are dead
+        assert_close(critical[i], wins)
 
 
 @settings(deadline=None, max_examples=10)
 @given(st.permutations(range(40)))
 def test_permuting_the_points_permutes_the_heat(p_grad_cam, order):
-    expected = p_grad_cam(CLOUDS[:1], 0).importance[:, order]
-    assert_close(p_grad_cam(CLOUDS[:1, order], 0).importance, expected)
+    expected = p_grad_cam(POINTS[:1], 0).importance[:, order]
+    assert_close(p_grad_cam(POINTS[:1, order], 0).importance, expected)
 
 
 @settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(0, 19), min_size=1, max_size=40))
 def test_duplicated_points_share_the_heat(p_grad_cam, extra):
     index = np.array([*range(20), *extra])
-    explanation = p_grad_cam(CLOUDS[:1, :20][:, index], 0)
+    explanation = p_grad_cam(POINTS[:1, :20][:, index], 0)
     for i in range(20):
         assert_close(explanation.importance[0, index == i], explanation.importance[0, i])
-    split_heat = p_grad_cam(CLOUDS[:1, :20], 0).importance[0]
+    split_heat = p_grad_cam(POINTS[:1, :20], 0).importance[0]
     # Each channel's gradient is shared equally, so the weights, and the heats, are divided by the copies.
     copies = np.bincount(index)
     assert_close(explanation.importance[0, :20] * copies, split_heat)
@@ -175,12 +92,11 @@ def test_the_gradient_of_the_max_goes_to_the_winners_in_equal_shares():
     assert gradient == [[0.5, 5, 0, -1], [0.5, 0, 0, 0], [0, 5, 0, 0]]
 
 
-def test_a_point_that_wins_nothing_has_no_heat(tiny_model):
-    cloud = np.concatenate([CLOUDS[:1], CLOUDS[:1].mean(axis=1, keepdims=True).repeat(5, axis=1)], axis=1)
-    parts = split(tiny_model)
-    features = parts.features(cloud)[0].numpy()
+def test_a_point_that_wins_nothing_has_no_heat(p_grad_cam):
+    cloud = np.concatenate([POINTS[:1], POINTS[:1].mean(axis=1, keepdims=True).repeat(5, axis=1)], axis=1)
+    features = split(networks.pointnet()).features(cloud)[0].numpy()
     wins = ((features == features.max(axis=0)) & (features > 0)).any(axis=1)
-    heat = explain.PGradCAM(tiny_model)(cloud, 0).importance[0]
+    heat = p_grad_cam(cloud, 0).importance[0]
     assert not wins.all()
     assert not heat[~wins].any()
 
@@ -188,42 +104,122 @@ def test_a_point_that_wins_nothing_has_no_heat(tiny_model):
 def test_the_two_halves_of_a_model_are_the_model(both):
     model, reference = both
     parts = split(model)
-    features = parts.features(CLOUDS)
-    assert features.shape == (3, 40, 1024)
-    assert_close(features, reference.plain_features(CLOUDS), 1e-4)
-    assert_close(parts.head(features), model(CLOUDS))
+    features = parts.features(POINTS)
+    assert features.shape == (5, 40, 1024)
+    assert_close(features, reference.plain_features(POINTS))
+    assert_close(parts.head(features), model(POINTS))
 
 
-class TestModelsWithoutTheEndpoint:
-    def test_no_such_layer(self):
+# --- the other networks
+
+
+def test_the_heat_of_pointnet2_is_that_of_its_centroids_carried_to_the_points():
+    model = networks.pointnet2()
+    parts = split(model)
+    features = parts.features(POINTS[:2])
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        score = parts.head(features)[:, 1]
+    weight = tf.reduce_max(tape.gradient(score, features), axis=-1)
+    heat = tf.nn.relu(weight * tf.reduce_sum(features, axis=-1))
+    expected = model.to_points(heat, tf.constant(POINTS[:2]))
+    assert np.max(expected) > 0
+    assert_close(explain.PGradCAM(model)(POINTS[:2], 1).importance, expected)
+
+
+def test_the_heat_of_vrn_is_interpolated_to_the_grid():
+    model = networks.vrn()
+    parts = split(model)
+    features = parts.features(VOXELS[:2])
+    assert_close(parts.head(features), model(VOXELS[:2]))
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        score = parts.head(features)[:, 2]
+    alpha = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2, 3), keepdims=True)
+    coarse = tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1)).numpy()
+    heat = explain.GradCAM(model)(VOXELS[:2], 2).importance
+    assert coarse.shape == (2, 4, 4, 4)
+    place, expected = (np.arange(16) + 0.5) / 4 - 0.5, coarse
+    for axis in (1, 2, 3):
+        expected = np.apply_along_axis(lambda row: np.interp(place, range(4), row), axis, expected)
+    assert_close(heat, expected)
+
+
+def voxel_net(layers, size=8):
+    with precision():
+        return keras.Sequential([keras.Input((size, size, size, 1)), *layers])
+
+
+def test_interpolation_is_linear_and_keeps_the_middle_of_each_cell():
+    model = voxel_net(
+        [
+            keras.layers.AveragePooling3D(2, name="coarse", dtype="float32"),
+            keras.layers.GlobalAveragePooling3D(dtype="float32"),
+            keras.layers.Dense(2, dtype="float32"),
+        ]
+    )
+    ramp = np.arange(8.0)[:, None, None] + np.zeros((8, 8, 8))
+    heat = explain.FeatureMagnitude(model, "coarse", data_kind="voxels")(ramp[None, ..., None]).importance[0]
+    # The cells hold 0.5, 2.5, 4.5, 6.5: their middles lie on the ramp, as does all between; the ends stay.
+    expected = np.clip(ramp, 0.5, 6.5)
+    assert_close(heat, expected)
+    turned = explain.FeatureMagnitude(model, "coarse", data_kind="voxels")(ramp.T[None, ..., None])
+    assert_close(turned.importance[0], expected.T)
+
+
+# --- models without an endpoint
+
+
+def points_net(inner):
+    with precision():
         points = keras.Input((None, 3))
-        with pytest.raises(UserError, match="no endpoint point_features"):
-            explain.PGradCAM(keras.Model(points, keras.layers.GlobalMaxPooling1D()(points)))
-
-    def test_a_layer_of_another_kind(self):
-        points = keras.Input((None, 3))
-        features = keras.layers.Dense(4, name="point_features")(points)
-        with pytest.raises(UserError, match="no endpoint point_features"):
-            explain.GradCAM(keras.Model(points, keras.layers.GlobalMaxPooling1D()(features)))
+        x = keras.layers.Dense(4, "relu", name="rows")(points)
+        return keras.Model(points, keras.layers.Dense(3)(inner(x)), name="net")
 
 
-def test_pooling_is_max_or_mean(tiny_model):
-    assert explain.PGradCAM(tiny_model, "mean").options() == {"pooling": "mean"}
+def test_a_layer_inside_of_a_nested_model_whose_output_is_bypassed():
+    with precision():
+        rows = keras.Input((None, 4))
+        nested = keras.Model(rows, keras.layers.Dense(4, "relu", name="inside")(rows) + rows)
+        model = points_net(lambda x: keras.layers.GlobalMaxPooling1D()(nested(x)))
+    explained = explain.GradCAM(model, "inside", data_kind="points")(POINTS, 1)
+    dense, inside, out = model.get_layer("rows"), nested.get_layer("inside"), model.layers[-1]
+    features = tf.constant(inside(dense(POINTS)))
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        score = out(tf.reduce_max(features + dense(POINTS), axis=1))[:, 1]
+    alpha = tf.reduce_mean(tape.gradient(score, features), axis=1, keepdims=True)
+    assert_close(explained.importance, tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1)))
+    assert explained.options == {"layer": "inside"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (None, "model 'net' names no endpoint: give layer"),
+        ("point_features", "model 'net' has no layers named 'point_features'"),
+        ("shared", "layer 'shared' of model 'net' is used 2 times"),
+        ("pooled", r"layer 'pooled' of model 'net' gives features \(None, 4\)"),
+        ("fewer", r"give \(20,\) values for \(40,\) points; name a layer with a row for each"),
+    ],
+)
+def test_layers_that_will_not_do(layer, message):
+    shared = keras.layers.Activation("relu", name="shared", dtype="float64")
+
+    def inner(x):
+        x = keras.layers.MaxPooling1D(2, name="fewer")(shared(shared(x)))
+        return keras.layers.GlobalMaxPooling1D(name="pooled")(x)
+
+    with pytest.raises(UserError, match=message):
+        explain.GradCAM(points_net(inner), layer, data_kind="points")(POINTS)
+
+
+def test_a_model_without_an_endpoint_cannot_be_split():
+    with pytest.raises(UserError, match="model 'net' has no endpoint"):
+        split(points_net(keras.layers.GlobalMaxPooling1D()))
+
+
+def test_pooling_is_max_or_mean():
+    assert explain.PGradCAM(networks.pointnet(), "mean").options() == {"pooling": "mean"}
     with pytest.raises(UserError, match="pooling must be 'max' or 'mean', it is 'sum'"):
-        explain.PGradCAM(tiny_model, "sum")
-
-
-def test_scores_that_are_no_numbers_are_refused():
-    model = PointNet(2, "basic")
-    model.get_layer("logits").bias.assign([np.nan, 0])
-    with pytest.raises(UserError, match="scores are not finite"):
-        explain.PGradCAM(model)(CLOUDS[:1], 0)
-
-
-def test_methods_by_name():
-    assert explain.methods() == sorted(explain.methods())
-    assert {"grad_cam", "p_grad_cam"} <= set(explain.methods())
-    assert explain.get("p_grad_cam") is explain.PGradCAM
-    assert explain.get("grad_cam") is explain.GradCAM
-    with pytest.raises(UserError, match=r"unknown method 'lime'; known are .*p_grad_cam"):
-        explain.get("lime")
+        explain.PGradCAM(networks.pointnet(), "sum")

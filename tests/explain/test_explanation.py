@@ -36,6 +36,7 @@ def explanations(draw):
         kind=kind,
         convergence_delta=floats((batch,)) if draw(st.booleans()) else None,
         class_names=draw(st.none() | st.tuples(*[st.text()] * classes)),
+        against=np.zeros(batch, np.int64) if draw(st.booleans()) else None,
     )
 
 

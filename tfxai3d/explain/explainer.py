@@ -1,14 +1,17 @@
 """The contract that every explainer keeps."""
 
 import abc
+import warnings
 from typing import Any, ClassVar, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.explanation import Explanation
+from tfxai3d.explain.explanation import DataKind, Explanation
+from tfxai3d.explain.network import network
+from tfxai3d.explain.target import Function, TargetTensor, checked
+from tfxai3d.explain.target import target_score as target_score
 
 
 class Parts(NamedTuple):
@@ -16,110 +19,149 @@ class Parts(NamedTuple):
 
     Attributes:
         attributions: Shape of the inputs.
-        importance: One value a point (B,N).
+        importance: One value a point (B,N) or voxel (B,D,H,W).
         scores: Logits (B,C).
+        convergence_delta: For path methods, the sum of attributions minus the score difference (B,).
     """
 
     attributions: tf.Tensor
     importance: tf.Tensor
     scores: tf.Tensor
+    convergence_delta: tf.Tensor | None = None
 
 
 class Explainer(abc.ABC):
     """A method bound to a model and its options; holds no state between calls.
 
     Args:
-        model: Maps points (B,N,3) to logits (B,C).
+        model: Maps points (B,N,3) or voxels (B,D,H,W,1) to logits (B,C): a Keras model, a loaded SavedModel
+            or one of its signatures, or any differentiable callable.
         batch_size: The most examples the model ever sees at once.
+        data_kind: "points" or "voxels"; by default what the model's attribute `data_kind` says.
+
+    Raises:
+        UserError: If batch_size is below 1, or the kind of the data is unknown or not that of the model.
     """
 
     method: ClassVar[str]
 
-    def __init__(self, model: keras.Model, batch_size: int = 32):
+    def __init__(self, model: Any, batch_size: int = 32, data_kind: DataKind | None = None):
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, it is {batch_size}")
         self.model, self.batch_size = model, batch_size
-        # One trace for all numbers of examples and points.
-        self._compiled = tf.function(
-            self.explain_batch,
-            input_signature=[tf.TensorSpec((None, None, 3), tf.float32), tf.TensorSpec((None,), tf.int32)],
-        )
+        self.network = network(model, data_kind)
+        self._compiled = tf.function(self.explain_batch, autograph=False)
+        self._warned = False
 
     @abc.abstractmethod
-    def explain_batch(self, inputs: tf.Tensor, target: tf.Tensor) -> Parts:
-        """Explains one batch; traceable by `tf.function`.
+    def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
+        """Explains one batch of at most `batch_size` examples; traceable by `tf.function`.
 
         Args:
-            inputs: Points (B,N,3).
-            target: The class of each example, int32 (B,); -1 for the predicted class.
+            inputs: Points (B,N,3) or voxels (B,D,H,W,1), in the network's dtype.
+            target: The class of each example, int32 (B,), -1 for the predicted class; or int32 (B,2), the
+                class and the one it is held against; or a function of the logits.
         """
 
     def options(self) -> dict[str, Any]:
         """Returns the options that decide the result, JSON-compatible."""
         return {}
 
+    def check(self, inputs: np.ndarray) -> None:  # noqa: B027 - most methods take any
+        """Raises a UserError for inputs that this method's options do not fit; none by default."""
+
     def __call__(self, inputs: Any, target: Any = None) -> Explanation:
         """Explains why the model gives `target` its score.
 
         Args:
-            inputs: Points (B,N,3).
-            target: One class for all examples or one each (B,); the predicted class by default.
+            inputs: Points (B,N,3) or voxels (B,D,H,W,1).
+            target: The predicted class by default; one class for all examples or one each (B,); a `Contrast`
+                of two classes; or a function that maps logits (B,C) to the number (B,) to explain.
 
         Returns:
             An Explanation of NumPy arrays.
 
         Raises:
-            UserError: If the inputs are not finite points, a target is out of range, or the model's scores
-                are not finite.
+            UserError: If the inputs are not finite or of another kind, a target is out of range, the model is
+                not differentiable there, or its scores are not finite.
         """
-        inputs = _checked(inputs)
-        classes = self.model.output_shape[-1]
-        wanted = _targets(target, len(inputs), classes)
-        batches = range(0, len(inputs), self.batch_size)
-        parts = [
-            self._compiled(inputs[i : i + self.batch_size], wanted[i : i + self.batch_size]) for i in batches
-        ]
-        attributions, importance, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        inputs = self._checked(inputs)
+        wanted = checked(target, len(inputs), lambda: self._classes(inputs))
+        parts = self._explained(inputs, wanted)
+        self._check_scores(parts.scores)
+        if parts.importance.shape != inputs.shape[:-1]:
+            raise UserError(
+                f"{self.method}: the features of {self.network.name} give {parts.importance.shape[1:]} "
+                f"values for {inputs.shape[1:-1]} {self.network.kind}; name a layer with a row for each"
+            )
+        options = self.options()
+        first = against = None
+        if callable(wanted):
+            options["target"] = getattr(wanted, "__name__", type(wanted).__name__)
+        else:
+            first, against = (wanted, None) if wanted.ndim == 1 else wanted.T
+        predicted = np.argmax(parts.scores, axis=-1)
+        return Explanation(
+            inputs=inputs.astype(np.float32, copy=False),
+            attributions=parts.attributions.astype(np.float32, copy=False),
+            importance=parts.importance.astype(np.float32, copy=False),
+            target=(predicted if first is None else np.where(first < 0, predicted, first)).astype(np.int64),
+            scores=parts.scores,
+            method=self.method,
+            options=options,
+            kind=self.network.kind,
+            convergence_delta=parts.convergence_delta,
+            class_names=self.network.class_names,
+            against=None if against is None else against.astype(np.int64),
+        )
+
+    def _explained(self, inputs: np.ndarray, wanted: np.ndarray | Function) -> Parts:
+        """Returns the parts of all examples, as NumPy arrays."""
+        shape = self.network.shape if self.network.shape is not None else inputs.shape[1:]
+        spec: list[Any] = [tf.TensorSpec((None, *shape), self.network.dtype)]
+        spec.append(wanted if callable(wanted) else tf.TensorSpec((None, *wanted.shape[1:]), tf.int32))
+        # One trace for all numbers of examples and, where the model says that it takes any, of points.
+        run = self._compiled.get_concrete_function(*spec)
+        batches = []
+        for i in range(0, len(inputs), self.batch_size):
+            some = slice(i, i + self.batch_size)
+            arguments = [inputs[some]] if callable(wanted) else [inputs[some], wanted[some]]
+            batches.append(run(*map(tf.constant, arguments)))
+        return Parts(
+            *(
+                None if values[0] is None else np.concatenate([value.numpy() for value in values])
+                for values in zip(*batches, strict=True)
+            )
+        )
+
+    def _checked(self, inputs: Any) -> np.ndarray:
+        expected = self.network.inputs
+        try:
+            array = np.asarray(inputs, dtype=self.network.dtype)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"inputs must be {expected}, they are no array of numbers") from error
+        if not self.network.accepts(array.shape):
+            raise UserError(f"inputs must be {expected}, they are {array.shape}")
+        if not np.isfinite(array).all():
+            raise UserError("inputs hold NaN or infinite values")
+        self.check(array)
+        return array
+
+    def _classes(self, inputs: np.ndarray) -> int:
+        if self.network.classes is not None:
+            return self.network.classes
+        return int(self.network(tf.constant(inputs[:1])).shape[-1])
+
+    def _check_scores(self, scores: np.ndarray) -> None:
         if not np.isfinite(scores).all():
             raise UserError(
                 "the model's scores are not finite: its weights or the scale of the inputs are wrong"
             )
-        return Explanation(
-            inputs=inputs,
-            attributions=attributions,
-            importance=importance,
-            target=np.where(wanted < 0, np.argmax(scores, axis=-1), wanted).astype(np.int64),
-            scores=scores,
-            method=self.method,
-            options=self.options(),
-            class_names=getattr(self.model, "class_names", None),
-        )
-
-
-def target_score(scores: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns each example's score (B,) of its target, or of the predicted class where target is -1."""
-    chosen = tf.where(target < 0, tf.argmax(scores, axis=-1, output_type=tf.int32), target)
-    return tf.gather(scores, chosen, batch_dims=1)
-
-
-def _checked(inputs: Any) -> np.ndarray:
-    try:
-        array = np.asarray(inputs, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise UserError("inputs must be points (B,N,3), they are no array of numbers") from error
-    if array.ndim != 3 or array.shape[-1] != 3 or not len(array) or not array.shape[1]:
-        raise UserError(f"inputs must be points (B,N,3), they are {array.shape}")
-    if not np.isfinite(array).all():
-        raise UserError("inputs hold NaN or infinite coordinates")
-    return array
-
-
-def _targets(target: Any, examples: int, classes: int) -> np.ndarray:
-    if target is None:
-        return np.full(examples, -1, np.int32)
-    array = np.asarray(target)
-    if not np.issubdtype(array.dtype, np.integer) or array.shape not in ((), (examples,)):
-        raise UserError(f"target must be one class or {examples} classes, it is {target!r}")
-    if array.min() < 0 or array.max() >= classes:
-        raise UserError(f"target must be in 0..{classes - 1}, it is {target!r}")
-    return np.broadcast_to(array, (examples,)).astype(np.int32)
+        sums_to_one = scores.shape[-1] > 1 and np.allclose(scores.sum(-1), 1, atol=1e-3)
+        if sums_to_one and (scores >= 0).all() and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self.network.name} returns probabilities: where it is sure their gradient vanishes; "
+                "explain the logits, the values before the softmax",
+                stacklevel=3,
+            )

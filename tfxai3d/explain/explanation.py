@@ -29,6 +29,7 @@ _DAMAGES = (
     zlib.error,
 )
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
+_OPTIONAL_ARRAYS = ("convergence_delta", "against")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +41,16 @@ class Explanation:
         attributions: One value per input number, shape of `inputs`. Methods that rate whole points
             (the CAM family) repeat the point's value over its coordinates.
         importance: One value per point (B,N) or voxel (B,D,H,W), float32.
-        target: The explained class of each example, int (B,).
-        scores: The model's logits, float32 (B,C).
+        target: The explained class of each example, int (B,); the predicted one where a function of the
+            logits was explained.
+        scores: The model's logits (B,C), in its dtype.
         method: Name of the method in the registry.
         options: The method's options, JSON-compatible.
         kind: "points" or "voxels".
-        convergence_delta: For path methods, the sum of attributions minus the score difference (B,).
+        convergence_delta: For path methods, the sum of attributions minus the score difference (B,), in the
+            model's dtype.
         class_names: Names of the C classes, if known.
+        against: For contrasts, the class that each example's target is held against, int (B,).
     """
 
     inputs: np.ndarray
@@ -59,6 +63,7 @@ class Explanation:
     kind: DataKind = "points"
     convergence_delta: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
+    against: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -81,8 +86,9 @@ class Explanation:
             "class_names": self.class_names,
         }
         arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        if self.convergence_delta is not None:
-            arrays["convergence_delta"] = np.asarray(self.convergence_delta)
+        for name in _OPTIONAL_ARRAYS:
+            if getattr(self, name) is not None:
+                arrays[name] = np.asarray(getattr(self, name))
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
 
@@ -99,14 +105,13 @@ class Explanation:
             with np.load(path, allow_pickle=False) as store:
                 meta = json.loads(str(store["meta"]))
                 arrays = {name: store[name] for name in _ARRAYS}
-                delta = store.get("convergence_delta")
+                arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
             names = meta["class_names"]
             return cls(
                 **arrays,
                 method=meta["method"],
                 options=meta["options"],
                 kind=meta["kind"],
-                convergence_delta=delta,
                 class_names=tuple(names) if names else None,
             )
         except _DAMAGES as error:

@@ -1,35 +1,49 @@
-"""Grad-CAM (Selvaraju et al., ICCV 2017) on the features of points."""
+"""Grad-CAM (Selvaraju et al., ICCV 2017) on the features of points or voxels."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import keras
 import tensorflow as tf
 
+from tfxai3d.explain.endpoint_features import EndpointFeatures
 from tfxai3d.explain.explainer import Explainer, Parts
-from tfxai3d.explain.feature_gradient import feature_gradient
-from tfxai3d.models.endpoint import split
+from tfxai3d.explain.gradients import attributions_of
+from tfxai3d.explain.target import TargetTensor
 
 
 class GradCAM(Explainer):
-    """Heat of each point, `h_i = relu(sum_k alpha_k A_ik)` with `alpha_k = mean_i G_ik`.
+    """Heat of each feature row, `h_i = relu(sum_k alpha_k A_ik)` with `alpha_k = mean_i G_ik`.
 
-    `A` (N,K) are the features just before the max over the points and `G` the gradient of the target's
-    logit with respect to them.
+    `A` are the endpoint's features, PointNet's and PointNet++'s just before the max over points, VRN's last
+    feature map; `G` is the gradient of the target's logit for them. Heat of centroids and of coarse voxels is
+    interpolated to points and voxels.
 
     Args:
-        model: A model with the endpoint `point_features`.
-        batch_size: The most examples the model ever sees at once.
+        model: A Keras model with an endpoint.
+        layer: Name of the layer whose output are the features; for models that name no endpoint.
+        **kwargs: Of `Explainer`.
+
+    Raises:
+        UserError: If there is no such layer, or its output are no features of points or voxels.
     """
 
     method: ClassVar[str] = "grad_cam"
 
-    def __init__(self, model: keras.Model, batch_size: int = 32):
-        super().__init__(model, batch_size)
-        self._split = split(model)
+    def __init__(self, model: Any, layer: str | None = None, **kwargs: Any):
+        super().__init__(model, **kwargs)
+        self.layer, self._features = layer, EndpointFeatures(self.network, model, layer)
 
-    def explain_batch(self, inputs: tf.Tensor, target: tf.Tensor) -> Parts:
+    def options(self) -> dict[str, Any]:
+        """Returns the layer, if one was named."""
+        return {"layer": self.layer} if self.layer else {}
+
+    def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the heat as importance, and repeated over the coordinates as attributions."""
-        features, gradient, scores = feature_gradient(self._split, inputs, target)
-        alpha = tf.reduce_mean(gradient, axis=1, keepdims=True)
-        heat = tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1))
-        return Parts(tf.repeat(heat[..., None], 3, axis=-1), heat, scores)
+        features, gradient, scores = self._features.with_gradient(inputs, target)
+        heat = self._features.heat_on_inputs(self._heat(features, gradient), inputs)
+        return Parts(attributions_of(heat, self.network.kind), heat, scores)
+
+    def _heat(self, features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        """Returns one number a feature row."""
+        rows = list(range(1, len(features.shape) - 1))
+        alpha = tf.reduce_mean(gradient, axis=rows, keepdims=True)
+        return tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1))

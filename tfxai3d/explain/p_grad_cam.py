@@ -2,47 +2,42 @@
 
 from typing import Any, ClassVar, Literal
 
-import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.explainer import Explainer, Parts
-from tfxai3d.explain.feature_gradient import feature_gradient
-from tfxai3d.models.endpoint import split
+from tfxai3d.explain.grad_cam import GradCAM
 
 Pooling = Literal["max", "mean"]
 _POOLINGS = {"max": tf.reduce_max, "mean": tf.reduce_mean}
 
 
-class PGradCAM(Explainer):
-    """Heat of each point, `h_i = relu(pool_k G_ik * sum_k A_ik)`.
+class PGradCAM(GradCAM):
+    """Heat of each feature row, `h_i = relu(pool_k G_ik * sum_k A_ik)`; `A` and `G` are those of GradCAM.
 
-    `A` (N,K) are the features just before the max over the points, `G` the gradient of the target's
-    logit with respect to them. The gradient of the max goes to the winning points (see
+    In our networks the gradient of the max over points goes to the winning points (see
     `tfxai3d.models.split`), so a point that wins no channel has no heat.
 
     Args:
-        model: A model with the endpoint `point_features`.
+        model: A Keras model with an endpoint.
         pooling: "max" (published) or "mean" over the channels.
-        batch_size: The most examples the model ever sees at once.
+        layer: Name of the layer whose output are the features; for models that name no endpoint.
+        **kwargs: Of `Explainer`.
+
+    Raises:
+        UserError: If the pooling is unknown, there is no such layer, or its output are no features.
     """
 
     method: ClassVar[str] = "p_grad_cam"
 
-    def __init__(self, model: keras.Model, pooling: Pooling = "max", batch_size: int = 32):
+    def __init__(self, model: Any, pooling: Pooling = "max", layer: str | None = None, **kwargs: Any):
         if pooling not in _POOLINGS:
             raise UserError(f"pooling must be 'max' or 'mean', it is {pooling!r}")
-        super().__init__(model, batch_size)
+        super().__init__(model, layer, **kwargs)
         self.pooling = pooling
-        self._split = split(model)
 
     def options(self) -> dict[str, Any]:
-        """Returns the pooling."""
-        return {"pooling": self.pooling}
+        """Returns the pooling, and the layer, if one was named."""
+        return {"pooling": self.pooling, **super().options()}
 
-    def explain_batch(self, inputs: tf.Tensor, target: tf.Tensor) -> Parts:
-        """Returns the heat as importance, and repeated over the coordinates as attributions."""
-        features, gradient, scores = feature_gradient(self._split, inputs, target)
-        weight = _POOLINGS[self.pooling](gradient, axis=-1)
-        heat = tf.nn.relu(weight * tf.reduce_sum(features, axis=-1))
-        return Parts(tf.repeat(heat[..., None], 3, axis=-1), heat, scores)
+    def _heat(self, features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(_POOLINGS[self.pooling](gradient, axis=-1) * tf.reduce_sum(features, axis=-1))

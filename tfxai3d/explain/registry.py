@@ -1,11 +1,25 @@
 """Explainers by name, as `keras.optimizers.get`."""
 
+import importlib
+
 from tfxai3d.errors import UserError
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.explain.grad_cam import GradCAM
-from tfxai3d.explain.p_grad_cam import PGradCAM
 
-_METHODS: dict[str, type[Explainer]] = {cls.method: cls for cls in (GradCAM, PGradCAM)}
+_METHODS = {
+    "critical_points": "CriticalPoints",
+    "deconvnet": "Deconvnet",
+    "expected_gradients": "ExpectedGradients",
+    "feature_magnitude": "FeatureMagnitude",
+    "grad_cam": "GradCAM",
+    "gradient_times_input": "GradientTimesInput",
+    "guided_backprop": "GuidedBackprop",
+    "integrated_gradients": "IntegratedGradients",
+    "p_grad_cam": "PGradCAM",
+    "point_saliency": "PointSaliency",
+    "smooth_grad": "SmoothGrad",
+    "vanilla_gradient": "VanillaGradient",
+    "var_grad": "VarGrad",
+}
 
 
 def methods() -> list[str]:
@@ -21,4 +35,6 @@ def get(name: str) -> type[Explainer]:
     """
     if name not in _METHODS:
         raise UserError(f"unknown method {name!r}; known are {', '.join(methods())}")
-    return _METHODS[name]
+    module = importlib.import_module(f"tfxai3d.explain.{name}")
+    method: type[Explainer] = getattr(module, _METHODS[name])
+    return method

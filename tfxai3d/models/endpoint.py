@@ -14,7 +14,7 @@ class Split(NamedTuple):
     """Two functions whose composition is the model at inference.
 
     Attributes:
-        features: Maps inputs to the endpoint's features, points (B,N,3) to (B,N,K).
+        features: Maps inputs to the endpoint's features, points (B,N,3) to (B,M,K) or voxels to (B,d,h,w,K).
         head: Maps features to logits.
     """
 
@@ -23,16 +23,23 @@ class Split(NamedTuple):
 
 
 def split(model: keras.Model) -> Split:
-    """Cuts a model at its endpoint `point_features`, just before the max over the points.
+    """Cuts a functional model at the layer that its attribute `endpoint` names.
+
+    PointNet and PointNet++ are cut just before the max over their points or centroids, VRN after its last
+    feature map.
 
     Raises:
-        UserError: If the model has no such endpoint.
+        UserError: If the model names no endpoint, or has no such layer.
     """
-    layer = next((layer for layer in model.layers if layer.name == "point_features"), None)
-    if not isinstance(layer, SharedDenseMax):
-        raise UserError(f"model {model.name!r} has no endpoint point_features")
-    trunk = keras.Model(model.input, layer.input)
+    name = getattr(model, "endpoint", None)
+    layer = next((layer for layer in model.layers if layer.name == name), None)
+    if layer is None:
+        raise UserError(f"model {model.name!r} has no endpoint{f' {name}' if name else ''}")
     top = keras.Model(layer.output, model.output)
+    if not isinstance(layer, SharedDenseMax):
+        trunk = keras.Model(model.input, layer.output)
+        return Split(lambda x: trunk(x, training=False), lambda features: top(features, training=False))
+    trunk = keras.Model(model.input, layer.input)
     return Split(
         features=lambda inputs: layer.features(trunk(inputs, training=False)),
         head=lambda features: top(max_over_points(features), training=False),

@@ -1,0 +1,54 @@
+"""A copy of a Keras model that shares its weights and in which single layers can be made to act otherwise.
+
+Nothing is cloned, serialised or built again: a shadow is a new object with the attributes of the original, so
+its variables are the original's. The original is never written to, whatever is done to a shadow, and threads
+can explain one model at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+
+def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
+    """Returns the shadow of a model, in which all its layers, also nested ones, are shadows.
+
+    Args:
+        model: A built functional, sequential or subclassed model.
+        adjust: Called with each original layer (or operation, such as keras.ops.relu in a functional model)
+            and its shadow, whose attributes it may set through `vars`. A layer used twice has one shadow.
+    """
+    shadows: dict[int, Any] = {}
+
+    def of(original: Any) -> Any:
+        if id(original) not in shadows:  # the originals live as long as the dictionary
+            shadows[id(original)] = copy = object.__new__(type(original))
+            vars(copy).update({name: inside(value) for name, value in vars(original).items()})
+            if isinstance(original, keras.Function):
+                vars(copy)["_run_through_graph"] = rerun(original)
+            adjust(original, copy)
+        return shadows[id(original)]
+
+    def inside(value: Any) -> Any:
+        if isinstance(value, keras.Operation):
+            return of(value)
+        if isinstance(value, dict):
+            return {key: inside(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [inside(item) for item in value]
+        if isinstance(value, set):
+            return set(value)
+        if type(value) is tuple:
+            return tuple(inside(item) for item in value)
+        return value
+
+    def rerun(original: keras.Function) -> Callable[..., Any]:
+        """Returns the original's walk through its graph, with the shadow of each operation on the way."""
+
+        def run(inputs: Any, operation_fn: Callable[[Any], Any] = lambda op: op, call_fn: Any = None) -> Any:
+            return original._run_through_graph(inputs, lambda op: operation_fn(of(op)), call_fn)
+
+        return run
+
+    return of(model)

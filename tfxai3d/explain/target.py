@@ -1,0 +1,85 @@
+"""What is explained about the logits: a class, the difference of two, or any function of them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from tfxai3d.errors import UserError
+
+
+class Contrast(NamedTuple):
+    """Why one class rather than another: the difference of their logits.
+
+    Attributes:
+        target: The class to explain, one for all examples or one each (B,); None for the predicted class.
+        against: The class it is held against, likewise.
+    """
+
+    target: Any
+    against: Any
+
+
+Function = Callable[[tf.Tensor], tf.Tensor]
+"""Maps logits (B,C) to one number an example (B,), each from its own row alone."""
+
+TargetTensor: TypeAlias = "tf.Tensor | Function"
+"""What `explain_batch` takes: classes int32 (B,), -1 for the predicted one; pairs int32 (B,2) of a class and
+the one it is held against; or a function of the logits."""
+
+
+def target_score(scores: tf.Tensor, target: TargetTensor) -> tf.Tensor:
+    """Returns each example's number (B,) that is explained, from the logits (B,C).
+
+    Raises:
+        UserError: If a function of the logits returns anything else.
+    """
+    if callable(target):
+        score = tf.convert_to_tensor(target(scores))
+        if score.shape.rank not in (1, None):
+            raise UserError(f"the target must map logits (B,C) to (B,), it returns {tuple(score.shape)}")
+        return score
+    chosen = tf.gather(scores, resolved(target, scores), batch_dims=1)
+    return chosen if chosen.shape.rank == 1 else chosen[:, 0] - chosen[:, 1]
+
+
+def resolved(target: TargetTensor, scores: tf.Tensor) -> TargetTensor:
+    """Returns the target with the predicted class where it says -1."""
+    if callable(target):
+        return target
+    predicted = tf.argmax(scores, axis=-1, output_type=tf.int32)
+    return tf.where(target < 0, predicted if target.shape.rank == 1 else predicted[:, None], target)
+
+
+def rows(target: TargetTensor, index: tf.Tensor) -> TargetTensor:
+    """Returns the targets of some examples."""
+    return target if callable(target) else tf.gather(target, index)
+
+
+def checked(target: Any, examples: int, classes: Callable[[], int]) -> np.ndarray | Function:
+    """Returns a user's target as int32 (B,) or (B,2), or a function as it is.
+
+    Args:
+        target: None, a class, classes (B,), a Contrast, or a function of the logits.
+        examples: B.
+        classes: Returns C; called only if it is needed.
+
+    Raises:
+        UserError: If the target is none of these or a class is out of range.
+    """
+    if isinstance(target, Contrast):
+        if target.against is None:
+            raise UserError("a Contrast needs the class to hold against")
+        pair = [checked(part, examples, classes) for part in target]
+        return np.stack(pair, axis=1)  # type: ignore[arg-type]
+    if target is None:
+        return np.full(examples, -1, np.int32)
+    if callable(target):
+        return target
+    array = np.asarray(target)
+    if not np.issubdtype(array.dtype, np.integer) or array.shape not in ((), (examples,)):
+        raise UserError(f"target must be one class or {examples} classes, it is {target!r}")
+    if array.min() < 0 or array.max() >= classes():
+        raise UserError(f"target must be in 0..{classes() - 1}, it is {target!r}")
+    return np.broadcast_to(array, (examples,)).astype(np.int32)
