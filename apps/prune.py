@@ -1,0 +1,282 @@
+"""Prunes a trained classifier by dynamic network surgery, tunes it, and shows what that costs.
+
+  python apps/prune.py --flagfile=apps/flags/prune_shapes.cfg
+  python apps/prune.py --model=pointnet_modelnet40 --dataset=modelnet40 --data_dir=.../modelnet40_hdf5
+  python apps/prune.py --flagfile=apps/flags/prune_vrn.cfg --data_dir=.../modelnet10_voxels
+
+The first needs no download. The target is the share of the kernels' weights that shall be left. It is
+reached step by step within --epochs of training, or at once with --epochs=0, as in the paper; --tune_epochs
+of training follow, in whose first half weights that were cut by mistake can still come back in exchange for
+others.
+Stop it at any moment; the same command goes on after the last finished epoch.
+
+Prints a table (weights, weights left, test accuracy: original, pruned without tuning, tuned), and writes it
+to --output_dir as table.csv, beside
+
+  layers.csv        weights left in each layer, cut at once and after training
+  log.csv           loss, accuracy, share left, weights cut and spliced a step, by epoch
+  preset            the pruned model in compact form, for --model of this and the other programs
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from absl import flags
+
+from tfxai3d import __version__, cli, data, evaluate, files, models, pruning
+from tfxai3d.errors import UserError
+
+if TYPE_CHECKING:  # main imports them once the flags are known to be right
+    import keras
+    import tensorflow as tf
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", "pointnet_shapes", "Shipped preset or a folder written by apps/train.py.")
+flags.DEFINE_enum(
+    "dataset", "shapes", ["shapes", "modelnet40", "modelnet10_voxels"], "What the model was trained on."
+)
+flags.DEFINE_string(
+    "data_dir", None, "Folder of the ModelNet40 HDF5 files, or of modelnet10_{train,test}.npz of voxels."
+)
+flags.DEFINE_integer("num_train", 2000, "Shapes only: number of training clouds.", lower_bound=1)
+flags.DEFINE_integer("num_test", 512, "Shapes only: number of test clouds.", lower_bound=1)
+flags.DEFINE_integer("num_points", 512, "Points of a cloud.", lower_bound=10)
+flags.DEFINE_float("target", 0.05, "Share of the weights to leave.", 0, 1)
+flags.DEFINE_enum("scope", "global", ["global", "layer"], "Whether of all layers together or of each.")
+flags.DEFINE_list("exclude", None, "Layers to leave alone; VRN's dense layers are by default.")
+flags.DEFINE_integer("epochs", 2, "Epochs until the target is reached; 0: at once.", lower_bound=0)
+flags.DEFINE_integer("tune_epochs", 1, "Epochs of training at the target.", lower_bound=0)
+flags.DEFINE_integer("batch_size", 32, "Examples a step.", lower_bound=1)
+flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bound=0)
+flags.DEFINE_float("weight_decay", 0.01, "Decoupled weight decay of the matrices.", lower_bound=0)
+flags.DEFINE_float("label_smoothing", 0.1, "Share of the label spread over all classes.", 0, 1)
+flags.DEFINE_list(
+    "augment", None, "Augmentations; by default scale_axes,shift_far of points, flip,shift of voxels."
+)
+flags.DEFINE_integer("seed", 0, "Seed of the batches, the dropout and the shapes.", 0, 2**30)
+flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
+
+# What decides the result: a run goes on only with the same.
+_DECISIVE = (
+    "model", "dataset", "num_train", "num_test", "num_points", "target", "scope", "exclude", "epochs",
+    "tune_epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "augment", "seed",
+)  # fmt: skip
+
+
+class Data(NamedTuple):
+    """Examples and labels of both splits, and the names of the classes."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    class_names: tuple[str, ...]
+
+
+def main(argv: list[str]) -> None:
+    """Prunes, tunes, reports."""
+    output_dir = Path(FLAGS.output_dir)
+    if not FLAGS.target:
+        raise UserError("--target=0: at least some weights must be left")
+    if not FLAGS.epochs + FLAGS.tune_epochs:
+        raise UserError("--epochs=0 and --tune_epochs=0: nothing would be trained; give one of them")
+    if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
+        raise UserError(f"--dataset={FLAGS.dataset} needs --data_dir, the folder of its files")
+    cli.check_output_dir(output_dir)
+    cli.load_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # it warns of compiling one model after the other
+    keras.utils.set_random_seed(FLAGS.seed)
+    model = models.from_preset(FLAGS.model)
+    loaded = _load(model)
+    steps = len(loaded.train[0]) // FLAGS.batch_size
+    if not steps:
+        raise UserError(f"--batch_size={FLAGS.batch_size} is larger than the training set")
+    _write_settings(output_dir)
+
+    table = _Table(output_dir, *loaded.test)
+    table.add("original", model)
+    once = models.from_preset(FLAGS.model)
+    pruning.prune_magnitude(once, FLAGS.target, FLAGS.scope, exclude=FLAGS.exclude)
+    table.add("pruned at once, no tuning", once)
+    history = _train(model, loaded, steps, output_dir, table)
+    _write_preset(model, loaded, len(history), table, output_dir)
+    _write_layers(once, model, output_dir)
+    table.print()
+    print(f"pruned preset in {output_dir / 'preset'}")
+
+
+def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table: _Table) -> models.History:
+    """Surgery, then tuning; leaves an ordinary model with zeros."""
+    epochs = FLAGS.epochs + FLAGS.tune_epochs
+    models.compile_classifier(
+        model,
+        steps=steps * epochs,
+        warmup_steps=steps * epochs // 20,
+        learning_rate=FLAGS.learning_rate,
+        weight_decay=FLAGS.weight_decay,
+        label_smoothing=FLAGS.label_smoothing,
+    )
+    ramp = max(0, steps * FLAGS.epochs - 1)
+    stop, frequency = ramp + 1 + steps * FLAGS.tune_epochs // 2, min(25, 1 + ramp // 20)
+    target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency)
+    surgery = pruning.DynamicNetworkSurgery(target=target, scope=FLAGS.scope, exclude=FLAGS.exclude)
+    batches = _batches(loaded)
+    history: models.History = []
+    if FLAGS.epochs:
+        history = models.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
+        table.add(f"pruned in {FLAGS.epochs} epochs", model)
+    if FLAGS.tune_epochs:
+        history = models.fit_resumable(model, batches, epochs, output_dir, callbacks=[surgery])
+    surgery.finalize()
+    return history
+
+
+class _Table:
+    """The rows of the result; those that are known from an interrupted run are not measured again."""
+
+    def __init__(self, output_dir: Path, inputs: np.ndarray, labels: np.ndarray):
+        self.path, self.inputs, self.labels = output_dir / "table.json", inputs, labels
+        self.rows: list[dict[str, Any]] = []
+        if self.path.exists():
+            self.rows = json.loads(self.path.read_text(encoding="utf-8"))
+
+    def add(self, name: str, model: keras.Model) -> None:
+        """Measures a model, unless an interrupted run did."""
+        if all(row["model"] != name for row in self.rows):
+            self.measure(name, model)
+
+    def measure(self, name: str, model: keras.Model) -> evaluate.Classification:
+        """Measures a model."""
+        result = evaluate.classify(model, self.inputs, self.labels, verbose=sys.stdout.isatty())
+        report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
+        row = {
+            "model": name,
+            "parameters": report["total"],
+            "left": report["left"],
+            "share": round(report["left"] / report["total"], 6),
+            "accuracy": round(result.overall_accuracy, 4),
+        }
+        self.rows = [*(other for other in self.rows if other["model"] != name), row]
+        files.write_json(self.path, self.rows)
+        files.write_csv(self.path.with_suffix(".csv"), self.rows)
+        print("{model}: {share:.2%} of the weights, accuracy {accuracy:.2%}".format(**row), flush=True)
+        return result
+
+    def print(self) -> None:
+        """Prints all rows as a table."""
+        print("\n| model | # parameters | left | % left | accuracy |\n|---|---|---|---|---|")
+        for row in self.rows:
+            print("| {model} | {parameters:,} | {left:,} | {share:.2%} | {accuracy:.2%} |".format(**row))
+
+
+def _load(model: keras.Model) -> Data:
+    """Loads what the model takes, with labels that count the model's classes."""
+    voxels = FLAGS.dataset == "modelnet10_voxels"
+    if voxels != (model.data_kind == "voxels"):
+        raise UserError(f"--model={FLAGS.model} takes {model.data_kind}: --dataset={FLAGS.dataset} has none")
+    if voxels:
+        folder = Path(FLAGS.data_dir)
+        train = data.load_voxels(folder / "modelnet10_train.npz", dtype="uint8")
+        test = data.load_voxels(folder / "modelnet10_test.npz", keep_empty=True, dtype="uint8")
+        loaded = Data(train, test, data.MODELNET10_CLASSES)
+    elif FLAGS.dataset == "modelnet40":
+        train = data.load_modelnet40(FLAGS.data_dir, "train", FLAGS.num_points)
+        test = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
+        loaded = Data(train, test, data.MODELNET40_CLASSES)
+    else:  # the seeds of train and test differ, so no shape is in both
+        made = data.shapes.make_dataset(FLAGS.num_train, FLAGS.num_points, seed=2 * FLAGS.seed)
+        unseen = data.shapes.make_dataset(FLAGS.num_test, FLAGS.num_points, seed=2 * FLAGS.seed + 1)
+        train, test = (made.points, made.labels), (unseen.points, unseen.labels)
+        loaded = Data(train, test, data.shapes.SHAPE_CLASSES)
+    if tuple(model.class_names or ()) != tuple(loaded.class_names):
+        raise UserError(f"--model={FLAGS.model} was not trained on --dataset={FLAGS.dataset}: other classes")
+    return loaded
+
+
+def _batches(loaded: Data) -> Callable[[int], tf.data.Dataset]:
+    """Returns what makes the batches of an epoch."""
+    voxels = FLAGS.dataset == "modelnet10_voxels"
+    known: Callable[..., Any] = data.voxel_augmentation if voxels else data.augmentation
+    usual = ["flip", "shift"] if voxels else ["scale_axes", "shift_far"]
+    augment = known(usual if FLAGS.augment is None else FLAGS.augment)
+
+    def make(epoch: int) -> tf.data.Dataset:
+        shared: dict[str, Any] = {"num_classes": len(loaded.class_names), "batch_size": FLAGS.batch_size}
+        shared |= {"augment": augment, "seed": (FLAGS.seed, epoch)}
+        if voxels:
+            return data.voxel_batches(*loaded.train, size=loaded.train[0].shape[1], **shared)
+        return data.training_batches(*loaded.train, num_points=FLAGS.num_points, **shared)
+
+    return make
+
+
+def _write_settings(output_dir: Path) -> None:
+    """Notes the settings; a folder of a run with others is refused, for its rows would not fit."""
+    settings = {name: FLAGS[name].value for name in _DECISIVE}
+    path = output_dir / "settings.json"
+    if path.exists() and (old := json.loads(path.read_text(encoding="utf-8"))["settings"]) != settings:
+        name = next(name for name in settings if settings[name] != old.get(name))
+        raise UserError(
+            f"--{name}={settings[name]}: {output_dir} holds a run with {old.get(name)}; "
+            "give the same flags to go on, or another --output_dir"
+        )
+    files.write_json(path, {"settings": settings, "versions": cli.versions()})
+
+
+def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, output_dir: Path) -> None:
+    """Saves the model compactly, loads it back, and measures what was loaded."""
+    folder = output_dir / "preset"
+    report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
+    inputs = loaded.test[0]
+    changed = [f for f in cli.changed_flags(sys.argv[0]) if not f.startswith(("--data_dir", "--output_dir"))]
+    card = {
+        "data": FLAGS.dataset,
+        "split": "pruned and tuned on train",
+        "epoch_choice": f"{epochs}, the last",
+        "pruned_from": FLAGS.model,
+        "epochs": epochs,
+        "stages": [f"{inputs.shape[1]}x{epochs}"],
+        "seed": FLAGS.seed,
+        "command": "python apps/prune.py " + " ".join(changed),
+        "parameters": model.count_params(),
+        "kernels": {"total": report["total"], "left": report["left"]},
+        "tfxai3d": __version__,
+    }
+    models.save_preset(model, folder, card)
+    again = models.from_preset(folder)
+    name = f"tuned for {FLAGS.tune_epochs} epochs" if FLAGS.tune_epochs else "compact file"
+    result = table.measure(name, again)
+    unit = "voxels" if FLAGS.dataset == "modelnet10_voxels" else "points"
+    card["test"] = {unit: inputs.shape[1], **result.summary(loaded.class_names)}
+    models.save_preset(model, folder, card)
+    size = (folder / "weights.npz").stat().st_size
+    print(f"{folder / 'weights.npz'}: {size:,} bytes, of {4 * model.count_params():,} as float32")
+
+
+def _write_layers(once: keras.Model, model: keras.Model, output_dir: Path) -> None:
+    """Writes the weights left in each layer."""
+    before, after = (pruning.kernel_sparsity(m, exclude=FLAGS.exclude)["layers"] for m in (once, model))
+    files.write_csv(
+        output_dir / "layers.csv",
+        [
+            {
+                "layer": path,
+                "weights": counts["total"],
+                "left_at_once": before[path]["left"],
+                "left": counts["left"],
+                "share": round(counts["left"] / counts["total"], 6),
+            }
+            for path, counts in after.items()
+        ],
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,89 @@
+"""The program as its users meet it: a process of its own, started again, given wrong flags."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--num_train=96", "--num_test=50", "--num_points=64", "--batch_size=16", "--seed=3")
+
+
+def prune(*flags):
+    """Returns exit code, stdout and stderr."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "apps" / "prune.py", *map(str, flags)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(tmp_path):
+    flags = (*SMALL, "--target=0.1", "--epochs=1", "--tune_epochs=1", f"--output_dir={tmp_path}")
+    code, out, err = prune(*flags)
+    assert (code, err) == (0, ""), err
+    table = rows(tmp_path / "table.csv")
+    assert [row["model"] for row in table] == [
+        "original", "pruned at once, no tuning", "pruned in 1 epochs", "tuned for 1 epochs"
+    ]  # fmt: skip
+    original, *pruned = (int(row["left"]) for row in table)
+    assert original == int(table[0]["parameters"])
+    assert all(0.0999 * original < left <= 0.1 * original for left in pruned)
+    layers = rows(tmp_path / "layers.csv")
+    assert sum(int(row["weights"]) for row in layers) == original
+    assert sum(int(row["left"]) for row in layers) == pruned[-1]
+    log = rows(tmp_path / "log.csv")
+    assert [row["epoch"] for row in log] == ["1", "2"]
+    assert float(log[0]["cut"]) > float(log[1]["cut"])
+    card = json.loads((tmp_path / "preset" / "card.json").read_text())
+    assert card["kernels"] == {"total": original, "left": pruned[-1]}
+    assert card["test"]["overall_accuracy"] == float(table[-1]["accuracy"])
+    assert f"{(tmp_path / 'preset' / 'weights.npz').stat().st_size:,} bytes" in out
+    assert (tmp_path / "preset" / "weights.npz").stat().st_size < 400_000
+
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    code, out, err = prune(*flags)
+    assert (code, err) == (0, ""), err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.csv")} == before
+    code, out, err = prune(*flags, "--target=0.2")
+    assert code == 1
+    assert err.startswith("error: --target=0.2: ")
+    assert "holds a run with 0.1" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--target=0"], "--target=0: at least some weights"),
+        (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
+        (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
+        (["--target=1.5"], "--target"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, flags, message):
+    code, out, err = prune(*flags, f"--output_dir={tmp_path / 'out'}")
+    assert code == 1
+    assert message in err + out
+    assert "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_teaches():
+    _, out, err = prune("--help")
+    assert err == ""
+    assert "tune_epochs" in out
+    assert "--flagfile=apps/flags/prune_shapes.cfg" in out

@@ -1,0 +1,332 @@
+"""Surgery against its equations, step by step and inside model.fit."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.pruning import reference
+from tfxai3d.errors import UserError
+from tfxai3d.pruning import DynamicNetworkSurgery, GradualTarget, kernel_sparsity
+
+OPTIMIZERS = {
+    "sgd": lambda: keras.optimizers.SGD(0.05),
+    "momentum": lambda: keras.optimizers.SGD(0.05, momentum=0.9),
+    "adam": lambda: keras.optimizers.Adam(0.05, 0.875, 0.984375),
+    "adamw": lambda: keras.optimizers.AdamW(0.05, 0.02, 0.875, 0.984375),
+}
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(50 * 8, 6)), RNG.normal(size=(50 * 8, 3))
+W = [RNG.normal(size=(6, 10)), RNG.normal(size=(10, 3))]
+ALWAYS = {"power": 0}  # operate at every step
+
+
+def network(optimizer, **options):
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(10, "tanh", use_bias=False, name="first"),
+            keras.layers.Dense(3, use_bias=False, name="second"),
+        ]
+    )
+    model.set_weights(W)
+    model.compile(optimizer, "mse", **{"jit_compile": False, **options})
+    return model
+
+
+def fit(model, surgery=None, steps=50, epochs=1):
+    callbacks = [] if surgery is None else [surgery]
+    return model.fit(X[: 8 * steps], Y[: 8 * steps], 8, epochs, 0, callbacks=callbacks, shuffle=False).history
+
+
+def kernel(values):
+    """Returns a model of one kernel of these weights, for optimisers that are called by hand."""
+    values = np.asarray(values, "float64")
+    model = keras.Sequential(
+        [keras.Input(values.shape[:1]), keras.layers.Dense(values.shape[1], use_bias=False, name="layer")]
+    )
+    model.set_weights([values])
+    return model
+
+
+def apply(model, optimizer, *gradients):
+    for gradient in gradients:
+        gradient = np.broadcast_to(gradient, model.weights[0].shape)
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], model.trainable_variables)
+    return np.asarray(model.weights[0])
+
+
+# --- equations
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_fifty_steps_equal_the_equations(float64, name):
+    batches = [(X[i : i + 8], Y[i : i + 8]) for i in range(0, len(X), 8)]
+    weights, masks, spliced = reference.run(batches, W, name, c=0.4)
+    assert spliced > 0
+    model = network(OPTIMIZERS[name]())
+    surgery = DynamicNetworkSurgery(c=0.4, **ALWAYS)
+    fit(model, surgery)
+    for got, expected in zip(surgery.dense_weights.values(), weights, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+    for got, expected in zip(surgery.masks.values(), masks, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    pruned = [w * mask for w, mask in zip(weights, masks, strict=True)]
+    for got, expected in zip(model.get_weights(), pruned, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(X, 400, 0), reference.forward(X, pruned), atol=1e-6)
+
+
+def test_without_crate_training_is_bit_identical():
+    plain, watched = (network(keras.optimizers.AdamW(0.05)) for _ in range(2))
+    history = fit(plain, steps=20)
+    surgery = DynamicNetworkSurgery(c=-np.inf)
+    assert fit(watched, surgery, steps=20)["loss"] == history["loss"]
+    for got, expected in zip(watched.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    surgery.finalize()
+    for got, expected in zip(watched.optimizer.variables, plain.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_pruned_weight_grows_back(float64):
+    model, optimizer = kernel([[0.1, 1.0], [1.0, 1.0]]), keras.optimizers.SGD(0.1)
+    surgery = DynamicNetworkSurgery(c=-1.0, **ALWAYS)  # t = 0.775 - 0.39
+    with surgery.operating(model, optimizer):
+        gradient = np.array([[-1.0, 0.0], [0.0, 0.0]])
+        seen = [apply(model, optimizer, gradient)[0, 0] for _ in range(4)]
+    # Cut while its dense weight grows by 0.1 a step, until that passes 1.1 t = 0.42.
+    np.testing.assert_allclose(seen, [0, 0, 0, 0.5], atol=1e-12)
+    np.testing.assert_allclose(surgery.dense_weights["layer/kernel"], model.get_weights()[0])
+
+
+def test_hysteresis_leaves_the_weights_in_between_as_they_are(float64):
+    t = 1.0
+    start = np.array([[0.89, 0.91], [1.09, 1.11]])
+    model, optimizer = kernel(start), keras.optimizers.SGD(1.0)
+    surgery = DynamicNetworkSurgery(c=0.0, **ALWAYS)
+    with surgery.operating(model, optimizer):
+        assert list(surgery.thresholds.values()) == [pytest.approx(t)]
+        first = apply(model, optimizer, 0.0)
+        np.testing.assert_array_equal(first, [[0, 0.91], [1.09, 1.11]])
+        up_and_down = apply(model, optimizer, np.array([[-0.19, 0.1], [0.0, 0.0]]))
+        np.testing.assert_allclose(up_and_down, [[0, 0], [1.09, 1.11]])  # 1.08 is not spliced, 0.81 cut
+        np.testing.assert_allclose(surgery.dense_weights["layer/kernel"][0], [1.08, 0.81])
+        np.testing.assert_allclose(apply(model, optimizer, -0.03), [[1.11, 0], [1.12, 1.14]])
+
+
+# --- crates, targets, schedules
+
+
+def test_one_crate_a_layer(float64):
+    by_name = DynamicNetworkSurgery(c={"first/kernel": -np.inf, "second/kernel": 1.0}, **ALWAYS)
+    in_order = DynamicNetworkSurgery(c=[-np.inf, 1.0], **ALWAYS)
+    for surgery in (by_name, in_order):
+        model = network(keras.optimizers.SGD(0.0))
+        with surgery.operating(model, model.optimizer):
+            model.optimizer.apply([np.zeros(w.shape) for w in W], model.trainable_variables)
+        first, second = model.get_weights()
+        assert first.all()
+        size = np.abs(W[1])
+        np.testing.assert_array_equal(second != 0, size >= 0.9 * (size.mean() + size.std()))
+
+
+@pytest.mark.parametrize("importance", ["magnitude", "gradient"])
+@pytest.mark.parametrize("scope", ["global", "layer"])
+def test_the_share_left_is_the_target(float64, scope, importance):
+    model = network(keras.optimizers.Adam(0.05))
+    surgery = DynamicNetworkSurgery(target=0.3, scope=scope, importance=importance, log_layers=True)
+    logs = fit(model, surgery, steps=15)
+    report = kernel_sparsity(model)
+    if scope == "layer":
+        assert [layer["left"] for layer in report["layers"].values()] == [18, 9]
+    assert report["left"] == 27
+    assert report["total"] == 90
+    assert logs["left"] == [0.3]
+    assert logs["left/first/kernel"] == [report["layers"]["first/kernel"]["left"] / 60]
+    assert logs["cut"][0] - logs["spliced"][0] == pytest.approx(63 / 15)
+
+
+def test_importance_from_gradients_keeps_the_weights_that_matter(float64):
+    """The largest weights have no gradient: only magnitude would keep them."""
+    model, optimizer = kernel([[5.0, 5.0], [1.0, 1.0]]), keras.optimizers.SGD(0.0)
+    with DynamicNetworkSurgery(target=0.5, importance="gradient").operating(model, optimizer):
+        np.testing.assert_array_equal(apply(model, optimizer, [[0.0], [1.0]]), [[0, 0], [1, 1]])
+
+
+class LikeTfmot:
+    """Cuts at steps 1 and 3, as the schedules of tensorflow_model_optimization say it."""
+
+    def __call__(self, step):
+        return step % 2 == 1, keras.ops.cast(step, "float32") / 4
+
+
+def test_any_schedule_decides_when_and_how_much(float64):
+    model, optimizer = kernel([[1.0, 2.0, 3.0, 4.0]]), keras.optimizers.SGD(0.0)
+    with DynamicNetworkSurgery(target=LikeTfmot(), iter_stop=1).operating(model, optimizer):
+        left = [np.count_nonzero(apply(model, optimizer, 0.0)) for _ in range(5)]
+    assert left == [4, 3, 3, 1, 1]
+
+
+def test_gradual_target():
+    schedule = GradualTarget(left=0.1, ramp_steps=20, stop_step=34, frequency=9)
+    due, cut = zip(*(map(float, schedule(step)) for step in range(40)), strict=True)
+    assert [step for step in range(40) if due[step]] == [0, 9, 18, 20, 27, 33]
+    assert cut[0] == 0
+    assert cut[10] == pytest.approx(0.9 * (1 - 0.5**3))
+    assert cut[20:] == pytest.approx([0.9] * 20)
+    assert [float(x) for x in GradualTarget(0.1, 0, 1)(0)] == [1, pytest.approx(0.9)]
+
+
+def test_probability_of_surgery_decays_until_iter_stop(float64):
+    """At gamma 1, power 1 step i operates with probability 1 / (1 + i); the first one always."""
+
+    def operated(seed, **options):
+        model, optimizer = kernel(RNG.normal(size=(20, 20))), keras.optimizers.SGD(1.0)
+        steps = []
+        surgery = DynamicNetworkSurgery(c=0.0, gamma=1.0, seed=seed, **options)
+        with surgery.operating(model, optimizer):
+            for i in range(12):
+                before = surgery.masks["layer/kernel"]
+                apply(model, optimizer, RNG.normal(size=(20, 20)))
+                if (surgery.masks["layer/kernel"] != before).any():
+                    steps.append(i)
+        return steps
+
+    runs = [operated(seed) for seed in range(6)]
+    assert all(run[0] == 0 for run in runs)
+    assert len({tuple(run) for run in runs}) > 1
+    assert 6 <= sum(map(len, runs)) <= 36  # of 72; expected 18.6 with a deviation of 3
+    assert operated(3) == runs[3]
+    assert max(operated(3, power=0, iter_stop=5)) == 4
+
+
+# --- inside model.fit
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps_per_execution": 5}, {"run_eagerly": True}, {"jit_compile": True}]
+)
+def test_every_way_to_run_the_step_gives_the_same(float64, options):
+    steps = 10
+    expected, model = network(keras.optimizers.Adam(0.05)), network(keras.optimizers.Adam(0.05), **options)
+    logs = [fit(net, DynamicNetworkSurgery(c=0.4, **ALWAYS), steps) for net in (expected, model)]
+    for got, weights in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(got, weights, atol=1e-9)
+    assert logs[0]["cut"] == logs[1]["cut"]
+
+
+def test_gradient_accumulation_operates_once_an_update(float64):
+    model, optimizer = kernel([[0.1, 1.0]]), keras.optimizers.SGD(1.0, gradient_accumulation_steps=2)
+    with DynamicNetworkSurgery(c=0.0, **ALWAYS).operating(model, optimizer):
+        np.testing.assert_allclose(apply(model, optimizer, -0.2), [[0.1, 1.0]])
+        np.testing.assert_allclose(apply(model, optimizer, -0.4), [[0, 1.3]])  # the mean of both
+
+
+def test_a_skipped_step_of_mixed_precision_changes_nothing():
+    model = kernel([[0.1, 1.0]])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=2.0)
+    with DynamicNetworkSurgery(c=0.0, **ALWAYS).operating(model, optimizer):
+        np.testing.assert_allclose(apply(model, optimizer, np.inf), [[0.1, 1.0]], rtol=1e-6)
+        np.testing.assert_allclose(apply(model, optimizer, -0.1), [[0, 1.1]], rtol=1e-6)  # scale 1 by now
+
+
+def test_surgery_ends_with_fit_and_goes_on_with_the_next():
+    model = network(keras.optimizers.Adam(0.05))
+    surgery = DynamicNetworkSurgery(target=0.5)
+    fit(model, surgery, steps=3)
+    own = model.train_function
+    fit(model, surgery, steps=3)
+    assert model.train_function is own
+    assert kernel_sparsity(model)["left"] == 45
+    variables = len(model.optimizer.variables)
+    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
+    fit(model, surgery, steps=3)
+    assert kernel_sparsity(model)["left"] == 45
+    surgery.finalize()
+    assert kernel_sparsity(model)["left"] == 45
+    assert len(model.optimizer.variables) == 2
+    assert variables > 2
+    fit(model, steps=3)
+    assert kernel_sparsity(model)["left"] == 90
+
+
+# --- mistakes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either the crate c or the target"),
+        ({"c": 1.0, "target": 0.1}, "either the crate c or the target"),
+        ({"target": 0.0}, "target 0.0: the share of weights left must be above 0"),
+        ({"target": 1.5}, r"target 1\.5"),
+        ({"target": 0.1, "scope": "model"}, "scope 'model': must be one of global, layer"),
+        ({"c": 1.0, "importance": "gradient"}, "give a target"),
+        ({"c": 1.0, "iter_stop": 0}, "iter_stop 0"),
+    ],
+)
+def test_wrong_settings(options, message):
+    with pytest.raises(UserError, match=message):
+        DynamicNetworkSurgery(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"c": 9.0}, r"c 9 cuts all 60 weights of first/kernel, whose largest is .*smaller c"),
+        ({"c": [1.0]}, "1 values of c for 2 layers"),
+        ({"c": {"first/kernel": 1.0}}, "check second/kernel"),
+        ({"target": 0.1, "include": ["third"]}, "no kernel is called 'third'; there are first/kernel"),
+        ({"target": 0.1, "exclude": ["*"]}, "no kernels are left"),
+    ],
+)
+def test_settings_that_do_not_fit_the_model(options, message):
+    model = network("sgd")
+    with pytest.raises(UserError, match=message):
+        DynamicNetworkSurgery(**options).set_model(model)
+
+
+def test_models_that_cannot_be_operated_on(monkeypatch):
+    surgery = DynamicNetworkSurgery(target=0.1)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.ReLU()])
+    model.compile("sgd", "mse")
+    with pytest.raises(UserError, match="no kernels"):
+        surgery.set_model(model)
+    with pytest.raises(UserError, match="not compiled"):
+        surgery.set_model(kernel([[1.0]]))
+    with pytest.raises(UserError, match="use_ema"):
+        surgery.set_model(network(keras.optimizers.SGD(0.1, use_ema=True)))
+    broken = network("sgd")
+    broken.set_weights([np.where(W[0] > 1, np.nan, W[0]), W[1]])
+    with pytest.raises(UserError, match=r"first/kernel holds .* NaN"):
+        surgery.set_model(broken)
+    surgery.set_model(network("sgd"))
+    with pytest.raises(UserError, match="another model"):
+        surgery.set_model(network("sgd"))
+
+
+def test_weights_that_become_nan_stop_the_training_with_one_line():
+    model = network("sgd")
+    plain = model.optimizer.apply
+    with pytest.raises(UserError, match=r"first/kernel holds 60 .* lower learning rate"):
+        model.fit(X[:8], Y[:8] * np.nan, callbacks=[DynamicNetworkSurgery(c=0.0)], verbose=0)
+    assert model.optimizer.apply == plain
+
+
+def test_layers_that_are_lost_in_training_are_named(caplog):
+    """Weight decay alone takes all weights of a layer below the threshold of the start."""
+    model = network(keras.optimizers.SGD(1e-9, weight_decay=3e8))
+    with pytest.raises(UserError, match="no weight is left"):
+        fit(model, DynamicNetworkSurgery(c=0.0, **ALWAYS), steps=10)
+    model = network(keras.optimizers.SGD(1e-9, weight_decay=3e8))
+    fit(model, DynamicNetworkSurgery(c=[0.0, -np.inf], **ALWAYS), steps=10)
+    assert "no weight is left of first/kernel" in caplog.text
+
+
+def test_weights_changed_behind_the_callback_are_noticed():
+    model = network("sgd")
+    surgery = DynamicNetworkSurgery(target=0.1)
+    fit(model, surgery, steps=1)
+    model.set_weights(W)
+    with pytest.raises(UserError, match="first/kernel was changed since"):
+        fit(model, surgery, steps=1)

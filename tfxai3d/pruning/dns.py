@@ -1,0 +1,217 @@
+"""Dynamic network surgery as a callback (Guo, Yao and Chen, NIPS 2016)."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.pruning.kernels import Selection, select_kernels
+from tfxai3d.pruning.plan import Crate, Importance, Plan, Scope
+from tfxai3d.pruning.schedules import Schedule
+from tfxai3d.pruning.surgery import Surgery
+
+
+class DynamicNetworkSurgery(keras.callbacks.Callback):
+    """Prunes a model while it trains; weights that were cut by mistake grow back.
+
+        model.fit(..., callbacks=[pruning.DynamicNetworkSurgery(target=0.05)])
+
+    After an optimiser's step each layer's threshold is `t = max(mu + c * sigma, 0)`, of the mean and
+    standard deviation of |W|. Weights below 0.9 t are cut, weights from 1.1 t on are kept or spliced in
+    again, those in between stay as they are. The dense weights W live beside the model and are trained on,
+    all of them, with the gradient with respect to the masked ones; the model's own variables hold the masked
+    ones. So any layer, optimiser and precision policy will do, and the pruned model is an ordinary model.
+
+    The surgery is a part of the compiled training step, also with `jit_compile`, `steps_per_execution` and
+    gradient accumulation. After each epoch the logs hold `left`, the share of weights left, and `cut` and
+    `spliced`, weights a step.
+
+    Args:
+        c: The crate: one value, one a layer in a list, or by variable path. `mu` and `sigma` are those at the
+            start. Give either `c` or `target`.
+        target: Share of the weights to leave at most: the thresholds are then solved for it, on the weights
+            at each surgery. Or a schedule: called with the step (a tensor), it returns whether to operate and
+            the share to cut, as `GradualTarget` and tensorflow_model_optimization's pruning schedules do.
+        scope: Whether the target holds for all layers together, with one threshold, or for each "layer".
+        importance: What is compared with the threshold: "magnitude" is |W|; "gradient" is |W dL/dW|, the
+            estimated change of the loss, as a moving average (only with a target).
+        gamma: A step i operates with probability `(1 + gamma * i) ** -power`; a schedule decides this itself.
+        power: See gamma.
+        iter_stop: No surgery from this step on.
+        frequency: With a target, every so many steps; with c, every step is considered.
+        include: Variables to prune, by names (of layers, of variables, with wildcards) or a predicate; by
+            default all trainable ones of rank 2 or more.
+        exclude: Variables to leave alone.
+        biases: Also prune biases.
+        log_layers: Also log every layer: `left/<path>`, `cut/<path>`, `spliced/<path>`.
+        seed: Seed of the draws.
+
+    Raises:
+        UserError: If an argument is out of range; in training, if nothing can be pruned, a layer would be
+            lost at the start, or weights are NaN.
+    """
+
+    def __init__(
+        self,
+        c: Crate | None = None,
+        target: float | Schedule | None = None,
+        *,
+        scope: Scope = "global",
+        importance: Importance = "magnitude",
+        gamma: float = 1e-4,
+        power: float = 1.0,
+        iter_stop: int = 14_000,
+        frequency: int = 25,
+        include: Selection | None = None,
+        exclude: Selection | None = None,
+        biases: bool = False,
+        log_layers: bool = False,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.plan = Plan(c, target, scope, importance, gamma, power, iter_stop, frequency)
+        self.include, self.exclude, self.biases = include, exclude, biases
+        self.log_layers, self.seed = log_layers, seed
+        self._surgery: Surgery | None = None
+        self._patient: keras.Model | None = None
+        self._plain_step: Any = None
+        self._pruning_step: Any = None
+
+    @property
+    def masks(self) -> dict[str, np.ndarray]:
+        """Masks T by variable path, bool."""
+        surgery = self._begun()
+        return dict(zip(surgery.paths, map(np.asarray, surgery.masks), strict=True))
+
+    @property
+    def dense_weights(self) -> dict[str, np.ndarray]:
+        """Dense weights W by variable path."""
+        surgery = self._begun()
+        return dict(zip(surgery.paths, map(np.asarray, surgery.dense), strict=True))
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The latest threshold t by variable path."""
+        surgery = self._begun()
+        return dict(zip(surgery.paths, np.asarray(surgery.threshold).tolist(), strict=True))
+
+    @contextlib.contextmanager
+    def operating(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+        """Makes surgery a part of `optimizer.apply` inside the block, for training loops of your own.
+
+        Functions that call it must be compiled (traced) inside the block.
+
+        Args:
+            model: A built model.
+            optimizer: The optimiser of its trainable variables.
+        """
+        surgery = self._begin(model, optimizer)
+        surgery.check_kernels()
+        surgery.install()
+        try:
+            yield
+        finally:
+            surgery.remove()
+
+    def finalize(self) -> None:
+        """Ends the surgery: the model keeps its zeros and is an ordinary one, the optimiser too."""
+        if self._surgery is not None:
+            self._stop()
+            self._surgery.leave()
+            self._surgery = self._patient = self._plain_step = self._pruning_step = None
+
+    # --- events of keras.callbacks.Callback
+
+    def set_model(self, model: keras.Model) -> None:
+        """Takes a compiled model under surgery; call it yourself before you restore a checkpoint."""
+        super().set_model(model)
+        if getattr(model, "optimizer", None) is None:
+            raise UserError(
+                f"model {model.name!r} is not compiled: surgery is a part of its optimiser's step"
+            )
+        strategy = getattr(model, "distribute_strategy", None)
+        if strategy is not None and strategy.num_replicas_in_sync > 1:
+            raise UserError("surgery does not work on several replicas; train on one device")
+        self._begin(model, model.optimizer)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Puts surgery into the training step."""
+        surgery = self._begun()
+        surgery.check_finite()
+        surgery.check_kernels()
+        surgery.install()
+        if self.model.train_function not in (self._plain_step, self._pruning_step):  # compiled anew
+            self._plain_step, self._pruning_step = self.model.train_function, None
+        if self._pruning_step is None:
+            self.model.make_train_function(force=True)
+            self._pruning_step = self.model.train_function
+        self.model.train_function = self._pruning_step
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts counting."""
+        surgery = self._begun()
+        surgery.counts.assign(np.zeros(surgery.counts.shape, "int32"))
+        self._first_step = int(surgery.step)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Adds what is left to the logs; stops with a UserError where nothing is, or weights became NaN."""
+        surgery = self._begun()
+        try:
+            surgery.check_finite()
+            surgery.check_left()
+        except UserError:
+            self._stop()
+            raise
+        if logs is not None:
+            logs.update(self._report(surgery))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Takes surgery out of the training step."""
+        self._stop()
+
+    # ---
+
+    def _begin(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Surgery:
+        if self._surgery is None:
+            kernels = select_kernels(model, self.include, self.exclude, self.biases)
+            if not optimizer.built:
+                optimizer.build(model.trainable_variables)
+            self._surgery, self._patient = Surgery(self.plan, kernels, optimizer, self.seed), model
+        elif model is not self._patient:
+            raise UserError(
+                "this callback has another model under surgery; finalize it, or make a new callback"
+            )
+        else:
+            self._surgery.move(optimizer)
+        return self._surgery
+
+    def _begun(self) -> Surgery:
+        if self._surgery is None:
+            raise UserError("no model is under surgery yet: pass this callback to model.fit")
+        return self._surgery
+
+    def _stop(self) -> None:
+        if self._surgery is None or self._patient is None or not self._surgery.installed:
+            return
+        self._surgery.remove()
+        if self._pruning_step is not None:
+            self._patient.train_function = self._plain_step
+
+    def _report(self, surgery: Surgery) -> dict[str, float]:
+        left = surgery.left()
+        sizes = np.array([np.prod(kernel.shape) for kernel in surgery.kernels])
+        steps = max(1, int(surgery.step) - self._first_step)
+        cut, spliced = np.asarray(surgery.counts) / steps
+        report = {
+            "left": float(left.sum() / sizes.sum()),
+            "cut": float(cut.sum()),
+            "spliced": float(spliced.sum()),
+        }
+        if self.log_layers:
+            columns = {"left": left / sizes, "cut": cut, "spliced": spliced}
+            for i, path in enumerate(surgery.paths):
+                report |= {f"{name}/{path}": float(values[i]) for name, values in columns.items()}
+        return report

@@ -1,0 +1,61 @@
+"""How many weights shall be gone at which step."""
+
+import dataclasses
+from typing import Any, Protocol, runtime_checkable
+
+from keras import ops
+
+from tfxai3d.errors import UserError
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """A target that changes; the schedules of tensorflow_model_optimization are of this kind."""
+
+    def __call__(self, step: Any) -> tuple[Any, Any]:
+        """Returns whether to operate after the step (int scalar tensor), and the share of weights cut."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class GradualTarget:
+    """Cuts many weights at first and ever fewer as they get scarce (Zhu and Gupta 2017, equation 1).
+
+    The share cut at a step is `(1 - left) * (1 - (1 - step / ramp_steps)^3)`. After the ramp surgery goes on
+    at the full target until `stop_step`, so that what was cut by mistake can still be exchanged.
+
+    Args:
+        left: Share of the weights left in the end.
+        ramp_steps: Steps until then; 0 for at once.
+        stop_step: No surgery from this step on.
+        frequency: Steps from one surgery to the next.
+    """
+
+    left: float
+    ramp_steps: int
+    stop_step: int
+    frequency: int = 25
+
+    def __post_init__(self) -> None:
+        check_share(self.left)
+        if not 0 <= self.ramp_steps < self.stop_step or self.frequency < 1:
+            raise UserError(
+                f"ramp_steps {self.ramp_steps}, stop_step {self.stop_step}, frequency {self.frequency}: the "
+                "ramp must end before surgery stops, and the frequency be at least 1"
+            )
+
+    def __call__(self, step: Any) -> tuple[Any, Any]:
+        """Returns whether to operate after the step, and the share of weights cut."""
+        progress = ops.minimum(ops.cast(step, "float32") / max(self.ramp_steps, 1e-3), 1.0)
+        if self.ramp_steps == 0:
+            progress = ops.ones_like(progress)
+        due = ops.logical_and(ops.equal(step % self.frequency, 0), step < self.stop_step)
+        for end in (self.ramp_steps, self.stop_step - 1):  # whatever the frequency
+            due = ops.logical_or(due, ops.equal(step, end))
+        return due, (1 - self.left) * (1 - (1 - progress) ** 3)
+
+
+def check_share(left: float) -> None:
+    """Raises a UserError unless `left` is a share of weights that can be left."""
+    if not 0 < left <= 1:
+        raise UserError(f"target {left}: the share of weights left must be above 0 and at most 1")

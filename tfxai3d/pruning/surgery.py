@@ -1,0 +1,211 @@
+"""Dense weights and masks beside a model's kernels, carried along by the optimiser's own step.
+
+Between two steps a kernel holds W * T. For the optimiser's step the dense weights W take its place, so that
+whatever the optimiser does, momentum, Adam, weight decay, clipping, it does to W with the gradient with
+respect to W * T: `W <- W - beta dL/d(W T)`, the masked weights too. Then surgery renews T and the kernel
+becomes W * T again. All of it is a part of `optimizer.apply`, and so of the compiled training step.
+"""
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfxai3d.errors import UserError
+from tfxai3d.pruning import thresholds
+from tfxai3d.pruning.plan import Plan
+
+_SALIENCY_MEMORY = 0.9
+
+
+class Surgery:
+    """State and step of dynamic network surgery (Guo et al., NIPS 2016, section 3).
+
+    The state lives among the optimiser's variables: what checkpoints the optimiser checkpoints the surgery.
+
+    Args:
+        plan: When to cut how much.
+        kernels: The variables to prune, by path.
+        optimizer: A built optimiser of these variables.
+        seed: Seed of the draws that decide whether a step operates.
+
+    Raises:
+        UserError: If a kernel holds NaN, or a crate would cut a whole layer at the start.
+    """
+
+    def __init__(
+        self, plan: Plan, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer, seed: int
+    ):
+        self.plan, self.paths, self.kernels = plan, list(kernels), list(kernels.values())
+        self.dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in self.kernels))
+        starts = [np.asarray(kernel) for kernel in self.kernels]
+        _check_finite(self.paths, starts)
+        self.dense = [_variable(start, start.dtype.name) for start in starts]
+        self.masks = [_variable(np.ones(start.shape), "bool") for start in starts]
+        self.threshold = _variable(self._start_thresholds(starts), self.dtype)
+        self.step = _variable(0, "int")
+        self.counts = _variable(np.zeros((2, len(starts))), "int32")  # cut and spliced, since the last reset
+        self.saliency = (
+            [_variable(np.zeros(start.shape), start.dtype.name) for start in starts]
+            if plan.importance == "gradient"
+            else []
+        )
+        self.draws = keras.random.SeedGenerator(seed)
+        self.variables = [
+            *self.dense, *self.masks, *self.saliency, self.threshold, self.step, self.counts, self.draws.state
+        ]  # fmt: skip
+        self.installed = False
+        self._adopt(optimizer)
+
+    def _start_thresholds(self, starts: list[np.ndarray]) -> np.ndarray:
+        if self.plan.c is None:
+            return np.zeros(len(starts))
+        c = self.plan.crates(self.paths)
+        mean = np.array([np.abs(start).mean(dtype="float64") for start in starts])
+        deviation = np.array([np.abs(start).std(dtype="float64") for start in starts])
+        with np.errstate(invalid="ignore"):  # -inf times a spread of zero
+            values = np.nan_to_num(np.maximum(mean + c * deviation, 0), nan=0.0, posinf=np.inf)
+        for path, start, value, crate in zip(self.paths, starts, values, c, strict=True):
+            largest = np.abs(start).max()
+            if largest < thresholds.CUT * value:
+                raise UserError(
+                    f"c {crate:g} cuts all {start.size} weights of {path}, whose largest is {largest:.3g}; "
+                    "give a smaller c for it, or leave it out by exclude"
+                )
+        return values
+
+    # --- with the optimiser
+
+    def _adopt(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Puts the state among an optimiser's variables."""
+        while isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer = optimizer.inner_optimizer  # the one that is not asked when a gradient overflows
+        if optimizer.use_ema:
+            raise UserError("use_ema=True overwrites pruned weights by their averages; prune without it")
+        self.optimizer = optimizer
+        self._plain_variables = optimizer._variables
+        # Past Keras's tracking, which would add them to the plain list for good.
+        vars(optimizer)["_variables"] = [*optimizer._variables, *self.variables]
+
+    def move(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Goes on with another optimiser, after the model was compiled anew."""
+        self.leave()
+        self._adopt(optimizer)
+
+    def leave(self) -> None:
+        """Takes the state out of the optimiser's variables, and the surgery out of its step."""
+        self.remove()
+        vars(self.optimizer)["_variables"] = self._plain_variables
+
+    def install(self) -> None:
+        """Makes surgery a part of `optimizer.apply`."""
+        if not self.installed:
+            self._plain_apply = self.optimizer.apply
+            self.optimizer.apply = self._apply
+            self.installed = True
+
+    def remove(self) -> None:
+        """Gives the optimiser back its own `apply`."""
+        if self.installed:
+            del self.optimizer.apply
+            self.installed = False
+
+    # --- the step
+
+    def _apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Stands in for `optimizer.apply`."""
+        grads = list(grads)
+        before = self.optimizer.iterations + 0
+        for kernel, dense in zip(self.kernels, self.dense, strict=True):
+            kernel.assign(dense)
+        if self.saliency:
+            self._note_saliency(grads, trainable_variables or self.optimizer._trainable_variables)
+        self._plain_apply(grads, trainable_variables)
+        self._operate(self.optimizer.iterations > before)  # not after a part of an accumulated gradient
+
+    def _note_saliency(self, grads: list[Any], variables: list[Any]) -> None:
+        gradient_of = {id(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
+        for kernel, saliency in zip(self.kernels, self.saliency, strict=True):
+            if id(kernel) in gradient_of:
+                now = ops.abs(kernel * ops.cast(gradient_of[id(kernel)], kernel.dtype))
+                saliency.assign(_SALIENCY_MEMORY * saliency + (1 - _SALIENCY_MEMORY) * now)
+
+    def _operate(self, updated: Any) -> None:
+        """Takes over the updated dense weights, renews the masks if it is time to, masks the kernels."""
+        weights = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
+        masks = [ops.convert_to_tensor(mask) for mask in self.masks]
+        old = ops.convert_to_tensor(self.threshold)
+        step = self.step + 0
+        due, share = self.plan.due(step, keras.random.uniform((), seed=self.draws, dtype="float32"))
+
+        def cut_and_splice() -> tuple[list[Any], Any, Any]:
+            importances = [ops.abs(x) for x in self.saliency or weights]
+            t = old
+            if self.plan.target is not None:
+                layerwise = self.plan.scope == "layer"
+                t = thresholds.solve(importances, masks, share, layerwise, self.dtype)
+            new = [
+                thresholds.operate(h, mask, t[i])
+                for i, (h, mask) in enumerate(zip(importances, masks, strict=True))
+            ]
+            cut = [_count(before & ~after) for before, after in zip(masks, new, strict=True)]
+            spliced = [_count(after & ~before) for before, after in zip(masks, new, strict=True)]
+            return new, t, ops.stack([ops.stack(cut), ops.stack(spliced)])
+
+        masks, t, counts = ops.cond(
+            ops.logical_and(due, updated),
+            cut_and_splice,
+            lambda: (masks, old, ops.zeros((2, len(masks)), "int32")),
+        )
+        self.step.assign(step + ops.cast(updated, step.dtype))
+        self.threshold.assign(t)
+        self.counts.assign(self.counts + counts)
+        for i, (w, m) in enumerate(zip(weights, masks, strict=True)):
+            self.dense[i].assign(w)
+            self.masks[i].assign(m)
+            self.kernels[i].assign(ops.where(m, w, ops.zeros_like(w)))
+
+    # --- what it looks like
+
+    def check_finite(self) -> None:
+        """Raises a UserError if a dense weight is NaN or infinite."""
+        _check_finite(self.paths, [np.asarray(dense) for dense in self.dense])
+
+    def check_kernels(self) -> None:
+        """Raises a UserError if somebody changed the kernels since the last step."""
+        for path, kernel, dense, mask in zip(self.paths, self.kernels, self.dense, self.masks, strict=True):
+            if not np.array_equal(np.asarray(kernel), np.where(mask, dense, 0)):
+                raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
+
+    def check_left(self) -> None:
+        """Warns of layers that lost all weights; raises a UserError if all did."""
+        lost = [path for path, left in zip(self.paths, self.left(), strict=True) if not left]
+        if len(lost) == len(self.paths):
+            raise UserError(
+                "no weight is left: give a smaller c or a larger target, or a lower learning rate"
+            )
+        if lost:
+            logging.warning("no weight is left of %s; exclude layers that must stay", ", ".join(lost))
+
+    def left(self) -> np.ndarray:
+        """Returns the number of weights left in each layer, int (L,)."""
+        return np.array([np.count_nonzero(np.asarray(mask)) for mask in self.masks])
+
+
+def _variable(value: Any, dtype: str) -> keras.Variable:
+    return keras.Variable(np.asarray(value), dtype=dtype, trainable=False)
+
+
+def _count(mask: Any) -> Any:
+    return ops.cast(ops.sum(ops.cast(mask, "int32")), "int32")  # JAX sums in 64 bits if it may
+
+
+def _check_finite(paths: list[str], values: list[np.ndarray]) -> None:
+    for path, value in zip(paths, values, strict=True):
+        if not np.isfinite(value).all():
+            raise UserError(
+                f"{path} holds {np.count_nonzero(~np.isfinite(value))} weights that are NaN or infinite; "
+                "start from sound weights, or train with a lower learning rate"
+            )

@@ -1,0 +1,70 @@
+"""What surgery does to a mask, and the threshold that leaves a given share of the weights.
+
+Notation of Guo et al. (2016): a weight's importance h, its mask T, and a layer's threshold t. A weight is cut
+below 0.9 t, kept or spliced from 1.1 t on, and stays as it is in between.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+CUT, SPLICE = 0.9, 1.1
+_BISECTIONS = 24  # down to 6e-8 of the largest weight: of millions, few have their threshold in there
+
+
+def operate(importance: Any, mask: Any, threshold: Any) -> Any:
+    """Returns the mask after surgery, bool, of the importance's shape.
+
+    Args:
+        importance: h >= 0 of each weight of a layer.
+        mask: The mask so far, bool, same shape.
+        threshold: The layer's t, scalar.
+    """
+    return _turning_point(importance, mask) >= ops.cast(threshold, importance.dtype)
+
+
+def solve(importances: Sequence[Any], masks: Sequence[Any], share: Any, per_layer: bool, dtype: str) -> Any:
+    """Finds the thresholds at which surgery leaves a given share of the weights.
+
+    The number of weights left falls with the threshold, hysteresis included, so bisection finds it: one for
+    all layers, which spares those that have few and large weights, or one for each.
+
+    Args:
+        importances: h of each layer.
+        masks: Masks so far, bool, of the same shapes.
+        share: Share of the weights to leave at most, scalar.
+        per_layer: Whether each layer shall have this share, or all together.
+        dtype: Of the thresholds.
+
+    Returns:
+        The thresholds (L,).
+    """
+    points = [_turning_point(h, mask) for h, mask in zip(importances, masks, strict=True)]
+
+    def together(values: Any, reduce: Any) -> Any:
+        return values if per_layer else ops.broadcast_to(reduce(values), values.shape)
+
+    sizes = ops.convert_to_tensor([float(math.prod(point.shape)) for point in points], dtype)
+    # The last factor makes up for shares such as 1 - 0.9 that float32 rounds down.
+    allowed = ops.floor(together(sizes, ops.sum) * ops.convert_to_tensor(share, dtype) * (1 + 2e-7))
+
+    def halve(_: Any, bounds: tuple[Any, Any]) -> tuple[Any, Any]:
+        low, high = bounds
+        t = (low + high) / 2
+        kept = [point >= ops.cast(t[i], point.dtype) for i, point in enumerate(points)]
+        left = ops.stack([ops.sum(ops.cast(some, "int32")) for some in kept])
+        enough = together(ops.cast(left, dtype), ops.sum) <= allowed
+        return ops.where(enough, low, t), ops.where(enough, t, high)
+
+    largest = ops.cast(ops.stack([ops.max(point) for point in points]), dtype)
+    high = 1.01 * together(largest, ops.max)
+    return ops.fori_loop(0, _BISECTIONS, halve, (ops.zeros_like(high), high))[1]
+
+
+def _turning_point(importance: Any, mask: Any) -> Any:
+    """Returns the threshold above which each weight is without its connection."""
+    # ops.cast would round these to float32 first.
+    cut, splice = (ops.convert_to_tensor(rate, importance.dtype) for rate in (CUT, SPLICE))
+    return importance / ops.where(mask, cut, splice)
