@@ -22,33 +22,22 @@ decision: pale points had none. For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, explain, files, models, view
-from tfxai3d.errors import UserError
+from tfxai3d import cli, data, evaluate, explain, files, models, objects, view
+from tfxai3d.objects import Object
 
 if TYPE_CHECKING:
     import keras
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
-flags.DEFINE_list(
-    "shape", ["chair"], "Procedural objects, used when neither --input nor --data_dir is given."
-)
-flags.DEFINE_list("input", None, "Files to explain: meshes, clouds or arrays.")
-flags.DEFINE_string(
-    "data_dir", None, "ModelNet40 HDF5 folder or ModelNet tree of OFF files; its test split is used."
-)
-flags.DEFINE_string("label", None, "True class, needed with --data_dir; else the predicted class.")
-flags.DEFINE_list("index", ["0"], "Which examples of --label, of --shape, or of --input files with several.")
-flags.DEFINE_enum("up", "y", ["y", "z"], "Up axis of the --input files; ModelNet's OFF files have z.")
-flags.DEFINE_integer("num_points", 1024, "Points of an object.", lower_bound=10)
+objects.define_flags(["chair"])
 flags.DEFINE_enum("mode", "+average", evaluate.MODES, "Which points go in each iteration.")
 flags.DEFINE_enum("pooling", "max", ["max", "mean"], "Pooling of the gradient over the channels.")
 flags.DEFINE_integer("rotations", 500, "Rotated copies classified in each iteration.", lower_bound=1)
@@ -63,15 +52,6 @@ flags.DEFINE_string("output_dir", "out/p_grad_cam", "Folder of the results.")
 _COLUMNS = ("iteration", "points", "predicted", "confidence", "accuracy", "loss", "dropped", "seconds")
 
 
-@dataclasses.dataclass(frozen=True)
-class Object:
-    """One cloud to explain; `label` is None where the predicted class is to be explained."""
-
-    name: str
-    points: np.ndarray
-    label: str | None
-
-
 def main(argv: list[str]) -> None:
     """Explains each object and drops its points."""
     cli.check_output_dir(FLAGS.output_dir)
@@ -80,21 +60,21 @@ def main(argv: list[str]) -> None:
         cli.check_package("plotly", "view")
     if FLAGS.view:
         cli.check_package("open3d", "view", "--noview")
-    objects = _told_apart(_objects())
+    found = objects.find_objects()
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
-    targets = [_class(item.label, model) for item in objects]
+    targets = [objects.class_number(item.label, model.class_names) for item in found]
     explainer = explain.PGradCAM(model, FLAGS.pooling)
     rotation_test = evaluate.RotationTest(
         model,
         evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed),
     )
-    for number, (item, target) in enumerate(zip(objects, targets, strict=True)):
-        explanation = explainer(item.points[None], target)
-        _announce(item, explanation, number, len(objects))
+    for number, (item, target) in enumerate(zip(found, targets, strict=True)):
+        explanation = explainer(item.inputs[None], target)
+        _announce(item, explanation, number, len(found))
         if FLAGS.input is not None:
             _hint_at_up_axis(item, explanation, model)
-        run = _drop(explainer, rotation_test, item.points, explanation)
+        run = _drop(explainer, rotation_test, item.inputs, explanation)
         folder = Path(FLAGS.output_dir) / item.name
         _write_results(folder, item, explanation, run)
         for name in ("heat.png", "heat.html", "heat.ply"):  # of an earlier run into this folder
@@ -102,9 +82,7 @@ def main(argv: list[str]) -> None:
         if FLAGS.pictures:
             view.render_png(folder / "heat.png", explanation, colormap=FLAGS.colormap)
             view.write_html(folder / "heat.html", explanation, colormap=FLAGS.colormap)
-            view.write_ply(
-                folder / "heat.ply", item.points, explanation.importance[0], colormap=FLAGS.colormap
-            )
+            view.write_ply(folder / "heat.ply", explanation, colormap=FLAGS.colormap)
         _conclude(item, explanation, run)
         print(f"results in {folder}", flush=True)
         if FLAGS.view:
@@ -113,7 +91,7 @@ def main(argv: list[str]) -> None:
 
 def _announce(item: Object, explanation: explain.Explanation, number: int, total: int) -> None:
     target, predicted = int(explanation.target[0]), int(explanation.predicted[0])
-    print(f"[{number + 1}/{total}] {item.name}, {len(item.points)} points: why", end=" ")
+    print(f"[{number + 1}/{total}] {item.name}, {len(item.inputs)} points: why", end=" ")
     print(f"{explanation.class_name(target)!r}?", end="\n" if target == predicted else " ")
     if target != predicted:
         print(f"(the network sees {explanation.class_name(predicted)!r})")
@@ -122,7 +100,7 @@ def _announce(item: Object, explanation: explain.Explanation, number: int, total
 def _hint_at_up_axis(item: Object, explanation: explain.Explanation, model: keras.Model) -> None:
     """Says so where the network is surer of the same file with the other axis up, the usual mistake."""
     other = "y" if FLAGS.up == "z" else "z"
-    turned = data.z_up_to_y_up(item.points)  # its own inverse
+    turned = data.z_up_to_y_up(item.inputs)  # its own inverse
     both = np.concatenate([explanation.scores, np.asarray(model(turned[None], training=False))])
     upright, lying = evaluate.Classification(both, np.zeros(2, int)).probabilities
     if lying.max() > upright.max():
@@ -141,7 +119,7 @@ def _conclude(item: Object, explanation: explain.Explanation, run: evaluate.Drop
     }
     seconds = sum(step.seconds for step in run.steps)
     print(
-        f"{run.points_removed} of {len(item.points)} points removed in {len(run.steps)} iteration(s),",
+        f"{run.points_removed} of {len(item.inputs)} points removed in {len(run.steps)} iteration(s),",
         end=" ",
     )
     print(f"{seconds:.1f} s: {endings[run.stopped_by]}")
@@ -189,7 +167,7 @@ def _write_results(
         "object": item.name,
         "target": explanation.class_name(int(explanation.target[0])),
         "predicted": explanation.class_name(int(explanation.predicted[0])),
-        "points": len(item.points),
+        "points": len(item.inputs),
         "points_removed": run.points_removed,
         "iterations": len(run.steps),
         "stopped_by": run.stopped_by,
@@ -198,80 +176,6 @@ def _write_results(
         "versions": cli.versions(),
     }
     files.write_json(folder / "run.json", report)
-
-
-def _objects() -> Iterator[Object]:
-    """Yields what the flags ask for."""
-    if FLAGS.input is not None and FLAGS.data_dir:
-        raise UserError("give --input or --data_dir, not both")
-    if FLAGS.data_dir:
-        yield from _modelnet()
-    elif FLAGS.input is not None:
-        for path, index in itertools.product(FLAGS.input, _indices()):
-            points = data.load_points(path, FLAGS.num_points, FLAGS.seed, index)
-            points = data.z_up_to_y_up(points) if FLAGS.up == "z" else points
-            name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
-            yield Object(name, points, FLAGS.label)
-    else:
-        for shape, seed in itertools.product(FLAGS.shape, _indices()):
-            mesh = data.shapes.make_shape(shape, seed)
-            points = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
-            yield Object(f"{shape}_{seed}", points, FLAGS.label or shape)
-
-
-def _modelnet() -> Iterator[Object]:
-    if not FLAGS.label:
-        raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
-    indices = _indices()
-    if (Path(FLAGS.data_dir) / "test_files.txt").exists():
-        if FLAGS.label not in data.MODELNET40_CLASSES:
-            raise UserError(f"--label={FLAGS.label}: choose from {', '.join(data.MODELNET40_CLASSES)}")
-        points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
-        points = points[labels == data.MODELNET40_CLASSES.index(FLAGS.label)]
-    else:
-        points, _, _ = data.load_modelnet_tree(
-            FLAGS.data_dir,
-            "test",
-            FLAGS.num_points,
-            classes=[FLAGS.label],
-            limit=max(indices) + 1,
-            seed=FLAGS.seed,
-        )
-    for index in indices:
-        if index >= len(points):
-            raise UserError(f"--index={index}: --data_dir has {len(points)} test examples of {FLAGS.label!r}")
-        yield Object(f"{FLAGS.label}_{index}", points[index], FLAGS.label)
-
-
-def _told_apart(objects: Iterable[Object]) -> list[Object]:
-    """Numbers objects of the same name: each gets a folder of its own, also where case is ignored."""
-    apart: dict[str, Object] = {}
-    for item in objects:
-        names = itertools.chain([item.name], (f"{item.name}-{number}" for number in itertools.count(2)))
-        name = next(name for name in names if name.casefold() not in apart)
-        apart[name.casefold()] = dataclasses.replace(item, name=name)
-    if not apart:
-        raise UserError("nothing to explain: give --shape, --input or --data_dir")
-    return list(apart.values())
-
-
-def _class(name: str | None, model: models.PointNet) -> int | None:
-    if name is None:
-        return None
-    names = model.class_names or ()
-    if name not in names:
-        raise UserError(f"{name!r} is no class of the model {FLAGS.model!r}; it knows {', '.join(names)}")
-    return names.index(name)
-
-
-def _indices() -> list[int]:
-    try:
-        indices = [int(text) for text in FLAGS.index]
-    except ValueError:
-        indices = [-1]
-    if min(indices, default=-1) < 0:
-        raise UserError(f"--index={','.join(FLAGS.index)}: give numbers from 0, such as 0,1,2")
-    return indices
 
 
 if __name__ == "__main__":

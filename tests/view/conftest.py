@@ -33,3 +33,26 @@ def explanation() -> Explanation:
         options={},
         class_names=("stool", "chair"),
     )
+
+
+@pytest.fixture
+def voxels() -> Explanation:
+    """A solid table of 10 x 14 x 8 voxels in a grid of 16, hot at one end, with noise in empty space."""
+    rng = np.random.default_rng(1)
+    occupied = np.zeros((1, 16, 16, 16), bool)
+    occupied[:, 3:13, 1:15, 9:12] = True
+    occupied[:, 3:5, 1:3, 4:9] = occupied[:, 11:13, 13:15, 4:9] = True
+    importance = rng.uniform(0, 0.4, occupied.shape) + occupied * np.linspace(0, 1, 16)[:, None, None]
+    importance[0, 2, 2, 1:3] = 0.9
+    importance = importance.astype(np.float32)
+    return Explanation(
+        inputs=occupied[..., None].astype(np.float32),
+        attributions=importance[..., None],
+        importance=importance,
+        target=np.array([1]),
+        scores=np.array([[0.5, 9.25]], dtype=np.float32),
+        method="vanilla_gradient",
+        options={},
+        kind="voxels",
+        class_names=("stool", "table"),
+    )

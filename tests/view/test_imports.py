@@ -17,7 +17,7 @@ def test_drawing_loads_no_tensorflow(tmp_path, explanation):
         "from tfxai3d import view\n"
         "from tfxai3d.explain.explanation import Explanation\n"
         "e = Explanation.load(sys.argv[1])\n"
-        "view.write_ply(sys.argv[2], e.inputs[0], e.importance[0], 'green_red')\n"
+        "view.write_ply(sys.argv[2], e, colormap='green_red')\n"
         "import tfxai3d.view._open3d\n"
         "print('tensorflow' in sys.modules)\n"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import _camera, _process, open_window, render_png
+from tfxai3d.view import _camera, _marks, _process, _scenes, open_window, render_png
 
 pytest.importorskip("matplotlib")
 needs_open3d = pytest.mark.skipif(importlib.util.find_spec("open3d") is None, reason="needs Open3D")
@@ -106,7 +106,7 @@ def test_titles_are_no_formulas(tmp_path, explanation, monkeypatch):
 @pytest.mark.parametrize(
     "change",
     [
-        {"kind": "voxels"},
+        {"kind": "voxels"},  # of points
         {"inputs": np.full((2, 256, 3), np.nan, np.float32)},
         {"importance": np.full((2, 256), np.nan, np.float32)},
         {"inputs": np.zeros((2, 0, 3), np.float32)},
@@ -124,19 +124,24 @@ def test_index_out_of_range(tmp_path, explanation, index):
         render_png(tmp_path / "heat.png", explanation, index)
 
 
+def _all_around(points):
+    marks = _marks.point_marks(points, np.zeros(len(points)))
+    return _scenes.scenes([marks], [np.zeros_like(points)], _camera.AZIMUTHS)
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("count", [1, 2, 500])
 def test_the_camera_sees_every_ball(scale, count):
     rng = np.random.default_rng(0)
-    cloud, radius = _camera.unit_cloud(scale * (rng.normal(size=(count, 3)) * [3, 1, 0.2] + 10))
     slope = np.tan(np.radians(_camera.FIELD_OF_VIEW / 2))
-    for view in _camera.camera_views(cloud, radius):
-        assert (np.abs(view[:, :2]) + radius < -slope * view[:, 2:]).all()
+    for scene in _all_around(scale * (rng.normal(size=(count, 3)) * [3, 1, 0.2] + 10)):
+        centres, radius = scene.centres, scene.sizes[:, None]
+        assert (np.abs(centres[:, :2]) + radius < -slope * centres[:, 2:]).all()
 
 
 def test_y_is_up_and_z_comes_nearer_in_the_first_view():
     cross = np.array([[0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0], [1, 0, 0], [-1, 0, 0]])
-    front, back = _camera.camera_views(cross, 0.05)
+    front, back = (scene.centres for scene in _all_around(cross))
     for view in (front, back):
         assert view[0, 1] > view[1, 1]
         assert view[0, 0] == pytest.approx(view[1, 0])

@@ -4,8 +4,12 @@ Loads neither TensorFlow nor, before something is drawn, Open3D, matplotlib or p
 """
 
 from tfxai3d.view.colors import COLORMAPS, Colormap, color_range, point_colors
+from tfxai3d.view.curves import render_bars, render_curves
+from tfxai3d.view.drop_page import write_drop_page
 from tfxai3d.view.page import write_html
-from tfxai3d.view.plots import render_confusion
+from tfxai3d.view.panel import render_panel
+from tfxai3d.view.panel_page import write_panel
+from tfxai3d.view.plots import render_confusion, render_reliability
 from tfxai3d.view.ply import write_ply
 from tfxai3d.view.scene import open_window, render_png
 
@@ -15,8 +19,14 @@ __all__ = [
     "color_range",
     "open_window",
     "point_colors",
+    "render_bars",
     "render_confusion",
+    "render_curves",
+    "render_panel",
     "render_png",
+    "render_reliability",
+    "write_drop_page",
     "write_html",
+    "write_panel",
     "write_ply",
 ]

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,47 +15,50 @@ import tfxai3d
 from tfxai3d.errors import missing_extra
 from tfxai3d.view._open3d import NO_DISPLAY
 
-_TIMEOUT = 120  # seconds for one picture; a driver may hang as well as crash
+_TIMEOUT = 120  # seconds to start, and for ten pictures; a driver may hang as well as crash
 
 
 class DrawingError(Exception):
     """Open3D could not draw; the message says why in one line."""
 
 
-def render(views: np.ndarray, colors: np.ndarray, radius: float) -> np.ndarray:
-    """Draws points in front of the camera as balls.
+def render(scenes: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Draws scenes in front of the camera.
 
     Args:
-        views: (V,N,3), from `camera_views`.
-        colors: (N,3) in 0..1.
-        radius: Of a ball.
+        scenes: The arguments of `tfxai3d.view._open3d.mesh`.
 
     Returns:
-        uint8 (V,S,S,3).
+        uint8 (len(scenes),S,S,3).
 
     Raises:
         DrawingError: If Open3D is not installed, crashes or hangs.
     """
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
-        scene, image = Path(folder, "scene.npz"), Path(folder, "image.npy")
-        np.savez(scene, views=views, colors=colors, radius=radius)
-        _run(["render", str(scene), str(image)], timeout=_TIMEOUT)
+        path, image = Path(folder, "scenes.npz"), Path(folder, "image.npy")
+        np.savez(path, **_arrays(scenes))
+        _run(["render", str(path), str(image)], timeout=_TIMEOUT * (1 + len(scenes) / 10))
         try:
             return np.load(image)
         except (OSError, ValueError) as error:
             raise DrawingError("Open3D left no picture") from error
 
 
-def show(points: np.ndarray, colors: np.ndarray, radius: float, title: str) -> None:
-    """Shows points (N,3) in colors (N,3) as balls in a window until it is closed.
+def show(scene: Mapping[str, Any], title: str) -> None:
+    """Shows a scene, as in `render` but without a rotation, in a window until it is closed.
 
     Raises:
         DrawingError: If Open3D is not installed or crashes, or there is no display.
     """
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
-        scene = Path(folder, "scene.npz")
-        np.savez(scene, points=points, colors=colors, radius=radius, title=title)
-        _run(["show", str(scene)], timeout=None)
+        path = Path(folder, "scenes.npz")
+        np.savez(path, title=np.array(title), **_arrays([scene]))
+        _run(["show", str(path)], timeout=None)
+
+
+def _arrays(scenes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    named = {f"{i}/{name}": value for i, scene in enumerate(scenes) for name, value in scene.items()}
+    return named | {"count": len(scenes)}
 
 
 def _run(arguments: list[str], timeout: float | None) -> None:

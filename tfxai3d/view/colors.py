@@ -41,8 +41,10 @@ def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple
     return (vmin, vmax) if vmin < vmax else (0.0, 1.0)
 
 
-def point_colors(importance: np.ndarray, colormap: Colormap = "magma_r") -> np.ndarray:
-    """Returns one colour a point.
+def point_colors(
+    importance: np.ndarray, colormap: Colormap = "magma_r", limits: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Returns one colour a point or voxel.
 
     "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without heat are
     pale and show the shape, heat is dark. "green_red" are the published colours of p-grad-CAM (Struhs 2020):
@@ -52,6 +54,7 @@ def point_colors(importance: np.ndarray, colormap: Colormap = "magma_r") -> np.n
     Args:
         importance: One value a point, (N,).
         colormap: One of `COLORMAPS`.
+        limits: The importance at both ends of the colours; `color_range` of the importance by default.
 
     Returns:
         Red, green and blue between 0 and 1, float64 (N,3).
@@ -59,8 +62,8 @@ def point_colors(importance: np.ndarray, colormap: Colormap = "magma_r") -> np.n
     Raises:
         UserError: As `color_range`.
     """
-    vmin, vmax = color_range(importance, colormap)
-    values = np.asarray(importance, dtype=np.float64)
+    values = _checked(importance, colormap)
+    vmin, vmax = limits or color_range(importance, colormap)
     share = np.clip((values - vmin) / (vmax - vmin), 0.0, 1.0)
     if colormap == "green_red":
         colors = _green_red(share)

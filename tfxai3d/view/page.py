@@ -1,4 +1,4 @@
-"""Heat clouds as one HTML page that turns in a browser, without network."""
+"""Explained objects as one HTML page that turns in a browser, without network."""
 
 import html
 import os
@@ -9,46 +9,30 @@ import numpy as np
 
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.files import atomic_path
-from tfxai3d.view._camera import unit_cloud
+from tfxai3d.view._html import document
+from tfxai3d.view._marks import Marks, cube, in_unit_ball
 from tfxai3d.view._subject import Subject, subject
-from tfxai3d.view.colors import Colormap, bar_colors, bar_label, color_range, edge_colors, point_colors
+from tfxai3d.view.colors import Colormap, bar_colors, bar_label, edge_colors, point_colors
 
 if TYPE_CHECKING:
     from tfxai3d.explain.explanation import Explanation
 
-# The policy forbids the browser to fetch anything: the page is the same with and without network.
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
-style-src 'unsafe-inline'; img-src data: blob:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
+_STYLE = """
 html {{ overflow-y: scroll }}
-body {{ margin: 0; font-family: system-ui, "Segoe UI", sans-serif; color: #222; background: #fff }}
 h1 {{ margin: 1rem 1.5rem 0; font-size: 1.4rem; overflow-wrap: anywhere }}
 p {{ margin: .2rem 1.5rem 0; color: #666 }}
-.cloud {{ height: {height}vh; min-height: 20rem }}
-</style>
-<script>{script}</script>
-</head>
-<body>
-{body}
-</body>
-</html>
+.object {{ height: {height}vh; min-height: 20rem }}
 """
 _EYE = 1.37 * np.array([0.53, -0.76, 0.37])  # from the front, right and above; as near as nothing is cut
-_SECTION = '<section>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n<div class="cloud">{plot}</div>\n</section>'
+_SECTION = '<section>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n<div class="object">{plot}</div>\n</section>'
 _CONFIG = {
     "displaylogo": False,
     "responsive": True,
     "scrollZoom": True,
-    "showSendToCloud": False,  # its button would upload the cloud
+    "showSendToCloud": False,  # its button would upload the object
     "modeBarButtonsToRemove": ["resetCameraLastSave3d", "orbitRotation"],
 }
-_HELP = "drag to turn, scroll to zoom, hover to read a point"
+_HELP = "drag to turn, scroll to zoom, hover to read a {}"
 
 
 def write_html(
@@ -58,11 +42,11 @@ def write_html(
     colormap: Colormap = "magma_r",
     title: str | None = None,
 ) -> None:
-    """Writes one self-contained page (about 5 MB, nearly all of it plotly) with one or several clouds.
+    """Writes one self-contained page (about 5 MB, nearly all of it plotly) with one or several objects.
 
     Args:
         path: The HTML file.
-        explanation: Of points, y up.
+        explanation: Of points, y up, or voxels, z up.
         index: Which example, or which ones, one below the other.
         colormap: One of `COLORMAPS`.
         title: Instead of class and score; for all examples.
@@ -77,10 +61,10 @@ def write_html(
     indices = [int(number) for number in np.atleast_1d(np.asarray(index, dtype=int))]
     if not indices:
         raise UserError("no example to draw: index is empty")
-    shown = [subject(explanation, number, title) for number in indices]
-    content = _PAGE.format(
+    shown = [subject(explanation, number, colormap, title) for number in indices]
+    content = document(
         title=html.escape(shown[0].title),
-        height=80 if len(shown) == 1 else 65,
+        style=_STYLE.format(height=80 if len(shown) == 1 else 65),
         script=get_plotlyjs(),
         body="\n".join(_section(one, colormap) for one in shown),
     )
@@ -95,16 +79,17 @@ def _section(shown: Subject, colormap: Colormap) -> str:
         default_height="100%",
         config=_CONFIG,
     )
-    subtitle = f"{shown.subtitle}; {_HELP}"
+    unit = "point" if shown.marks.shape == "ball" else "voxel"
+    subtitle = f"{shown.subtitle}; {_HELP.format(unit)}"
     return _SECTION.format(title=html.escape(shown.title), subtitle=html.escape(subtitle), plot=plot)
 
 
 def _figure(shown: Subject, colormap: Colormap) -> Any:
     import plotly.graph_objects as go
 
-    axis = {"visible": False, "range": [-1.02, 1.02]}  # the cloud is in the unit ball
+    axis = {"visible": False, "range": [-1.05, 1.05]}  # the object is in the unit ball
     return go.Figure(
-        [_cloud(shown, colormap), _bar(shown, colormap)],
+        [_object(shown, colormap), _bar(shown, colormap)],
         go.Layout(
             margin={"l": 0, "r": 0, "t": 0, "b": 0},
             showlegend=False,
@@ -121,15 +106,20 @@ def _figure(shown: Subject, colormap: Colormap) -> Any:
     )
 
 
-def _cloud(shown: Subject, colormap: Colormap) -> Any:
+def _object(shown: Subject, colormap: Colormap) -> Any:
+    (marks,) = in_unit_ball([shown.marks])
+    colors = point_colors(marks.importance, colormap, shown.limits)
+    return _balls(marks, colors) if marks.shape == "ball" else _cubes(marks, colors)
+
+
+def _balls(marks: Marks, colors: np.ndarray) -> Any:
     import plotly.graph_objects as go
 
-    x, y, z = np.round(unit_cloud(shown.points)[0].T, 5)
-    colors = point_colors(shown.importance, colormap)
+    x, y, z = _turned(np.round(marks.centres, 5)).T
     return go.Scatter3d(
         x=x.tolist(),
-        y=(-z).tolist(),  # plotly's turntable keeps z upright, our clouds have y up
-        z=y.tolist(),
+        y=y.tolist(),
+        z=z.tolist(),
         mode="markers",
         marker={
             "size": float(np.clip(240 / np.sqrt(len(x)), 2, 12)),
@@ -137,16 +127,50 @@ def _cloud(shown: Subject, colormap: Colormap) -> Any:
             "opacity": 1,
             "line": {"color": _css(edge_colors(colors)), "width": 1},
         },
-        customdata=[[number, f"{value:.4g}"] for number, value in enumerate(shown.importance)],
+        customdata=[[number, f"{value:.4g}"] for number, value in enumerate(marks.importance)],
         hovertemplate="point %{customdata[0]}<br>importance %{customdata[1]}<extra></extra>",
     )
+
+
+def _cubes(marks: Marks, colors: np.ndarray) -> Any:
+    import plotly.graph_objects as go
+
+    corners, first = np.unique(cube()[0], axis=0, return_inverse=True)
+    triangles = first.reshape(-1)[cube()[2]]
+    x, y, z = _turned(marks.centres[:, None] + marks.sizes[:, None, None] * corners).reshape(-1, 3).T
+    offsets = len(corners) * np.arange(len(marks.centres))
+    i, j, k = (triangles + offsets[:, None, None]).astype(np.int32).reshape(-1, 3).T
+    says = [
+        f"voxel {a}, {b}, {c}<br>importance {value:.4g}"
+        for (a, b, c), value in zip(marks.places.tolist(), marks.importance, strict=True)
+    ]
+    painted = np.repeat(np.round(255 * colors).astype(int), len(corners), axis=0)
+    return go.Mesh3d(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        z=z.astype(np.float32),
+        i=i,
+        j=j,
+        k=k,
+        vertexcolor=[f"#{r:02x}{g:02x}{b:02x}" for r, g, b in painted.tolist()],
+        hovertext=np.repeat(says, len(corners)).tolist(),
+        hoverinfo="text",
+        flatshading=True,
+        lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0, "fresnel": 0, "roughness": 1},
+        lightposition={"x": 2000, "y": -6000, "z": 9000},
+    )
+
+
+def _turned(points: np.ndarray) -> np.ndarray:
+    """Turns points (...,3) z up: plotly's turntable keeps z upright."""
+    return points[..., [0, 2, 1]] * [1, -1, 1]
 
 
 def _bar(shown: Subject, colormap: Colormap) -> Any:
     """A trace of one invisible point that carries the colour bar: the points have explicit colours."""
     import plotly.graph_objects as go
 
-    vmin, vmax = color_range(shown.importance, colormap)
+    vmin, vmax = shown.limits
     bar = _css(bar_colors(colormap, 64))
     return go.Scatter3d(
         x=[None],

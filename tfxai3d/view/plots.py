@@ -53,3 +53,36 @@ def render_confusion(
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.04, pad=0.02)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130, bbox_inches="tight")
+
+
+def render_reliability(
+    path: str | os.PathLike[str],
+    edges: np.ndarray,
+    counts: np.ndarray,
+    accuracy: np.ndarray,
+    title: str,
+) -> None:
+    """Writes a reliability diagram: the accuracy of the answers of each confidence, above their numbers.
+
+    Args:
+        path: The PNG file.
+        edges: Limits of the bins of the confidence, (B+1,).
+        counts: Examples in each bin (B,).
+        accuracy: Share of them that is classified right (B,), NaN in an empty bin.
+        title: Heading.
+    """
+    figure = new_figure(4.6, 5.2)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    middle, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+    upper.bar(middle, np.nan_to_num(accuracy), width, color="tab:blue", edgecolor="white", label="accuracy")
+    upper.plot((0, 1), (0, 1), color="0.2", linestyle="--", label="as sure as right")
+    upper.set_xlim(0, 1)
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("share right")
+    upper.set_title(title, parse_math=False, fontsize=10)
+    upper.legend(loc="upper left", frameon=False)
+    lower.bar(middle, counts, width, color="0.6", edgecolor="white")
+    lower.set_ylabel("examples")
+    lower.set_xlabel("probability of the predicted class")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130, bbox_inches="tight")

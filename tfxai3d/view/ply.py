@@ -1,41 +1,68 @@
-"""Coloured point clouds as PLY files, for MeshLab, CloudCompare, Blender and the like."""
+"""Coloured points and cubes as PLY files, for MeshLab, CloudCompare, Blender and the like."""
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
+from tfxai3d.view._marks import Marks, cube
+from tfxai3d.view._subject import subject
 from tfxai3d.view.colors import Colormap, point_colors
+
+if TYPE_CHECKING:
+    from tfxai3d.explain.explanation import Explanation
 
 
 def write_ply(
     path: str | os.PathLike[str],
-    points: np.ndarray,
-    importance: np.ndarray,
+    explanation: "Explanation",
+    index: int = 0,
     colormap: Colormap = "magma_r",
 ) -> None:
-    """Writes points, their colours and their importance as a binary PLY file.
+    """Writes one example as a binary PLY file.
 
-    The vertices have the properties x, y, z, red, green, blue, alpha and importance (float32).
+    The vertices have the properties x, y, z, red, green, blue, alpha and importance (float32). Points stay
+    where they are in the inputs. Voxels become a mesh of cubes in the unit of the grid, z up, as
+    `render_png` shows them: with small cubes in empty space, and without voxels that nobody can see.
 
     Args:
         path: The PLY file.
-        points: (N,3).
-        importance: One value a point, (N,).
+        explanation: Of points or voxels.
+        index: Which example.
         colormap: One of `COLORMAPS`.
 
     Raises:
-        UserError: If the shapes do not fit, a value is not finite or the file cannot be written.
+        UserError: If the example cannot be drawn or the file cannot be written.
     """
     import trimesh
 
-    points = np.asarray(points)
-    if points.shape != (len(importance), 3) or not np.isfinite(points).all():
-        raise UserError(f"points {points.shape}: expected ({len(importance)}, 3), finite")
-    colors = np.round(point_colors(importance, colormap) * 255).astype(np.uint8)
-    cloud = trimesh.PointCloud(points, colors=colors)
-    setattr(cloud, "vertex_attributes", {"importance": np.asarray(importance, dtype=np.float32)})  # noqa: B010
-    content = cloud.export(file_type="ply")
+    shown = subject(explanation, index, colormap)
+    marks = shown.marks
+    colors = np.round(point_colors(marks.importance, colormap, shown.limits) * 255).astype(np.uint8)
+    importance = marks.importance.astype(np.float32)
+    if marks.shape == "ball":
+        geometry = trimesh.PointCloud(explanation.inputs[index], colors=colors)
+    else:
+        geometry, per_cube = _cubes(marks, colors)
+        importance = np.repeat(importance, per_cube)
+    setattr(geometry, "vertex_attributes", {"importance": importance})  # noqa: B010
+    content = geometry.export(file_type="ply")
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _cubes(marks: Marks, colors: np.ndarray) -> tuple[Any, int]:
+    """Returns the mesh, z up, and the number of vertices of a cube."""
+    import trimesh
+
+    vertices, _, triangles = cube()
+    corners = marks.places[:, None] + 0.5 + marks.sizes[:, None, None] * vertices
+    offsets = len(vertices) * np.arange(len(corners))
+    mesh = trimesh.Trimesh(
+        corners.reshape(-1, 3),
+        (triangles + offsets[:, None, None]).reshape(-1, 3),
+        vertex_colors=np.repeat(colors, len(vertices), axis=0),
+        process=False,
+    )
+    return mesh, len(vertices)

@@ -1,0 +1,191 @@
+"""The program as its users meet it, in one process."""
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tfxai3d import cli
+from tfxai3d.data import MODELNET10_CLASSES, MODELNET40_CLASSES
+from tfxai3d.explain import Explanation
+from tfxai3d.view import _process
+
+APP = Path(__file__).parents[2] / "apps" / "explain.py"
+
+
+@pytest.fixture(scope="module")
+def app():
+    """The program as a module; its flags are defined once."""
+    spec = importlib.util.spec_from_file_location("explain_app", APP)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    for flag in flags.FLAGS.get_flags_for_module(spec.name):
+        delattr(flags.FLAGS, flag.name)
+    del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def presets(tiny_model, tmp_path_factory):
+    """A tiny network of points and one of voxels, with random weights."""
+    import keras
+
+    from tfxai3d.models import VRN, save_preset
+
+    folder = tmp_path_factory.mktemp("presets")
+    save_preset(tiny_model, folder / "points", {})
+    keras.utils.set_random_seed(0)
+    save_preset(VRN(10, 0.125, class_names=MODELNET10_CLASSES), folder / "voxels", {})
+    return folder
+
+
+@pytest.fixture
+def run(app, presets, tmp_path, monkeypatch, capsys):
+    """Runs the program in this process; returns exit code, stdout and stderr."""
+
+    def run(*arguments, kind="points"):
+        command = [str(APP), f"--model={presets / kind}", f"--output_dir={tmp_path / 'out'}"]
+        small = [
+            "--num_points=40",
+            "--shape=chair",
+            "--steps=3",
+            "--methods=vanilla_gradient,integrated_gradients",
+        ]
+        monkeypatch.setattr(sys, "argv", [*command, *small, *map(str, arguments)])
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
+            cli.run(app.main)
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+def names(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_points_with_pictures(run, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(_process, "find_spec", lambda name: None)  # view's tests draw with Open3D
+    code, out, err = run("--shape=chair", "--index=0,3")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "[2/2] chair_3: why 'chair'?" in out
+    folder = tmp_path / "out"
+    assert names(folder) == {"panel.png", "panel.html", "report.json"} | {
+        f"chair_{seed}/{method}.npz"
+        for seed in (0, 3)
+        for method in ("vanilla_gradient", "integrated_gradients")
+    }
+    report = json.loads((folder / "report.json").read_text())
+    assert report["settings"]["steps"] == 3
+    assert "tensorflow" in " ".join(report["versions"])
+    for record in report["objects"]:
+        explained = Explanation.load(folder / record["object"] / "integrated_gradients.npz")
+        facts = record["methods"]["integrated_gradients"]
+        assert explained.inputs.shape == (1, 40, 3)
+        assert facts["options"]["steps"] == explained.options["steps"] == 3
+        assert facts["convergence_delta"] == explained.convergence_delta[0]
+        assert facts["sum_of_attributions"] == pytest.approx(explained.attributions.sum(), rel=1e-4)
+        assert record["predicted"] == max(record["scores"], key=record["scores"].get)
+        assert record["target"] == "chair"
+    page = (folder / "panel.html").read_text(encoding="utf-8")
+    assert "<b>chair_3</b>" in page
+    assert page.count("<canvas data-cell") == 6
+
+
+def test_voxels_and_empty_space(run, tmp_path):
+    methods = "--methods=vanilla_gradient,gradient_times_input"
+    code, _, err = run("--shape=chair", methods, "--nopictures", kind="voxels")
+    assert (code, err) == (0, "")
+    (record,) = json.loads((tmp_path / "out" / "report.json").read_text())["objects"]
+    explained = Explanation.load(tmp_path / "out" / "chair_0" / "vanilla_gradient.npz")
+    assert explained.kind == "voxels"
+    grid = explained.inputs[0, ..., 0] > 0
+    assert grid.shape == (32, 32, 32)
+    assert np.ptp(np.argwhere(grid), axis=0).max() == 23
+    # A chair standing upright has its legs below its seat: fewer voxels at the foot than in the middle.
+    layers = grid.sum(axis=(0, 1))
+    assert 0 < layers[np.flatnonzero(layers)[1]] < layers.max() / 2
+    empty = explained.importance[0][~grid].sum() / explained.importance.sum()
+    methods = record["methods"]
+    assert methods["vanilla_gradient"]["importance_in_empty_space"] == pytest.approx(empty, abs=1e-3)
+    assert methods["gradient_times_input"]["importance_in_empty_space"] == 0
+
+
+def test_one_class_rather_than_another(run, tmp_path):
+    code, out, _ = run("--shape=chair", "--target=chair-sofa", "--nopictures")
+    assert code == 0
+    assert "why 'chair' rather than 'sofa'?" in out
+    (record,) = json.loads((tmp_path / "out" / "report.json").read_text())["objects"]
+    assert (record["target"], record["against"]) == ("chair", "sofa")
+
+
+@pytest.fixture
+def hdf5(tmp_path):
+    """A cup and two sofas as ModelNet40's test split."""
+    folder = tmp_path / "hdf5"
+    folder.mkdir()
+    (folder / "test_files.txt").write_text("data/test0.h5\n")
+    with h5py.File(folder / "test0.h5", "w") as file:
+        file["data"] = np.random.default_rng(0).uniform(-1, 1, (3, 64, 3)).astype("float32")
+        file["label"] = [[MODELNET40_CLASSES.index(name)] for name in ("cup", "sofa", "sofa")]
+    return folder
+
+
+def test_mistakes_are_explained_as_what_they_were_taken_for(run, hdf5, tmp_path):
+    listed = "index,true,predicted,probability\n0,cup,table,0.9\n2,sofa,chair,0.8\n"
+    (tmp_path / "mistakes.csv").write_text(listed)
+    arguments = [f"--data_dir={hdf5}", "--methods=vanilla_gradient", "--nopictures"]
+    code, out, err = run(*arguments, f"--mistakes={tmp_path / 'mistakes.csv'}", "--index=1")
+    assert (code, err) == (0, "")
+    assert "sofa_as_chair_2: why 'chair'?" in out
+    explained = Explanation.load(tmp_path / "out" / "sofa_as_chair_2" / "vanilla_gradient.npz")
+    with h5py.File(hdf5 / "test0.h5") as file:
+        np.testing.assert_array_equal(explained.inputs[0], file["data"][2, :40])
+    (tmp_path / "other.csv").write_text("index,true,predicted\n2,cup,table\n")
+    code, _, err = run(*arguments, f"--mistakes={tmp_path / 'other.csv'}")
+    assert code == 1
+    assert re.search(r"example 2 of .* is no 'cup'; other data\?", err)
+
+
+def _mistakes():
+    def text(content):
+        def make(folder):
+            (folder / "list.csv").write_text(content)
+            return [f"--mistakes={folder / 'list.csv'}", f"--data_dir={folder}"]
+
+        return make
+
+    return {
+        "method": (lambda folder: ["--methods=lime"], "unknown method 'lime'; known are .*vanilla_gradient"),
+        "no method": (lambda folder: ["--methods="], "names no method"),
+        "method twice": (lambda folder: ["--methods=deconvnet,deconvnet"], "names a method twice"),
+        "target": (lambda folder: ["--target=desk"], "--target: 'desk' is no class of the model"),
+        "half a pair": (lambda folder: ["--target=chair-desk"], "'chair-desk' is no class of the model"),
+        "shape": (lambda folder: ["--shape=spaceship"], "spaceship.*choose from"),
+        "file": (lambda folder: ["--input=nowhere.ply"], "nowhere.ply: no such file"),
+        "no list": (lambda folder: ["--mistakes=no.csv", "--data_dir=b"], "no.csv: no such file"),
+        "list without data": (lambda folder: ["--mistakes=no.csv"], "--mistakes needs --data_dir"),
+        "other list": (text("a,b\n1,2\n"), "not a list with index, true and predicted"),
+        "short list": (text("index,true,predicted\n"), "--index=0: .* lists 0 mistakes"),
+    }
+
+
+@pytest.mark.parametrize(("make", "message"), _mistakes().values(), ids=_mistakes().keys())
+def test_a_mistake_is_one_line(run, tmp_path, make, message):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    code, out, err = run(*make(bad), "--nopictures")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert re.search(message, err), err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,97 @@
+"""What stands for points and voxels in a picture: balls and cubes."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+_FULL = 0.47  # half a side; the gap between neighbours shows them as single voxels
+_SMALL = 0.22  # half a side of a cube in empty space, at the top of the scale
+FAINTEST = 0.5
+"""Share of the top importance from which a voxel of empty space is drawn."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Marks:
+    """The marks of one example.
+
+    Attributes:
+        shape: What they are.
+        centres: float64 (M,3), y up.
+        sizes: Radius of each ball, half a side of each cube, in the unit of the centres; float64 (M,).
+        importance: float64 (M,).
+        places: The number of each point (M,1), or the position of each voxel in the grid (M,3); int.
+    """
+
+    shape: Literal["ball", "cube"]
+    centres: np.ndarray
+    sizes: np.ndarray
+    importance: np.ndarray
+    places: np.ndarray
+
+
+def point_marks(points: np.ndarray, importance: np.ndarray) -> Marks:
+    """Returns a ball for each point (N,3).
+
+    Their radius falls with the square root of N, as the spacing of points on a surface does.
+    """
+    centred = points - _middle(points)
+    extent = np.linalg.norm(centred, axis=1).max() or 1.0
+    radius = extent * np.clip(0.7 / np.sqrt(len(points)), 0.004, 0.05)
+    return Marks("ball", points, np.full(len(points), radius), importance, np.arange(len(points))[:, None])
+
+
+def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Marks:
+    """Returns a cube for each occupied voxel of a grid, and small ones where empty space is important.
+
+    Occupied voxels whose six neighbours are occupied are left out: nobody can see them.
+
+    Args:
+        occupied: bool (D,H,W), axes x, y, z with z up.
+        importance: (D,H,W).
+        top: Importance at the end of the colours, above 0. In empty space a cube's volume grows with its
+            share of the top, and shares below `FAINTEST` are left out.
+    """
+    share = np.minimum(np.abs(importance) / top, 1.0)
+    sizes = np.where(occupied & ~_enclosed(occupied), _FULL, 0.0)
+    sizes += np.where(~occupied & (share >= FAINTEST), _SMALL * np.cbrt(share), 0.0)
+    places = np.argwhere(sizes)
+    chosen = tuple(places.T)
+    x, y, z = places.T + 0.5
+    return Marks("cube", np.stack([-x, z, y], axis=1), sizes[chosen], importance[chosen], places)
+
+
+def in_unit_ball(marks: Sequence[Marks]) -> list[Marks]:
+    """Moves the centres of all marks together into the unit ball, for renderers dislike extreme units."""
+    centres = np.concatenate([some.centres for some in marks])
+    middle = _middle(centres)
+    extent = np.linalg.norm(centres - middle, axis=1).max() or 1.0
+    return [
+        dataclasses.replace(some, centres=(some.centres - middle) / extent, sizes=some.sizes / extent)
+        for some in marks
+    ]
+
+
+def cube() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the cube from -1 to 1: vertices and their normals (24,3), four a face, and triangles (12,3)."""
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
+    faces = [np.insert(square[::side], axis, side, axis=1) for axis in range(3) for side in (-1, 1)]
+    faces[2:4] = [face[::-1] for face in faces[2:4]]  # y between z and x turns the other way
+    vertices = np.concatenate(faces)
+    normals = np.repeat([np.eye(3)[axis] * side for axis in range(3) for side in (-1, 1)], 4, axis=0)
+    triangles = (4 * np.arange(6)[:, None, None] + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
+    return vertices, normals, triangles
+
+
+def _middle(points: np.ndarray) -> np.ndarray:
+    return (points.min(axis=0) + points.max(axis=0)) / 2
+
+
+def _enclosed(occupied: np.ndarray) -> np.ndarray:
+    padded = np.pad(occupied, 1)
+    inside = np.ones_like(occupied)
+    for axis in range(3):
+        for step in (-1, 1):
+            inside &= np.roll(padded, step, axis)[1:-1, 1:-1, 1:-1]
+    return inside
