@@ -1,4 +1,4 @@
-"""Compares the drop modes of p-grad-CAM with random dropping, on one object of each class.
+"""Compares p-grad-CAM's drop modes and point saliency ("ASM") with random dropping, on one object a class.
 
   python apps/compare_modes.py --data_dir=.../modelnet40_ply_hdf5_2048
 
@@ -7,12 +7,15 @@ the decision changes, and again with a random control that drops as many points 
 that are done are kept in --output_dir: started again, the same command goes on where it stopped.
 
   runs.csv     one row for each object and mode, and for its random control
+  steps.csv    one row for each of their iterations
   table.md     the summary that is also printed
+  plots/       seconds and points removed by object, points left, accuracy and loss by iteration
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +25,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, files, models
+from tfxai3d import cli, data, evaluate, explain, files, models, view
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,16 +36,22 @@ flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder 
 flags.DEFINE_string("data_dir", None, "ModelNet40 HDF5 folder; procedural shapes without it.")
 flags.DEFINE_integer("objects", 1, "Objects of each class.", lower_bound=1)
 flags.DEFINE_integer("num_points", 1024, "Points of an object.", lower_bound=10)
+_OWN_MODES = [mode for mode in evaluate.MODES if mode not in evaluate.MIRRORED]
 flags.DEFINE_multi_enum(
-    "mode", [m for m in evaluate.MODES if m not in evaluate.MIRRORED], evaluate.MODES, "Modes to compare."
+    "mode",
+    _OWN_MODES,
+    [*_OWN_MODES, "asm"],
+    "Modes to compare; asm drops the --num_drop most salient points.",
 )
+flags.DEFINE_integer("num_drop", 1, "Points dropped in a step of asm.", lower_bound=1)
 flags.DEFINE_enum("pooling", "max", ["max", "mean"], "Pooling of the gradient over the channels.")
 flags.DEFINE_integer("rotations", 100, "Rotated copies classified in each iteration.", lower_bound=1)
 flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y is up.")
 flags.DEFINE_integer("seed", 0, "Seed of the shapes, the rotations and the controls.", lower_bound=0)
+flags.DEFINE_bool("pictures", True, "Draw the plots.")
 flags.DEFINE_string("output_dir", "out/compare_modes", "Folder of the results.")
 
-_SETTINGS = ("model", "objects", "num_points", "mode", "pooling", "rotations", "axes", "seed")
+_SETTINGS = ("model", "objects", "num_points", "mode", "num_drop", "pooling", "rotations", "axes", "seed")
 
 Row = dict[str, str]
 
@@ -51,11 +60,13 @@ def main(argv: list[str]) -> None:
     """Runs what is not done yet and prints the table."""
     output_dir = Path(FLAGS.output_dir)
     cli.check_output_dir(output_dir)
-    rows = _done(output_dir)
+    if FLAGS.pictures:
+        cli.check_package("matplotlib", "view")
+    rows, steps = _done(output_dir)
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
     points, labels = _objects(model)
-    explainer = explain.PGradCAM(model, FLAGS.pooling)
+    explainers = {"heat": explain.PGradCAM(model, FLAGS.pooling), "asm": explain.PointSaliency(model)}
     rotation_test = evaluate.RotationTest(
         model, evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=True, seed=FLAGS.seed)
     )
@@ -63,14 +74,23 @@ def main(argv: list[str]) -> None:
     for number in tqdm(range(len(points)), unit="object", disable=None):
         if str(number) in done:
             continue
+        name = model.class_names[labels[number]]
         for mode in FLAGS.mode:
-            for run in _runs(explainer, rotation_test, points[number], int(labels[number]), mode):
-                rows.append(_row(number, model.class_names[labels[number]], mode, run))
+            explainer = explainers["asm" if mode == "asm" else "heat"]
+            for control, run in enumerate(
+                _runs(explainer, rotation_test, points[number], int(labels[number]), mode)
+            ):
+                which = {"object": str(number), "class": name, "mode": mode, "control": str(control)}
+                rows.append(which | _summary(run))
+                steps += [which | _cells_of(step) for step in run.steps]
+        files.write_csv(output_dir / "steps.csv", steps)
         files.write_csv(output_dir / "runs.csv", rows)
     table = _table(rows)
     with files.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
     print(table, end="")
+    if FLAGS.pictures:
+        _plot([row for row in steps if row["control"] == "0"], output_dir / "plots")
 
 
 def _runs(
@@ -81,7 +101,13 @@ def _runs(
     mode: str,
 ) -> Iterator[evaluate.DropRun]:
     """Yields the run of a mode, and its random control."""
-    *_, run = evaluate.drop_points(explainer, rotation_test, points, label, mode)
+    if mode == "asm":
+        rule = evaluate.by_count(FLAGS.num_drop)
+        *_, (run,) = evaluate.drop_clouds(
+            evaluate.Recomputed(explainer), [points], [label], rule, rotation_test=rotation_test
+        )
+    else:
+        *_, run = evaluate.drop_points(explainer, rotation_test, points, label, mode)
     yield run
     if run.counts:
         *_, control = evaluate.drop_points(
@@ -90,17 +116,59 @@ def _runs(
         yield control
 
 
-def _row(number: int, class_name: str, mode: str, run: evaluate.DropRun) -> Row:
+def _summary(run: evaluate.DropRun) -> Row:
     return {
-        "object": str(number),
-        "class": class_name,
-        "mode": mode,
-        "control": str(int(run.mode != mode)),
         "removed": str(run.points_removed),
         "iterations": str(len(run.steps)),
         "seconds": f"{sum(step.seconds for step in run.steps):.3f}",
         "stopped_by": run.stopped_by,
         "confidence": f"{run.steps[-1].confidence:.4f}",
+    }
+
+
+def _cells_of(step: evaluate.DropStep) -> Row:
+    return {
+        name: f"{value:.6g}" if isinstance(value, float) else str(value)
+        for name, value in dataclasses.asdict(step).items()
+    }
+
+
+def _plot(steps: list[Row], folder: Path) -> None:
+    """Draws the published plots, as PNG and SVG."""
+    means: dict[str, dict[str, np.ndarray]] = {}
+    for mode in dict.fromkeys(row["mode"] for row in steps):
+        runs: dict[str, list[Row]] = {}
+        for row in steps:
+            if row["mode"] == mode:
+                runs.setdefault(f"{row['class']} {row['object']}", []).append(row)
+        curves = {name: _columns(rows) for name, rows in runs.items()}
+        removed = [curve["points"][0] - curve["points"][-1] for curve in curves.values()]
+        seconds = [curve["seconds"].sum() for curve in curves.values()]
+        means[mode] = _mean_by_iteration(list(curves.values()))
+        for suffix in ("png", "svg"):
+            view.render_bars(folder / f"{mode}_seconds.{suffix}", list(curves), seconds, "seconds", mode)
+            view.render_bars(
+                folder / f"{mode}_removed.{suffix}", list(curves), removed, "points_removed", mode
+            )
+            view.render_curves(folder / f"{mode}_accuracy.{suffix}", curves, "accuracy", "points", mode)
+            view.render_curves(folder / f"{mode}_points.{suffix}", curves, "points", "iteration", mode)
+    title = f"mean over the objects that go on, {FLAGS.rotations} rotations about {FLAGS.axes}"
+    for column in ("points", "accuracy", "loss"):
+        for suffix in ("png", "svg"):
+            view.render_curves(folder / f"{column}.{suffix}", means, column, "iteration", title)
+
+
+def _columns(rows: list[Row]) -> dict[str, np.ndarray]:
+    names = ("iteration", "points", "accuracy", "loss", "seconds")
+    return {name: np.array([float(row[name]) for row in rows]) for name in names}
+
+
+def _mean_by_iteration(curves: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Returns the means over the curves that are long enough, iteration by iteration."""
+    place = np.concatenate([curve["iteration"] for curve in curves]).astype(int)
+    return {
+        name: np.bincount(place, np.concatenate([curve[name] for curve in curves])) / np.bincount(place)
+        for name in curves[0]
     }
 
 
@@ -128,16 +196,24 @@ def _mean(rows: list[Row], column: str, digits: int = 1) -> str:
     return f"{np.mean([float(row[column]) for row in rows]):.{digits}f}" if rows else "-"
 
 
-def _done(output_dir: Path) -> list[Row]:
-    """Returns the rows of an earlier run with the same settings, and notes the settings."""
+def _done(output_dir: Path) -> tuple[list[Row], list[Row]]:
+    """Returns the rows and steps of an earlier run with the same settings, and notes the settings."""
     settings = {name: FLAGS[name].value for name in _SETTINGS}
-    noted, table = output_dir / "settings.json", output_dir / "runs.csv"
-    if not table.exists():
+    noted = output_dir / "settings.json"
+    if not (output_dir / "runs.csv").exists():
         files.write_json(noted, settings)
-        return []
+        return [], []
     if not noted.exists() or json.loads(noted.read_text(encoding="utf-8")) != settings:
         raise UserError(f"--output_dir={output_dir} holds a run with other settings; give another folder")
-    with table.open(newline="", encoding="utf-8") as file:
+    rows, steps = (_read(output_dir / name) for name in ("runs.csv", "steps.csv"))
+    done = {row["object"] for row in rows}  # the steps are written first
+    return rows, [step for step in steps if step["object"] in done]
+
+
+def _read(path: Path) -> list[Row]:
+    if not path.exists():
+        raise UserError(f"{path}: no such file; it belongs to the run in {path.parent}, give another folder")
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

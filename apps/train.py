@@ -2,7 +2,7 @@
 
   python apps/train.py --flagfile=apps/flags/pointnet_shapes.cfg --output_dir=runs/shapes
   python apps/train.py --flagfile=apps/flags/pointnet_modelnet40.cfg --data_dir=.../modelnet40_ply_hdf5_2048
-  python apps/train.py --flagfile=apps/flags/vrn_modelnet10.cfg --data_dir=.../modelnet10_voxels
+  python apps/train.py --flagfile=apps/flags/vrn_half_modelnet10.cfg --data_dir=.../modelnet10_voxels
 
 apps/flags holds one file for each shipped preset.
 
@@ -83,19 +83,23 @@ _DECISIVE = (
 )  # fmt: skip
 
 
-class Data(NamedTuple):
-    """Examples and labels of both splits, and the names of the classes."""
+Labelled = tuple[np.ndarray, np.ndarray]
 
-    train: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+
+class Data(NamedTuple):
+    """Examples and labels of both splits, the names of the classes, and facts for the model card."""
+
+    train: Labelled
+    test: Labelled
     class_names: tuple[str, ...]
+    facts: dict[str, Any]
 
 
 def main(argv: list[str]) -> None:
     """Trains, evaluates on the test split, writes the preset."""
     stages = _parse_stages(FLAGS.stages)
     output_dir = Path(FLAGS.output_dir)
-    _check_flags()
+    _check_flags(stages)
     cli.check_output_dir(output_dir)
     cli.load_tensorflow()
     import keras
@@ -105,54 +109,37 @@ def main(argv: list[str]) -> None:
     loaded = _load(max(size for size, _ in stages))
     train, validation = _hold_back(loaded.train, FLAGS.validation_fraction, FLAGS.seed)
     batches = _batches(train, len(loaded.class_names))
-    steps = len(train[0]) // FLAGS.batch_size
-    if not steps:
+    if FLAGS.batch_size > len(train[0]):
         raise UserError(
             f"--batch_size={FLAGS.batch_size} is larger than the {len(train[0])} training examples"
         )
     _write_settings(output_dir)
 
+    steps = len(train[0]) // FLAGS.batch_size
     epochs = sum(count for _, count in stages)
-    finished = 0
+    begin = end = 0
     for size, count in stages:  # each continues from the checkpoint of the one before
-        with _strategy().scope():
-            model = _network(size, loaded.class_names)
-            if FLAGS.initial:
-                _initialise(model)
-            models.compile_classifier(
-                model,
-                steps=steps * epochs,
-                warmup_steps=steps,
-                learning_rate=FLAGS.learning_rate,
-                weight_decay=FLAGS.weight_decay,
-                label_smoothing=FLAGS.label_smoothing,
-            )
-        chooser = _BestEpoch(model, validation, finished, output_dir) if validation is not None else None
+        begin, end = end, end + count
+        model = _compiled_network(size, loaded.class_names, steps, epochs)
+        chooser = _BestEpoch(model, validation, begin, output_dir) if validation is not None else None
+        epoch_batches = functools.partial(batches, size)
         history = models.fit_resumable(
-            model,
-            functools.partial(batches, size),
-            finished + count,
-            output_dir,
-            validate=chooser,
-            tensorboard=FLAGS.tensorboard,
+            model, epoch_batches, end, output_dir, validate=chooser, tensorboard=FLAGS.tensorboard
         )
-        finished += count
-    if chooser is not None:
+    if validation is not None:
         model = models.from_preset(output_dir / "best")
-    _write_preset(model, loaded, history, finished - count, output_dir)
+    _write_preset(model, loaded, history, begin, output_dir)
 
 
 class _BestEpoch:
     """Measures the accuracy on held-back data and keeps the best model of this stage in `best`."""
 
-    def __init__(
-        self, model: keras.Model, held_back: tuple[np.ndarray, np.ndarray], first: int, output_dir: Path
-    ):
+    def __init__(self, model: keras.Model, held_back: Labelled, first: int, output_dir: Path):
         self.model, self.first, self.folder = model, first, output_dir / "best"
         self.inputs, self.labels = held_back
 
     def __call__(self, history: models.History) -> float:
-        inputs = _resized(self.inputs, self.model)
+        inputs = _sized(self.inputs, self.model)
         accuracy = evaluate.classify(self.model, inputs, self.labels).overall_accuracy
         if all(accuracy > record["validation_accuracy"] for record in history[self.first :]):
             models.save_preset(self.model, self.folder, {"validation_accuracy": accuracy})
@@ -169,7 +156,7 @@ def _parse_stages(texts: list[str]) -> list[tuple[int, int]]:
     return stages
 
 
-def _check_flags() -> None:
+def _check_flags(stages: list[tuple[int, int]]) -> None:
     """Checks what absl cannot: flags that do not go together."""
     voxels = FLAGS.dataset == "modelnet10_voxels"
     if voxels != (FLAGS.model == "vrn"):
@@ -179,7 +166,7 @@ def _check_flags() -> None:
         )
     if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
         raise UserError(f"--dataset={FLAGS.dataset} needs --data_dir, the folder of its files")
-    if voxels and any(size not in (16, 32) for size, _ in _parse_stages(FLAGS.stages)):
+    if voxels and any(size not in (16, 32) for size, _ in stages):
         raise UserError(f"--stages={','.join(FLAGS.stages)}: voxels come in 16 or 32 along an axis")
     known = {"pointnet": ("full", "basic"), "pointnet2": ("ssg", "msg"), "vrn": ()}[FLAGS.model]
     if FLAGS.variant and FLAGS.variant not in known:
@@ -191,33 +178,62 @@ def _check_flags() -> None:
 def _load(size: int) -> Data:
     folder = FLAGS.data_dir
     if FLAGS.dataset == "modelnet10_voxels":
-        train = data.load_voxels(Path(folder) / "modelnet10_train.npz", dtype="uint8")
-        test = data.load_voxels(Path(folder) / "modelnet10_test.npz", keep_empty=True, dtype="uint8")
-        return Data(train, test, data.MODELNET10_CLASSES)
+        return _load_voxels(folder)
     if FLAGS.dataset == "modelnet40":
         train = data.load_modelnet40(folder, "train", size)
-        return Data(train, data.load_modelnet40(folder, "test", size), data.MODELNET40_CLASSES)
+        return Data(train, data.load_modelnet40(folder, "test", size), data.MODELNET40_CLASSES, {})
     # The seeds of train and test differ, so no shape is in both.
     made = data.shapes.make_dataset(FLAGS.num_train, size, seed=2 * FLAGS.seed)
     unseen = data.shapes.make_dataset(FLAGS.num_test, size, seed=2 * FLAGS.seed + 1)
-    return Data((made.points, made.labels), (unseen.points, unseen.labels), data.shapes.SHAPE_CLASSES)
+    return Data((made.points, made.labels), (unseen.points, unseen.labels), data.shapes.SHAPE_CLASSES, {})
 
 
-def _batches(train: tuple[np.ndarray, np.ndarray], num_classes: int) -> Callable[[int, int], tf.data.Dataset]:
+def _load_voxels(folder: str) -> Data:
+    """Trains without the empty grids; the test keeps them, as published accuracies do."""
+    (grids, labels), test = data.load_modelnet10(folder, "train"), data.load_modelnet10(folder, "test")
+    empty = {"train": data.find_empty(grids), "test": data.find_empty(test[0])}
+    numbers = {split: np.flatnonzero(found).tolist() for split, found in empty.items()}
+    if numbers["train"]:
+        listed = ", ".join(map(str, numbers["train"]))
+        skipped = f"skipped {len(numbers['train'])} of {len(grids)} training grids"
+        print(f"{skipped}, empty ones: {listed}", flush=True)
+    facts = {"skipped_empty_grids_of_train": numbers["train"], "empty_grids_kept_in_test": numbers["test"]}
+    kept = ~empty["train"]
+    return Data((grids[kept], labels[kept]), test, data.MODELNET10_CLASSES, facts)
+
+
+def _batches(train: Labelled, num_classes: int) -> Callable[[int, int], tf.data.Dataset]:
     """Returns what makes the batches of a stage's size and an epoch."""
+    voxels = FLAGS.model == "vrn"
+    names = FLAGS.augment
+    if names is None:
+        names = ["flip", "shift"] if voxels else ["scale_axes", "shift_far"]
+    augment = data.voxel_augmentation(names) if voxels else data.augmentation(names)
 
     def make(size: int, epoch: int) -> tf.data.Dataset:
         shared: dict[str, Any] = {"num_classes": num_classes, "batch_size": FLAGS.batch_size}
         shared |= {"augment": augment, "seed": (FLAGS.seed, epoch)}
-        if FLAGS.model == "vrn":
+        if voxels:
             return data.voxel_batches(*train, size=size, **shared)
         return data.training_batches(*train, num_points=size, **shared)
 
-    known: Callable[..., Any] = data.augmentation
-    if FLAGS.model == "vrn":
-        known = data.voxel_augmentation
-    augment = known() if FLAGS.augment is None else known(FLAGS.augment)
     return make
+
+
+def _compiled_network(size: int, class_names: tuple[str, ...], steps: int, epochs: int) -> keras.Model:
+    with _strategy().scope():
+        model = _network(size, class_names)
+        if FLAGS.initial:
+            _initialise(model)
+        models.compile_classifier(
+            model,
+            steps=steps * epochs,
+            warmup_steps=steps,
+            learning_rate=FLAGS.learning_rate,
+            weight_decay=FLAGS.weight_decay,
+            label_smoothing=FLAGS.label_smoothing,
+        )
+    return model
 
 
 def _network(size: int, class_names: tuple[str, ...]) -> keras.Model:
@@ -234,16 +250,12 @@ def _network(size: int, class_names: tuple[str, ...]) -> keras.Model:
     return models.PointNet(len(class_names), **options)
 
 
-def _resized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
+def _sized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
     """Returns voxels at the size that a coarser stage's model takes; points as they are."""
-    if FLAGS.model != "vrn" or model.size == inputs.shape[1]:
-        return inputs
-    return np.asarray(data.coarsen(inputs.astype(np.float32), model.size))
+    return np.asarray(data.coarsen(inputs, model.size)) if FLAGS.model == "vrn" else inputs
 
 
-def _hold_back(
-    train: tuple[np.ndarray, np.ndarray], fraction: float, seed: int
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray] | None]:
+def _hold_back(train: Labelled, fraction: float, seed: int) -> tuple[Labelled, Labelled | None]:
     if not fraction:
         return train, None
     order = np.random.default_rng(seed).permutation(len(train[0]))
@@ -292,7 +304,6 @@ def _write_preset(
     held_back = bool(FLAGS.validation_fraction)
     key = "validation_accuracy" if held_back else "epoch"
     chosen = max(history[first:], key=lambda record: record[key])
-    inputs, labels = loaded.test[0], loaded.test[1]
     card = {
         "data": FLAGS.dataset,
         "split": "trained on train" + (", epoch chosen on a part held back" if held_back else ""),
@@ -303,10 +314,11 @@ def _write_preset(
         "command": "python apps/train.py " + " ".join(_portable_flags()),
         "parameters": model.count_params(),
         "tfxai3d": __version__,
+        **loaded.facts,
     }
     folder = output_dir / "preset"
     models.save_preset(model, folder, card)
-    inputs = _resized(inputs, model)
+    inputs, labels = _sized(loaded.test[0], model), loaded.test[1]
     result = evaluate.classify(models.from_preset(folder), inputs, labels, verbose=sys.stdout.isatty())
     unit = "voxels" if FLAGS.model == "vrn" else "points"
     card["test"] = {unit: inputs.shape[1], **result.summary(loaded.class_names)}

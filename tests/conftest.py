@@ -18,3 +18,15 @@ def tiny_model():
     bias = model.get_layer("logits").bias
     bias.assign(bias - np.mean(model(clouds), axis=0))
     return model
+
+
+@pytest.fixture
+def float64():
+    """Makes what the test builds compute in float64, where rounding decides no tie, kink or arg-max."""
+    import keras
+
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")

@@ -7,4 +7,6 @@ pictures are drawn by processes that must stay free of TensorFlow (docs/architec
 from tfxai3d._lazy import lazy
 
 __version__ = "0.1.0"
-__getattr__, __dir__ = lazy(__name__, {"data": (), "evaluate": (), "explain": (), "models": (), "view": ()})
+__getattr__, __dir__ = lazy(
+    __name__, {"data": (), "evaluate": (), "explain": (), "models": (), "pruning": (), "view": ()}
+)

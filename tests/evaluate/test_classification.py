@@ -23,6 +23,14 @@ def test_confusion_has_the_true_classes_as_rows(answers):
     assert answers.confusion.tolist() == expected
 
 
+def test_confused_pairs_are_the_most_frequent_mistakes():
+    labels, predicted = np.array([0, 1, 1, 1, 2, 2, 0, 2]), np.array([0, 2, 0, 2, 0, 1, 1, 2])
+    answers = Classification(np.eye(3)[predicted], labels)
+    assert answers.confused_pairs(2) == [(1, 2, 2), (0, 1, 1)]
+    assert answers.confused_pairs(99) == [(1, 2, 2), (0, 1, 1), (1, 0, 1), (2, 0, 1), (2, 1, 1)]
+    assert Classification(np.eye(3), np.arange(3)).confused_pairs(5) == []
+
+
 def test_summary_lists_the_worst_classes_that_occur(answers):
     summary = answers.summary(("a", "b", "c", "d"))
     assert summary == {

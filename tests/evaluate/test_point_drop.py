@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import RotationTest, drop_points, dropped_points, random_rotations
-from tfxai3d.explain import Explanation, PGradCAM
+from tfxai3d.evaluate import (
+    RotationTest,
+    at_random,
+    by_mode,
+    drop_clouds,
+    drop_points,
+    dropped_points,
+    random_rotations,
+)
+from tfxai3d.explain import PGradCAM
 
 CLOUD = np.random.default_rng(3).uniform(-1, 1, (60, 3)).astype("float32")
 ROTATIONS = random_rotations(5, seed=1)
@@ -20,22 +28,20 @@ def parts(tiny_model):
 
 
 class Scripted:
-    """An explainer and a rotation test whose answers are written down: heat is a function of the points."""
+    """Importance and a rotation test whose answers are written down: heat is a function of the points."""
 
     def __init__(self, heat, predictions, accuracies):
         self.heat, self.predictions, self.accuracies = heat, iter(predictions), iter(accuracies)
 
-    def explain(self, inputs, target):
-        scores = np.eye(2, dtype=np.float32)[[next(self.predictions)]]
-        heat = self.heat(inputs).astype(np.float32)
-        return Explanation(inputs, inputs, heat, np.array([target]), scores, "scripted", {})
+    def rate(self, clouds, left, labels, places):
+        return [self.heat(cloud) for cloud in clouds], np.eye(2)[[next(self.predictions)]]
 
     def test(self, points, label):
         return next(self.accuracies), 0.25
 
-    def run(self, mode, points=CLOUD, **options):
-        *_, run = drop_points(self.explain, self.test, points, 1, mode, **options)
-        return run
+    def run(self, rule, points=CLOUD):
+        *_, runs = drop_clouds(self, [points], [1], rule, rotation_test=self.test)
+        return runs[0]
 
 
 def last(steps):
@@ -98,38 +104,38 @@ def first_coordinate(inputs):
     ],
 )
 def test_stop_rule(predictions, accuracies, stopped_by, iterations):
-    run = Scripted(first_coordinate, predictions, accuracies).run("+median")
+    run = Scripted(first_coordinate, predictions, accuracies).run(by_mode("+median"))
     assert run.stopped_by == stopped_by
     assert iterations in (None, len(run.steps))
     consistent(run, len(CLOUD))
 
 
 def test_nothing_left_to_drop():
-    run = Scripted(first_coordinate, [1] * 9, [1.0] * 9).run("zero")
+    run = Scripted(first_coordinate, [1] * 9, [1.0] * 9).run(by_mode("zero"))
     assert run.stopped_by == "nothing left to drop"
     assert [step.dropped for step in run.steps] == [int((CLOUD[:, 0] <= 0).sum()), 0]
     np.testing.assert_array_equal(run.dropped_at, np.where(CLOUD[:, 0] <= 0, 0, -1))
 
 
 def test_ten_points_stay():
-    run = Scripted(lambda x: np.ones(x.shape[:2]), [1] * 9, [1.0] * 9).run("nonzero")
+    run = Scripted(lambda x: np.ones(len(x)), [1] * 9, [1.0] * 9).run(by_mode("nonzero"))
     assert run.stopped_by == "minimum of points"
     assert run.points_removed == 50
-    alone = Scripted(first_coordinate, [1], [1.0]).run("nonzero", CLOUD[:10])
+    alone = Scripted(first_coordinate, [1], [1.0]).run(by_mode("nonzero"), CLOUD[:10])
     assert (alone.stopped_by, alone.points_removed) == ("minimum of points", 0)
 
 
 def test_the_random_control_mirrors_the_counts():
     def run(counts, seed):
         script = Scripted(first_coordinate, [1] * 5 + [0], [1.0] * 5 + [0.0])
-        return script.run("+random", counts=counts, seed=seed)
+        return script.run(at_random(counts, seed))
 
     control = run([7, 4, 2], 5)
     assert control.counts == [7, 4, 2, 5, 5]  # their mean repeats, rounded up
     consistent(control, len(CLOUD))
     np.testing.assert_array_equal(control.dropped_at, run([7, 4, 2], 5).dropped_at)
     assert (control.dropped_at != run([7, 4, 2], 6).dropped_at).any()
-    nothing = Scripted(first_coordinate, [1], [1.0]).run("-random", counts=[0])
+    nothing = Scripted(first_coordinate, [1], [1.0]).run(at_random([0]))
     assert (nothing.stopped_by, nothing.points_removed) == ("nothing left to drop", 0)
 
 
@@ -158,7 +164,7 @@ def test_the_cloud_is_left_alone(parts, label):
         (CLOUD, 0, "+random", "needs the counts of a 'nonzero' run"),
         (CLOUD, 0, "-random", "needs the counts of a 'zero' run"),
         (CLOUD, 5, "zero", r"target must be in 0\.\.4"),
-        (CLOUD[:, :2], 0, "zero", "inputs must be points"),
+        (CLOUD[:, :2], 0, "zero", "must be points"),
         (np.full((12, 3), np.nan), 0, "zero", "NaN"),
     ],
 )

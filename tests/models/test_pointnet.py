@@ -22,15 +22,6 @@ def model():
     return net
 
 
-@pytest.fixture
-def float64():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-
-
 def step(net, x, labels, training):
     """Returns logits and the gradients of the whole loss with respect to every weight and the input."""
     x = tf.constant(x)

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,16 @@ from keras import ops
 
 from tests.models import plain_pointnet2 as plain
 from tests.models.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
-from tfxai3d.models import PointNet2, from_preset, neighbors, pointnet2, save_preset, split
+from tfxai3d.models import (
+    PointNet2,
+    compile_classifier,
+    fit_resumable,
+    from_preset,
+    neighbors,
+    pointnet2,
+    save_preset,
+    split,
+)
 from tfxai3d.models.set_abstraction import NeighborDense, NeighborMax
 from tfxai3d.models.shared_mlp import SharedDense
 
@@ -30,15 +40,6 @@ def cloud(batch, points, seed=0, dtype="float32"):
 def small(monkeypatch):
     """Makes "ssg" a network of a few centroids, whose second level has two scales."""
     monkeypatch.setitem(pointnet2._LEVELS, "ssg", SMALL)
-
-
-@pytest.fixture
-def float64():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
 
 
 def step(net, x, labels, training=True):
@@ -68,6 +69,8 @@ def test_numbers_of_weights():
     def matrices(net):
         return sum(int(np.prod(v.shape)) for v in net.trainable_variables if len(v.shape) > 1)
 
+    shapes = [variable.shape for variable in PointNet2(40).weights]
+    assert [variable.shape for variable in PointNet2(40, density=0.1).weights] == shapes
     assert matrices(PointNet2(40)) == 1_465_664
     # By hand: each scale's MLP, the last set abstraction of 643 inputs, and the head.
     first = 3 * 32 + 32 * 32 + 32 * 64 + 3 * 64 + 64 * 64 + 64 * 128 + 3 * 64 + 64 * 96 + 96 * 128
@@ -210,13 +213,50 @@ def test_endpoint_and_the_way_back_to_the_points(small):
 
 
 def test_config_round_trip(small):
-    net = PointNet2(2, "ssg", 0.1, 0.8, ("a", "b"), name="some")
+    options = {"dropout": 0.1, "density": 0.5, "momentum": 0.8, "class_names": ("a", "b"), "name": "some"}
+    net = PointNet2(2, **options)
+    assert options.items() <= net.get_config().items()
     again = PointNet2.from_config(net.get_config())
     assert again.get_config() == net.get_config()
     assert [w.shape for w in again.weights] == [w.shape for w in net.weights]
     assert (PointNet2(2).dropout, net.get_layer("head_1_dropout").rate) == (0.5, 0.1)
     with pytest.raises(ValueError, match=r"variant 'mrg'.*ssg, msg"):
         PointNet2(3, "mrg")
+    for density in (0, -0.5, 2):
+        with pytest.raises(ValueError, match=f"density {density}: must be above 0 and at most 1"):
+            PointNet2(3, density=density)
+
+
+def test_density_scales_centroids_and_neighbours(small):
+    half = PointNet2(3, density=0.5)
+    index = {name: half.get_layer(f"{name}_query").output.shape[1:] for name in ("sa1", "sa2_0", "sa2_1")}
+    assert index == {"sa1": (12, 4), "sa2_0": (5, 3), "sa2_1": (5, 4)}
+    whole = PointNet2(3)
+    randomise(whole)
+    half.set_weights(whole.get_weights())
+    x = cloud(2, 40)
+    assert not np.allclose(half(x), whole(x))
+    sparse = PointNet2(3, density=1e-6)  # one centroid and one neighbour at least
+    sparse.set_weights(whole.get_weights())
+    assert np.isfinite(sparse(x)).all()
+
+
+def test_a_training_goes_on_at_another_density(small, tmp_path):
+    x, one_hot = cloud(8, 40), np.eye(4, dtype="float32")[np.arange(8) % 4]
+    for density, epochs in ((0.5, 1), (1.0, 2)):
+        keras.utils.set_random_seed(epochs)
+        net = PointNet2(4, density=density)
+        compile_classifier(net, steps=4, warmup_steps=1)
+        net.run_eagerly = True
+        batches = tf.data.Dataset.from_tensor_slices((x, one_hot)).batch(4)
+        before = [variable.numpy().copy() for variable in net.trainable_variables]
+        history = fit_resumable(net, lambda epoch, batches=batches: batches, epochs, tmp_path)
+    assert [record["epoch"] for record in history] == [1, 2]
+    assert int(net.optimizer.iterations) == 4
+    with np.load(tmp_path / "checkpoints" / "epoch-0001.npz") as store:
+        saved = store["0000"]
+    assert not np.array_equal(saved, before[0])
+    np.testing.assert_allclose(net.trainable_variables[0], saved, atol=0.02)  # from there it went on
 
 
 def test_file_round_trips(small, tmp_path):
@@ -229,6 +269,11 @@ def test_file_round_trips(small, tmp_path):
     again = from_preset(tmp_path / "preset")
     assert again.class_names == ("a", "b", "c")
     np.testing.assert_allclose(again(x), net(x), rtol=0.02, atol=0.02)
+    path = tmp_path / "preset" / "config.json"
+    config = json.loads(path.read_text())
+    assert config["config"].pop("density") == 1.0
+    path.write_text(json.dumps(config))  # as before there was a density
+    np.testing.assert_array_equal(from_preset(tmp_path / "preset")(x), again(x))
     net.export(tmp_path / "exported", verbose=False)
     served = tf.saved_model.load(tmp_path / "exported")
     for points in (30, 300):

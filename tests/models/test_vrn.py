@@ -1,5 +1,6 @@
 """VRN against a slow NumPy forward, its stochastic depth, its gradients, and its files."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from tfxai3d.models import VRN, from_preset, save_preset
+from tfxai3d.data import coarsen
+from tfxai3d.models import VRN, compile_classifier, fit_resumable, from_preset, save_preset, vrn
 from tfxai3d.models.fused_norm import FusedBatchNormalization
 from tfxai3d.models.pooling3d import HalvingPool3D
 from tfxai3d.models.stochastic_depth import StochasticDepth
@@ -40,15 +42,6 @@ def net():
     return model
 
 
-@pytest.fixture
-def float64():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-
-
 def drops(model):
     return [layer for layer in model.layers if isinstance(layer, StochasticDepth)]
 
@@ -74,6 +67,24 @@ def test_the_published_network_has_13_829_792_convolution_weights(published):
     layers = published._flatten_layers()
     assert sum(type(layer) is keras.layers.Conv3D for layer in layers) == len(kernels)
     assert not any(v.name == "bias" and "logits" not in v.path for v in published.weights)
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_the_weights_fit_grids_of_every_size(published, size, monkeypatch):
+    monkeypatch.setattr(vrn, "_orthogonal", lambda gain=1.0: keras.initializers.Zeros())  # saves seconds
+    other = VRN(10, size=size)
+    assert [variable.shape for variable in other.weights] == [
+        variable.shape for variable in published.weights
+    ]
+    assert other.output.shape == (None, 10)
+    half = size // 16
+    assert other.get_layer("voxel_features").output.shape == (None, half, half, half, 512)
+
+
+@pytest.mark.parametrize("size", [0, 8, 24, 40])
+def test_a_size_that_cannot_be_halved_four_times_is_refused(size):
+    with pytest.raises(ValueError, match=f"size {size}: must be a multiple of 16"):
+        VRN(3, WIDTH, size=size)
 
 
 def test_shapes_names_and_keep_probabilities(published):
@@ -378,6 +389,25 @@ def test_preset_round_trip(net, tmp_path):
     for ours, theirs in zip(net.weights, again.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
     np.testing.assert_allclose(again(voxels(2)), net(voxels(2)), atol=0.02)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["config"].pop("size") == 32
+    (tmp_path / "config.json").write_text(json.dumps(config))  # as before there was a size
+    assert from_preset(tmp_path).get_config() == again.get_config()
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of the dropped blocks
+def test_a_training_goes_on_with_finer_grids(tmp_path):
+    x, one_hot = voxels(4), np.eye(2, dtype="float32")[np.arange(4) % 2]
+    for size, epochs in ((16, 1), (32, 2)):
+        model = VRN(2, WIDTH, size=size)
+        compile_classifier(model, steps=4, warmup_steps=1)
+        model.run_eagerly = True
+        batches = tf.data.Dataset.from_tensor_slices((coarsen(x, size), one_hot)).batch(2)
+        history = fit_resumable(model, lambda epoch, batches=batches: batches, epochs, tmp_path)
+    assert [record["epoch"] for record in history] == [1, 2]
+    assert int(model.optimizer.iterations) == 4
+    with np.load(tmp_path / "checkpoints" / "epoch-0001.npz") as store:
+        np.testing.assert_allclose(model.trainable_variables[0], store["0000"], atol=0.02)  # it went on from
 
 
 def test_trains_in_a_graph_without_xla():

@@ -5,24 +5,59 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.evaluate.calibration import Reliability as Reliability
+    from tfxai3d.evaluate.calibration import fit_temperature as fit_temperature
+    from tfxai3d.evaluate.calibration import reliability as reliability
+    from tfxai3d.evaluate.calibration import with_temperature as with_temperature
     from tfxai3d.evaluate.classification import Classification as Classification
     from tfxai3d.evaluate.classification import classify as classify
     from tfxai3d.evaluate.drop_modes import MIRRORED as MIRRORED
     from tfxai3d.evaluate.drop_modes import MODES as MODES
+    from tfxai3d.evaluate.drop_modes import Order as Order
+    from tfxai3d.evaluate.drop_modes import Rule as Rule
+    from tfxai3d.evaluate.drop_modes import at_random as at_random
+    from tfxai3d.evaluate.drop_modes import by_count as by_count
+    from tfxai3d.evaluate.drop_modes import by_mode as by_mode
     from tfxai3d.evaluate.drop_modes import dropped_points as dropped_points
     from tfxai3d.evaluate.drop_modes import random_points as random_points
-    from tfxai3d.evaluate.point_drop import DropRun as DropRun
-    from tfxai3d.evaluate.point_drop import DropStep as DropStep
+    from tfxai3d.evaluate.drop_run import DropRun as DropRun
+    from tfxai3d.evaluate.drop_run import DropStep as DropStep
+    from tfxai3d.evaluate.drop_table import DropTable as DropTable
+    from tfxai3d.evaluate.forward import Forward as Forward
+    from tfxai3d.evaluate.importance import Fixed as Fixed
+    from tfxai3d.evaluate.importance import Importance as Importance
+    from tfxai3d.evaluate.importance import Recomputed as Recomputed
+    from tfxai3d.evaluate.importance import random_importance as random_importance
+    from tfxai3d.evaluate.point_drop import drop_clouds as drop_clouds
     from tfxai3d.evaluate.point_drop import drop_points as drop_points
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
+    from tfxai3d.evaluate.voting import turned_grids as turned_grids
+    from tfxai3d.evaluate.voting import turned_points as turned_points
+    from tfxai3d.evaluate.voting import vote as vote
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "calibration": ("Reliability", "fit_temperature", "reliability", "with_temperature"),
         "classification": ("Classification", "classify"),
-        "drop_modes": ("MIRRORED", "MODES", "dropped_points", "random_points"),
-        "point_drop": ("DropRun", "DropStep", "drop_points"),
+        "drop_modes": (
+            "MIRRORED",
+            "MODES",
+            "Order",
+            "Rule",
+            "at_random",
+            "by_count",
+            "by_mode",
+            "dropped_points",
+            "random_points",
+        ),
+        "drop_run": ("DropRun", "DropStep"),
+        "drop_table": ("DropTable",),
+        "forward": ("Forward",),
+        "importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
+        "point_drop": ("drop_clouds", "drop_points"),
         "rotations": ("RotationTest", "random_rotations"),
+        "voting": ("turned_grids", "turned_points", "vote"),
     },
 )

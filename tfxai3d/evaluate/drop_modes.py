@@ -1,7 +1,12 @@
-"""Which points a mode drops (METHODS: the ten modes of p-grad-CAM, Struhs 2020)."""
+"""Which points go in a step: the ten modes of p-grad-CAM (Struhs 2020), or a fixed number."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
+from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
 
 MODES = (
@@ -18,6 +23,62 @@ MODES = (
 )
 #: The mode whose counts a random control mirrors.
 MIRRORED = {"+random": "nonzero", "-random": "zero"}
+
+Order = Literal["highest", "lowest"]
+Rule = Callable[[np.ndarray, int], np.ndarray]
+"""Says which points go: importance of the points left (N,) and the iteration to bool (N,)."""
+
+
+def by_mode(mode: str, min_points: int = MIN_POINTS) -> Rule:
+    """Returns the rule of a mode of heat, see `dropped_points`.
+
+    Raises:
+        UserError: If the mode is unknown or random.
+    """
+    _check_heat_mode(mode)
+    return lambda importance, iteration: dropped_points(importance, mode, min_points)
+
+
+def by_count(count: int, order: Order = "highest", min_points: int = MIN_POINTS) -> Rule:
+    """Returns the rule that drops `count` points a step, those of the highest or of the lowest importance.
+
+    Among equals the lower index goes first. Where fewer than `min_points` would be left, fewer go.
+
+    Raises:
+        UserError: If the count is below 1 or the order is unknown.
+    """
+    if count < 1:
+        raise UserError(f"at least 1 point must go in a step, not {count}")
+    if order not in get_args(Order):
+        raise UserError(f"order must be 'highest' or 'lowest', it is {order!r}")
+    sign = -1 if order == "highest" else 1
+
+    def rule(importance: np.ndarray, iteration: int) -> np.ndarray:
+        dropped = np.zeros(len(importance), dtype=bool)
+        going = max(0, min(count, len(importance) - min_points))
+        dropped[np.argsort(sign * importance, kind="stable")[:going]] = True
+        return dropped
+
+    return rule
+
+
+def at_random(counts: Sequence[int], seed: int = 0, min_points: int = MIN_POINTS) -> Rule:
+    """Returns the rule of one cloud's random control: as many points in each step as another run dropped.
+
+    When the counts run out, their mean repeats, rounded up.
+
+    Args:
+        counts: Points to drop in each iteration, at least one number.
+        seed: Equal seeds drop equal points.
+        min_points: The fewest points left.
+    """
+    rng = np.random.default_rng(seed)
+
+    def rule(importance: np.ndarray, iteration: int) -> np.ndarray:
+        count = counts[iteration] if iteration < len(counts) else math.ceil(np.mean(counts))
+        return random_points(count, len(importance), rng, min_points)
+
+    return rule
 
 
 def threshold(heat: np.ndarray, kind: str) -> float:
@@ -37,7 +98,7 @@ def threshold(heat: np.ndarray, kind: str) -> float:
     return float(positive[0] + positive[-1]) / 2
 
 
-def dropped_points(heat: np.ndarray, mode: str, min_points: int = 10) -> np.ndarray:
+def dropped_points(heat: np.ndarray, mode: str, min_points: int = MIN_POINTS) -> np.ndarray:
     """Returns which points a mode of heat drops, bool (N,).
 
     `+average`, `+median` and `+midrange` drop points hotter than the threshold over the positive heats,
@@ -54,8 +115,7 @@ def dropped_points(heat: np.ndarray, mode: str, min_points: int = 10) -> np.ndar
         UserError: If the mode is unknown or random.
     """
     hottest_first = mode.startswith("+") or mode == "nonzero"
-    if mode not in MODES or mode in MIRRORED:
-        raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
+    _check_heat_mode(mode)
     if mode in ("nonzero", "zero"):
         dropped = (heat > 0) == hottest_first
     else:
@@ -65,11 +125,18 @@ def dropped_points(heat: np.ndarray, mode: str, min_points: int = 10) -> np.ndar
     return _at_most(dropped, order, len(heat) - min_points)
 
 
-def random_points(count: int, total: int, rng: np.random.Generator, min_points: int = 10) -> np.ndarray:
+def random_points(
+    count: int, total: int, rng: np.random.Generator, min_points: int = MIN_POINTS
+) -> np.ndarray:
     """Returns `count` random points of `total` to drop, bool (total,), leaving at least `min_points`."""
     dropped = np.zeros(total, dtype=bool)
     dropped[rng.permutation(total)[: max(0, min(count, total - min_points))]] = True
     return dropped
+
+
+def _check_heat_mode(mode: str) -> None:
+    if mode not in MODES or mode in MIRRORED:
+        raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
 
 
 def _at_most(dropped: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:

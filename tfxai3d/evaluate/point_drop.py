@@ -1,7 +1,10 @@
-"""Taking points away until the network changes its mind (the loop of p-grad-CAM, Struhs 2020)."""
+"""Taking points away, step by step, until a number of steps is done or the network changes its mind.
+
+The loop of p-grad-CAM (Struhs 2020) and of point saliency (Zheng et al., ICCV 2019), for many clouds at
+once. Dropping is removal: what is left is explained and classified as a smaller cloud.
+"""
 
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -9,62 +12,73 @@ import numpy as np
 
 from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate.drop_modes import MIRRORED, MODES, dropped_points, random_points
+from tfxai3d.evaluate.drop_modes import MIRRORED, MODES, Rule, at_random, by_mode
+from tfxai3d.evaluate.drop_run import DropRun, DropStep
+from tfxai3d.evaluate.forward import Clouds
+from tfxai3d.evaluate.importance import Importance, Recomputed
 from tfxai3d.evaluate.rotations import RotationTest
 from tfxai3d.explain.explainer import Explainer
 
 
-@dataclasses.dataclass(frozen=True)
-class DropStep:
-    """One iteration.
+def drop_clouds(
+    importance: Importance,
+    clouds: Clouds,
+    labels: Sequence[int] | np.ndarray,
+    rule: Rule,
+    *,
+    steps: int | None = None,
+    rotation_test: RotationTest | None = None,
+) -> Iterator[list[DropRun]]:
+    """Drops points of many clouds, each independent of the others: alone it would fare the same.
 
-    Attributes:
-        iteration: Its number, from 0.
-        points: Points left.
-        predicted: Class of the unrotated cloud.
-        confidence: Probability of the true class for the unrotated cloud.
-        accuracy: Share of rotated copies classified right.
-        loss: Mean cross entropy of the rotated copies.
-        dropped: Points dropped after this test.
-        seconds: Duration.
+    Each iteration rates and classifies what is left of each cloud, tests rotated copies, and drops points
+    by the rule. A dropped point is gone. At least `MIN_POINTS` stay; a cloud that cannot lose another
+    point is done.
+
+    Args:
+        importance: Rates the points that are left, `Recomputed` or `Fixed`.
+        clouds: Points (N_i,3), at least `MIN_POINTS`.
+        labels: True classes, int (M,).
+        rule: Which points go, such as `by_count(5)` or `by_mode("+average")`.
+        steps: Drop so often, whatever the decision; a last test follows. Without it a cloud is done when
+            its prediction is wrong and at most half of its rotated copies are right.
+        rotation_test: The copies to test, if any.
+
+    Yields:
+        The runs so far, the same list after each iteration, so that a caller can show progress.
+
+    Raises:
+        UserError: If there are no clouds, one is not finite points or has too few, there are not as many
+            labels as clouds, one is no class of the model, or steps is negative.
     """
-
-    iteration: int
-    points: int
-    predicted: int
-    confidence: float
-    accuracy: float
-    loss: float
-    dropped: int
-    seconds: float
-
-
-@dataclasses.dataclass
-class DropRun:
-    """A finished or running sequence of drops.
-
-    Attributes:
-        mode: How points were chosen.
-        steps: One record an iteration.
-        dropped_at: The iteration in which each point of the original cloud went, -1 while it is there (N,).
-        stopped_by: "decision" (the class was lost), "wrong from the start" (it was before anything was
-            dropped), "nothing left to drop" or "minimum of points"; empty while the run goes on.
-    """
-
-    mode: str
-    steps: list[DropStep]
-    dropped_at: np.ndarray
-    stopped_by: str = ""
-
-    @property
-    def counts(self) -> list[int]:
-        """Points dropped in each iteration that dropped any."""
-        return [step.dropped for step in self.steps if step.dropped]
-
-    @property
-    def points_removed(self) -> int:
-        """Points dropped in all."""
-        return int(np.sum(self.dropped_at >= 0))
+    _check(clouds, labels, steps)
+    labels = np.asarray(labels)
+    runs = [DropRun([], np.full(len(cloud), -1)) for cloud in clouds]
+    done = 0
+    while active := [i for i, run in enumerate(runs) if not run.stopped_by]:
+        start = time.perf_counter()
+        left = [np.flatnonzero(runs[i].dropped_at < 0) for i in active]
+        remaining = [clouds[i][kept] for i, kept in zip(active, left, strict=True)]
+        last = done == steps
+        if last:
+            heats, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
+        else:
+            heats, logits = importance.rate(remaining, left, labels[active], np.array(active))
+        tested = [
+            _tested(row, cloud, int(labels[i]), rotation_test)
+            for i, cloud, row in zip(active, remaining, logits, strict=True)
+        ]
+        for i, kept, heat, step in zip(active, left, heats, tested, strict=True):
+            lost = steps is None and step.predicted != labels[i] and step.accuracy <= 0.5
+            dropped = np.zeros(len(kept), bool) if lost or last else rule(heat, done)
+            runs[i].dropped_at[kept[dropped]] = done
+            runs[i].stopped_by = _stopped_by(lost, last, done, len(kept), bool(dropped.any()))
+            runs[i].steps.append(dataclasses.replace(step, iteration=done, dropped=int(dropped.sum())))
+        seconds = (time.perf_counter() - start) / len(active)
+        for i in active:
+            runs[i].steps[-1] = dataclasses.replace(runs[i].steps[-1], seconds=seconds)
+        yield runs
+        done += 1
 
 
 def drop_points(
@@ -77,10 +91,7 @@ def drop_points(
     counts: Sequence[int] = (),
     seed: int = 0,
 ) -> Iterator[DropRun]:
-    """Drops points until the prediction is wrong and at most half of the rotated copies are right.
-
-    Each iteration explains what is left of the unrotated cloud, tests rotated copies, and drops points
-    by the mode. A dropped point is gone. At least `MIN_POINTS` stay.
+    """Drops points of one cloud by a mode of p-grad-CAM until the decision is lost; see `drop_clouds`.
 
     Args:
         explainer: Rates the points; for the published method a PGradCAM.
@@ -98,48 +109,55 @@ def drop_points(
     Raises:
         UserError: If there are too few points, the mode is unknown, or a random mode has no counts.
     """
-    if len(points) < MIN_POINTS:
-        raise UserError(f"a cloud needs at least {MIN_POINTS} points, it has {len(points)}")
     if mode not in MODES:
         raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
     if mode in MIRRORED and not len(counts):
         raise UserError(f"mode {mode!r} needs the counts of a {MIRRORED[mode]!r} run")
-    run = DropRun(mode, [], np.full(len(points), -1))
-    rng = np.random.default_rng(seed)
-    while not run.stopped_by:
-        start = time.perf_counter()
-        left = np.flatnonzero(run.dropped_at < 0)
-        cloud = points[left]
-        explained = explainer(cloud[None], target=label)
+    rule = at_random(counts, seed) if mode in MIRRORED else by_mode(mode)
+    for runs in drop_clouds(
+        Recomputed(explainer), [points], np.array([label]), rule, rotation_test=rotation_test
+    ):
+        yield runs[0]
+
+
+def _check(clouds: Clouds, labels: Sequence[int] | np.ndarray, steps: int | None) -> None:
+    if not len(clouds):
+        raise UserError("there are no clouds to drop points of")
+    for number, cloud in enumerate(clouds):
+        if cloud.ndim != 2 or cloud.shape[1] != 3:
+            raise UserError(f"cloud {number} must be points (N,3), it is {cloud.shape}")
+        if len(cloud) < MIN_POINTS:
+            raise UserError(
+                f"cloud {number}: a cloud needs at least {MIN_POINTS} points, it has {len(cloud)}"
+            )
+        if not np.isfinite(cloud).all():
+            raise UserError(f"cloud {number} holds NaN or infinite coordinates")
+    if len(labels) != len(clouds):
+        raise UserError(f"{len(clouds)} clouds need as many labels, there are {len(labels)}")
+    if steps is not None and steps < 0:
+        raise UserError(f"steps must be at least 0, it is {steps}")
+
+
+def _tested(
+    logits: np.ndarray, cloud: np.ndarray, label: int, rotation_test: RotationTest | None
+) -> DropStep:
+    """Returns the record of a cloud before anything is dropped."""
+    if not 0 <= label < len(logits):
+        raise UserError(f"labels must be in 0..{len(logits) - 1}, one is {label}")
+    wide = logits.astype(np.float64)
+    log_probability = float(wide[label] - wide.max() - np.log(np.exp(wide - wide.max()).sum()))
+    predicted = int(np.argmax(logits))
+    accuracy, loss = (float(predicted == label), -log_probability)
+    if rotation_test is not None:
         accuracy, loss = rotation_test(cloud, label)
-        predicted = int(explained.predicted[0])
-        if predicted != label and accuracy <= 0.5:
-            run.stopped_by = "decision" if run.steps else "wrong from the start"
-            dropped = np.zeros(len(left), dtype=bool)
-        else:
-            if mode in MIRRORED:
-                number = len(run.steps)
-                count = counts[number] if number < len(counts) else math.ceil(np.mean(counts))
-                dropped = random_points(count, len(left), rng, MIN_POINTS)
-            else:
-                dropped = dropped_points(explained.importance[0], mode, MIN_POINTS)
-            if not dropped.any():
-                run.stopped_by = "minimum of points" if len(left) == MIN_POINTS else "nothing left to drop"
-        run.dropped_at[left[dropped]] = len(run.steps)
-        step = DropStep(
-            iteration=len(run.steps),
-            points=len(left),
-            predicted=predicted,
-            confidence=_softmax(explained.scores[0])[label],
-            accuracy=accuracy,
-            loss=loss,
-            dropped=int(dropped.sum()),
-            seconds=time.perf_counter() - start,
-        )
-        run.steps.append(step)
-        yield run
+    return DropStep(0, len(cloud), predicted, float(np.exp(log_probability)), accuracy, loss, 0, 0.0)
 
 
-def _softmax(logits: np.ndarray) -> list[float]:
-    exponents = np.exp(logits - logits.max())
-    return (exponents / exponents.sum()).tolist()
+def _stopped_by(lost: bool, last: bool, done: int, points: int, dropped: bool) -> str:
+    if lost:
+        return "decision" if done else "wrong from the start"
+    if last:
+        return "number of steps"
+    if dropped:
+        return ""
+    return "minimum of points" if points == MIN_POINTS else "nothing left to drop"

@@ -15,6 +15,7 @@ from tfxai3d.files import atomic_path, write_json
 from tfxai3d.models.pointnet import PointNet
 from tfxai3d.models.pointnet2 import PointNet2
 from tfxai3d.models.vrn import VRN
+from tfxai3d.pruning.sparse_store import pack, unpack
 
 MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet, "PointNet2": PointNet2, "VRN": VRN}
 _SHIPPED = Path(__file__).parent / "shipped"
@@ -42,7 +43,7 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         model: keras.Model = MODELS[config["model"]](**config["config"])
         with np.load(folder / "weights.npz", allow_pickle=False) as store:
-            weights = [store[_key(variable)] for variable in model.weights]
+            weights = [unpack(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
         model.set_weights([value.astype(np.float32) for value in weights])
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{folder}: not a readable preset ({error})") from error
@@ -59,7 +60,7 @@ def model_card(preset: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def save_preset(model: keras.Model, folder: str | os.PathLike[str], card: dict[str, Any]) -> None:
-    """Writes a model as a preset: matrices as float16, vectors as float32.
+    """Writes a model as a preset: matrices as float16, vectors as float32, pruned ones without their zeros.
 
     Args:
         model: One of the models in `MODELS`.
@@ -67,7 +68,9 @@ def save_preset(model: keras.Model, folder: str | os.PathLike[str], card: dict[s
         card: The facts of the model, JSON-compatible.
     """
     config = {"model": type(model).__name__, "config": model.get_config()}
-    arrays = {_key(variable): _compact(np.asarray(variable)) for variable in model.weights}
+    arrays: dict[str, np.ndarray] = {}
+    for variable in model.weights:
+        arrays |= pack(_key(variable), _compact(np.asarray(variable)))
     with atomic_path(Path(folder) / "weights.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     write_json(Path(folder) / "config.json", config)

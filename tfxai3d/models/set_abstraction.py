@@ -101,7 +101,7 @@ class NeighborDense(SharedDense):
         rows = ops.concatenate([points, features], axis=-1)
         kernel, bias = self._folded((rows, centroids, index), training)
         of_points, of_centroids = ops.matmul(rows, kernel), bias - ops.matmul(centroids, kernel[:3])
-        return ops.relu(gather(of_points, index) + of_centroids[:, :, None])
+        return self.activation(gather(of_points, index) + of_centroids[:, :, None])
 
     def _batch_statistics(self, x: Any, kernel: Any) -> tuple[Any, Any]:
         rows, centroids = (ops.cast(value, self._wide) for value in x[:2])
@@ -133,7 +133,7 @@ class NeighborMax(SharedDense):
         kernel, bias = self._folded(x, training)
         product = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
         product = ops.reshape(product, (*ops.shape(x)[:-1], self.units))
-        return ops.relu(ops.max(product, axis=-2) + bias)
+        return self.activation(ops.max(product, axis=-2) + bias)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the output for an input shape."""

@@ -33,6 +33,8 @@ class SharedDense(keras.layers.Layer):
         **kwargs: Of keras.layers.Layer.
     """
 
+    activation = staticmethod(ops.relu)  # an attribute, so that explainers find it
+
     def __init__(self, units: int, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any):
         super().__init__(**kwargs)
         self.units, self.momentum, self.epsilon = units, momentum, epsilon
@@ -55,7 +57,7 @@ class SharedDense(keras.layers.Layer):
         kernel, bias = self._folded(x, training)
         shape = ops.shape(x)
         flat = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
-        return ops.reshape(ops.relu(flat + bias), (*shape[:-1], self.units))
+        return ops.reshape(self.activation(flat + bias), (*shape[:-1], self.units))
 
     def _folded(self, x: Any, training: bool) -> tuple[Any, Any]:
         """Returns the kernel and bias that do BatchNorm's work as well, in the compute dtype."""
@@ -106,7 +108,7 @@ class SharedDenseMax(SharedDense):
     def call(self, x: Any, training: bool = False) -> Any:
         """Maps points' features (B,N,C) to the maxima over the points (B,units)."""
         kernel, bias = self._folded(x, training)
-        return ops.relu(max_linear(x, kernel) + bias)
+        return self.activation(max_linear(x, kernel) + bias)
 
     def features(self, x: Any, training: bool = False) -> Any:
         """Maps points' features (B,N,C) to (B,N,units); their max over N is what `call` returns."""

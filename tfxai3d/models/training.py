@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,7 @@ def fit_resumable(
     *,
     validate: Callable[[History], float] | None = None,
     tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
     """Trains a compiled model, resuming after the last finished epoch found in `output_dir`.
 
@@ -70,15 +71,18 @@ def fit_resumable(
         output_dir: Where everything goes.
         validate: Called after each epoch with the records before it; its accuracy joins the log.
         tensorboard: Also write scalars for TensorBoard.
+        callbacks: Of `model.fit`; what they keep among the optimiser's variables is resumed as well.
 
     Returns:
         One record an epoch.
     """
     log_scalars = _tensorboard_writer(output_dir / "tensorboard") if tensorboard else _log_nothing
+    for callback in callbacks:
+        callback.set_model(model)
     restored = restore_checkpoint(output_dir / "checkpoints", model)
     done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
-    if done:
-        print(f"resuming after epoch {done} of {epochs}", flush=True)
+    if 0 < done < epochs:
+        print(f"continuing after epoch {done} of {epochs}", flush=True)
     for epoch in range(done, epochs):
         start = time.perf_counter()
         fitted = model.fit(
@@ -86,6 +90,7 @@ def fit_resumable(
             initial_epoch=epoch,
             epochs=epoch + 1,
             shuffle=False,  # the batches are shuffled already
+            callbacks=list(callbacks),
             verbose=1 if sys.stdout.isatty() else 0,
         )
         record: dict[str, Any] = {"epoch": epoch + 1}

@@ -34,8 +34,8 @@ class VRN(keras.Model):
             3 in the published code.
         published_shortcut: Whether the third block of the third stage adds to the stage's input, as in the
             published code, instead of to the block before it.
-        size: Voxels along each axis, at least 16. The weights fit all sizes, so that a training can start on
-            coarser grids.
+        size: Voxels along each axis, a multiple of 16. The weights fit all sizes, so that a training can
+            start on coarser grids.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
         **kwargs: Of keras.Model.
@@ -43,6 +43,7 @@ class VRN(keras.Model):
 
     data_kind = "voxels"
     endpoint = "voxel_features"
+    unpruned = ("head", "logits")  # the published pruning table counts the convolutions
 
     def __init__(
         self,
@@ -57,8 +58,8 @@ class VRN(keras.Model):
     ):
         # === Functional graph ===
         channels = _first_channels(width)
-        if size < 16:
-            raise ValueError(f"size {size}: four halvings need at least 16 voxels along each axis")
+        if size < 16 or size % 16:
+            raise ValueError(f"size {size}: must be a multiple of 16, for the four halvings")
         voxels = keras.Input((size, size, size, 1), name="voxels")
         x = keras.layers.Rescaling(occupied + 1, -1, name="range")(voxels)
         x = _conv(x, channels, 3, "conv0", gain=1.0)

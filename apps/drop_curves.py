@@ -1,0 +1,248 @@
+"""Drops points by several kinds of importance and shows what it costs (after Zheng et al., ICCV 2019).
+
+Procedural shapes and a small network, no data needed:
+
+  python apps/drop_curves.py
+
+The published experiment: the test split of ModelNet40, 1,024 points, 5 points a step, 40 steps:
+
+  python apps/drop_curves.py --data_dir=.../modelnet40_ply_hdf5_1024
+
+A condition is a method of tfxai3d.explain, or `random`; its points of the highest importance go first, with
+`:lowest` after the name those of the lowest. --steps=1000 goes on to the last 10 points: then the area under
+a curve is the deletion area, and for `:lowest` the insertion area, since dropping the least important points
+first is inserting the most important ones first, read backwards. Each batch is kept in --output_dir when it
+is done: started again, the same command goes on where it stopped.
+
+  curves.csv            accuracy, loss, confidence and seconds by condition, step and class
+  table.md              accuracy beside the published one, and areas; also printed
+  accuracy.png, .svg    the curves; also of the loss and of the confidence
+  <condition>.h5        every step of every cloud, and when each point went
+  sequence_<condition>.html   one cloud losing its points, to scrub through
+  run.json              settings and versions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from tfxai3d import cli, data, evaluate, explain, files, models, view
+from tfxai3d.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "model", None, "Preset or folder; pointnet_modelnet40 with --data_dir, else pointnet_shapes."
+)
+flags.DEFINE_string("data_dir", None, "ModelNet40 HDF5 folder; its test split. Procedural shapes without it.")
+flags.DEFINE_integer("num_points", 1024, "Points of a cloud.", lower_bound=10)
+flags.DEFINE_integer(
+    "num_clouds", None, "So many clouds, spread over the split; default all, 100 procedural.", lower_bound=1
+)
+flags.DEFINE_list(
+    "condition",
+    ["point_saliency", "critical_points", "random", "point_saliency:lowest"],
+    "Methods of tfxai3d.explain or random; `:lowest` drops the least important points first.",
+)
+flags.DEFINE_integer("num_drop", 5, "Points dropped in a step.", lower_bound=1)
+flags.DEFINE_integer("num_steps", 40, "Steps; a cloud keeps at least 10 points.", lower_bound=1)
+flags.DEFINE_bool("recompute", True, "Compute the importance anew in each step, not once.")
+flags.DEFINE_float("power", 1.0, "Of the distance in point_saliency.")
+flags.DEFINE_integer("batch_size", 32, "Clouds at once.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "Seed of the random orders and the procedural shapes.", lower_bound=0)
+flags.DEFINE_bool("pictures", True, "Draw the curves and the sequences.")
+flags.DEFINE_string("output_dir", "out/drop_curves", "Folder of the results.")
+
+_SETTINGS = ("model", "num_points", "num_clouds", "num_drop", "num_steps", "recompute", "power", "seed")
+# Zheng et al., ICCV 2019, read off the figures (+-0.004): accuracy by condition and points dropped.
+_PUBLISHED: dict[str, dict[str, dict[int, float]]] = {
+    "PointNet": {
+        "point_saliency": {0: 0.882, 50: 0.767, 100: 0.668, 150: 0.552, 200: 0.442},
+        "critical_points": {0: 0.882, 100: 0.764, 150: 0.668, 200: 0.582},
+        "random": {0: 0.882, 200: 0.878},
+        "point_saliency:lowest": {0: 0.882, 200: 0.913},
+    },
+    "PointNet2": {
+        "point_saliency": {0: 0.895, 50: 0.835, 100: 0.772, 150: 0.697, 200: 0.585},
+        "random": {0: 0.895, 200: 0.891},
+        "point_saliency:lowest": {0: 0.895, 200: 0.907},
+    },
+}
+_REPORTED = (0, 50, 100, 150, 200)
+
+
+class Clouds(NamedTuple):
+    """What is dropped from."""
+
+    points: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+
+
+def main(argv: list[str]) -> None:
+    """Runs what is not done yet and reports."""
+    output_dir = Path(FLAGS.output_dir)
+    cli.check_output_dir(output_dir)
+    if FLAGS.pictures:
+        cli.check_package("matplotlib", "view")
+        cli.check_package("plotly", "view")
+    preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
+    cli.load_tensorflow()
+    conditions = [_Condition.parse(text) for text in FLAGS.condition]
+    model = models.from_preset(preset)
+    clouds = _clouds(model, preset)
+    settings = {name: FLAGS[name].value for name in _SETTINGS} | {
+        "model": preset,
+        "data": Path(FLAGS.data_dir).name if FLAGS.data_dir else "procedural",
+        "clouds": len(clouds.points),
+    }
+    tables = {one.text: _run(one, model, clouds, output_dir / one.file_name, settings) for one in conditions}
+    _report(tables, model, clouds, output_dir)
+    files.write_json(output_dir / "run.json", {"settings": settings, "versions": cli.versions()})
+    print(f"results in {output_dir}")
+
+
+class _Condition(NamedTuple):
+    """One way to choose points."""
+
+    text: str
+    method: str
+    order: evaluate.Order
+
+    @classmethod
+    def parse(cls, text: str) -> _Condition:
+        """Reads a value of --condition."""
+        method, _, order = text.partition(":")
+        if method != "random":
+            explain.get(method)
+        if order in ("", "highest"):
+            return cls(text, method, "highest")
+        if order == "lowest":
+            return cls(text, method, "lowest")
+        raise UserError(f"--condition={text}: after the colon say highest or lowest")
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.text.replace(':', '_')}.h5"
+
+    def importance(self, model: keras.Model) -> Callable[[np.ndarray, np.ndarray, int], evaluate.Importance]:
+        """Returns what makes the importance of a batch: clouds, labels, and the first cloud's number."""
+        if self.method == "random":
+            forward = evaluate.Forward(model, FLAGS.batch_size)
+            return lambda clouds, labels, first: evaluate.Fixed(
+                evaluate.random_importance([len(cloud) for cloud in clouds], FLAGS.seed, first), forward
+            )
+        options = {"power": FLAGS.power} if self.method == "point_saliency" else {}
+        source = evaluate.Recomputed(explain.get(self.method)(model, batch_size=FLAGS.batch_size, **options))
+        if FLAGS.recompute:
+            return lambda clouds, labels, first: source
+        return lambda clouds, labels, first: evaluate.Fixed.once(source, clouds, labels)
+
+    def schedule(self) -> tuple[int, int]:
+        """Returns points a step and steps: a fixed order needs no more of them than are reported."""
+        count, total = FLAGS.num_drop, FLAGS.num_drop * FLAGS.num_steps
+        if (self.method == "random" or not FLAGS.recompute) and total % 50 == 0:
+            count = 50
+        return count, total // count
+
+
+def _run(
+    condition: _Condition, model: keras.Model, clouds: Clouds, path: Path, settings: dict[str, Any]
+) -> evaluate.DropTable:
+    """Runs a condition, batch by batch, from where an earlier run was stopped."""
+    table = evaluate.DropTable.load(path, settings) if path.exists() else evaluate.DropTable()
+    importance = condition.importance(model)
+    count, steps = condition.schedule()
+    rule = evaluate.by_count(count, condition.order)
+    with tqdm(total=len(clouds.points), initial=len(table), desc=condition.text, disable=None) as progress:
+        while len(table) < len(clouds.points):
+            some = slice(len(table), len(table) + FLAGS.batch_size)
+            batch, labels = clouds.points[some], clouds.labels[some]
+            *_, runs = evaluate.drop_clouds(
+                importance(batch, labels, len(table)), batch, labels, rule, steps=steps
+            )
+            table = table.extended(runs, labels)
+            table.save(path, settings)
+            progress.update(len(batch))
+    return table
+
+
+def _report(
+    tables: dict[str, evaluate.DropTable], model: keras.Model, clouds: Clouds, output_dir: Path
+) -> None:
+    rows = [
+        {"condition": name} | row
+        for name, table in tables.items()
+        for row in table.by_step_and_class(clouds.names)
+    ]
+    files.write_csv(output_dir / "curves.csv", rows)
+    text = _table(tables, _PUBLISHED.get(type(model).__name__, {}) if FLAGS.data_dir else {})
+    with files.atomic_path(output_dir / "table.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(text, end="")
+    if not FLAGS.pictures:
+        return
+    curves = {name: table.by_step() for name, table in tables.items()}
+    for column in ("accuracy", "loss", "confidence"):
+        for suffix in ("png", "svg"):
+            view.render_curves(output_dir / f"{column}.{suffix}", curves, column)
+    for name, table in tables.items():
+        view.write_drop_page(
+            output_dir / f"sequence_{name.replace(':', '_')}.html",
+            clouds.points[0],
+            table.dropped_at[0],
+            table.rows[table.rows["cloud"] == 0],
+            int(clouds.labels[0]),
+            f"{clouds.names[clouds.labels[0]]}: {name}",
+            clouds.names,
+        )
+
+
+def _table(tables: dict[str, evaluate.DropTable], published: dict[str, dict[int, float]]) -> str:
+    """Returns accuracy by points dropped in Markdown, the published ones in brackets, and the areas."""
+    counts = [count for count in _REPORTED if count <= FLAGS.num_drop * FLAGS.num_steps]
+    head = [*map(str, counts), "area, accuracy", "area, confidence"]
+    lines = [f"| points dropped | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for name, table in tables.items():
+        curve = table.by_step()
+        removed = np.round(curve["points"][0] - curve["points"]).astype(int).tolist()
+        cells = [_cell(curve, removed, count, published.get(name, {})) for count in counts]
+        cells += [f"{table.area(column):.3f}" for column in ("accuracy", "confidence")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(curve: dict[str, np.ndarray], removed: list[int], count: int, published: dict[int, float]) -> str:
+    own = f"{curve['accuracy'][removed.index(count)]:.3f}" if count in removed else "-"
+    return f"{own} ({published[count]:.3f})" if count in published else own
+
+
+def _clouds(model: keras.Model, preset: str) -> Clouds:
+    if FLAGS.data_dir:
+        points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
+        known = data.MODELNET40_CLASSES
+    else:
+        known = tuple(name for name in data.shapes.SHAPE_CLASSES if name in model.class_names)
+        if not known:
+            raise UserError(f"{preset} knows none of the procedural classes; give --data_dir")
+        made = data.shapes.make_dataset(FLAGS.num_clouds or 100, FLAGS.num_points, 2 * FLAGS.seed + 1, known)
+        points, labels = made.points, made.labels
+    if unknown := sorted(set(known) - set(model.class_names)):
+        raise UserError(f"{preset} does not know {unknown[0]!r}; give another --data_dir or --model")
+    if (FLAGS.num_clouds or 0) > len(points):
+        raise UserError(f"--num_clouds={FLAGS.num_clouds}: there are {len(points)}")
+    chosen = np.linspace(0, len(points) - 1, FLAGS.num_clouds or len(points)).round().astype(int)
+    labels = np.array([model.class_names.index(name) for name in known])[labels]
+    return Clouds(points[chosen], labels[chosen], tuple(model.class_names))
+
+
+if __name__ == "__main__":
+    cli.run(main)
