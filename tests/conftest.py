@@ -2,6 +2,22 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _seeded_session():
+    """The fixtures' networks get the same weights in every run."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _seeded_test():
+    """And the tests' networks, whichever tests ran before."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+
+
 @pytest.fixture(scope="session")
 def tiny_model():
     """A basic PointNet with 5 classes and random weights and statistics; tests leave it as it is."""

@@ -42,7 +42,8 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(tmp_path):
     ]  # fmt: skip
     original, *pruned = (int(row["left"]) for row in table)
     assert original == int(table[0]["parameters"])
-    assert all(0.0999 * original < left <= 0.1 * original for left in pruned)
+    # Not exactly the target: the preset's float16 weights have equals, and none of them can be cut alone.
+    assert all(0.099 * original < left <= 0.1 * original for left in pruned)
     layers = rows(tmp_path / "layers.csv")
     assert sum(int(row["weights"]) for row in layers) == original
     assert sum(int(row["left"]) for row in layers) == pruned[-1]

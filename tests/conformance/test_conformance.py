@@ -75,7 +75,7 @@ def state(model):
         for name, value in vars(layer).items()
         if name not in ("_called", "_loss_ids")  # what any call sets
     }
-    return attributes, [np.array(weight) for weight in getattr(model, "weights", [])]
+    return attributes, [np.asarray(weight).copy() for weight in getattr(model, "weights", [])]
 
 
 @pytest.mark.parametrize("model", MODELS)

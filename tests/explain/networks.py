@@ -19,7 +19,8 @@ VOXELS = (np.random.default_rng(1).random((5, SIZE, SIZE, SIZE, 1)) < 0.2).astyp
 
 @contextlib.contextmanager
 def precision(dtype="float64"):
-    """Makes what is built in the block compute in a dtype."""
+    """Makes what is built in the block compute in a dtype, with the same weights in every run."""
+    keras.utils.set_random_seed(1)
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
     try:
@@ -55,8 +56,8 @@ def pointnet2():
 
 @functools.cache
 def vrn():
-    """A VRN of two stages with one block each: all its kinds of layers, in a quarter of the time."""
-    with precision(), mock.patch.object(vrn_module, "KEEP", ((0.9,), (0.6,))):
+    """A VRN of one stage with one block: all its kinds of layers, in a tenth of the time."""
+    with precision(), mock.patch.object(vrn_module, "KEEP", ((0.6,),)):
         return _balanced(VRN(4, width=0.125, size=SIZE), VOXELS)
 
 

@@ -138,10 +138,10 @@ def test_the_heat_of_vrn_is_interpolated_to_the_grid():
     alpha = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2, 3), keepdims=True)
     coarse = tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1)).numpy()
     heat = explain.GradCAM(model)(VOXELS[:2], 2).importance
-    assert coarse.shape == (2, 4, 4, 4)
-    place, expected = (np.arange(16) + 0.5) / 4 - 0.5, coarse
+    assert coarse.shape == (2, 8, 8, 8)
+    place, expected = (np.arange(16) + 0.5) / 2 - 0.5, coarse
     for axis in (1, 2, 3):
-        expected = np.apply_along_axis(lambda row: np.interp(place, range(4), row), axis, expected)
+        expected = np.apply_along_axis(lambda row: np.interp(place, range(8), row), axis, expected)
     assert_close(heat, expected)
 
 

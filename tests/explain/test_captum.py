@@ -17,7 +17,7 @@ class TorchPointNet(torch.nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        weights = {key(variable): np.array(variable) for variable in model.weights}
+        weights = {key(variable): np.asarray(variable) for variable in model.weights}
         names = [f"mlp1_{i}" for i in range(2)] + [f"mlp2_{i}" for i in range(2)]
         self.points = torch.nn.Sequential(*(part for name in names for part in _layer(weights, name)))
         # The max comes before its ReLU, with which it commutes: so a channel without any active point has a

@@ -122,7 +122,7 @@ def test_layers_are_in_inference_mode_frozen_or_not():
     norm = model.get_layer("norm")
     norm.moving_mean.assign(np.linspace(-1, 1, 8))
     norm.moving_variance.assign(np.linspace(0.5, 2, 8))
-    statistics = [np.array(weight) for weight in norm.weights]
+    statistics = [np.asarray(weight).copy() for weight in norm.weights]
     alone = explain.VanillaGradient(model, data_kind="points")
     expected = alone(POINTS[:1], 0).attributions[0]
     assert_close(alone(POINTS, 0).attributions[0], expected)  # no statistics of the batch, no dropout
