@@ -22,29 +22,18 @@ For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, explain, files, models, view
+from tfxai3d import cli, evaluate, explain, files, models, objects, view
 from tfxai3d.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
-flags.DEFINE_list("shape", ["chair"], "Procedural objects, without --input and --data_dir.")
-flags.DEFINE_list("input", None, "Files: meshes, clouds or arrays.")
-flags.DEFINE_string("data_dir", None, "ModelNet40 HDF5 folder; its test split is used.")
-flags.DEFINE_string("label", None, "True class, needed with --data_dir; else the predicted class.")
-flags.DEFINE_list("index", ["0"], "Which examples of --label, or of --shape.")
-flags.DEFINE_enum("up", "y", ["y", "z"], "Up axis of the --input files; ModelNet's OFF files have z.")
-flags.DEFINE_integer("num_points", 1024, "Points of an object.", lower_bound=10)
+objects.define_flags(["chair"])
 flags.DEFINE_integer("num_drop", 5, "Points dropped in a step.", lower_bound=1)
 flags.DEFINE_integer("num_steps", 20, "Steps.", lower_bound=1)
 flags.DEFINE_bool("drop_neg", False, "Drop the lowest values first: the points that speak against the class.")
@@ -61,36 +50,28 @@ flags.DEFINE_string("output_dir", "out/asm", "Folder of the results.")
 _COLUMNS = ("iteration", "points", "predicted", "confidence", "accuracy", "loss", "dropped", "seconds")
 
 
-class Object(NamedTuple):
-    """One cloud; `label` is None where the predicted class is taken for the true one."""
-
-    name: str
-    points: np.ndarray
-    label: str | None
-
-
 def main(argv: list[str]) -> None:
     """Drops points of each object."""
     cli.check_output_dir(FLAGS.output_dir)
     centre = _centre()
-    objects = list(_objects())
+    found = objects.find_objects()
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
-    targets = [_class(item.label, model) for item in objects]
+    targets = [objects.class_number(item.label, model.class_names) for item in found]
     explainer = explain.PointSaliency(model, centre=centre, power=FLAGS.power)
     rotation_test = None
     if FLAGS.rotations > 0:
         rotations = evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=True, seed=FLAGS.seed)
         rotation_test = evaluate.RotationTest(model, rotations)
     rule = evaluate.by_count(FLAGS.num_drop, "lowest" if FLAGS.drop_neg else "highest")
-    for item, target in zip(objects, targets, strict=True):
-        explanation = explainer(item.points[None], target)
+    for item, target in zip(found, targets, strict=True):
+        explanation = explainer(item.inputs[None], target)
         label = int(explanation.target[0])
-        print(f"{item.name}, {len(item.points)} points, {explanation.class_name(label)!r}")
+        print(f"{item.name}, {len(item.inputs)} points, {explanation.class_name(label)!r}")
         _print_row(_COLUMNS)
         for runs in evaluate.drop_clouds(
             evaluate.Recomputed(explainer),
-            [item.points],
+            [item.inputs],
             [label],
             rule,
             steps=None if FLAGS.until_changed else FLAGS.num_steps,
@@ -100,7 +81,9 @@ def main(argv: list[str]) -> None:
         _write(Path(FLAGS.output_dir) / item.name, item, explanation, runs[0])
 
 
-def _write(folder: Path, item: Object, explanation: explain.Explanation, run: evaluate.DropRun) -> None:
+def _write(
+    folder: Path, item: objects.Object, explanation: explain.Explanation, run: evaluate.DropRun
+) -> None:
     label = int(explanation.target[0])
     name = explanation.class_name(label)
     explanation.save(folder / "explanation.npz")
@@ -108,7 +91,7 @@ def _write(folder: Path, item: Object, explanation: explain.Explanation, run: ev
     table = evaluate.DropTable().extended([run], [label])
     view.write_drop_page(
         folder / "sequence.html",
-        item.points,
+        item.inputs,
         run.dropped_at,
         table.rows,
         label,
@@ -118,7 +101,7 @@ def _write(folder: Path, item: Object, explanation: explain.Explanation, run: ev
     report = {
         "object": item.name,
         "target": name,
-        "points": len(item.points),
+        "points": len(item.inputs),
         "points_removed": run.points_removed,
         "iterations": len(run.steps),
         "stopped_by": run.stopped_by,
@@ -153,52 +136,6 @@ def _centre() -> str | list[float]:
     if len(centre) != 3 or not np.isfinite(centre).all():
         raise UserError(f"--centre={','.join(FLAGS.centre)}: give median, mean, or three numbers as 0,0.5,0")
     return centre
-
-
-def _objects() -> Iterator[Object]:
-    """Yields what the flags ask for."""
-    if FLAGS.input is not None and FLAGS.data_dir:
-        raise UserError("give --input or --data_dir, not both")
-    if FLAGS.data_dir:
-        yield from _modelnet()
-    elif FLAGS.input is not None:
-        for path in FLAGS.input:
-            points = data.load_points(path, FLAGS.num_points, FLAGS.seed)
-            points = data.z_up_to_y_up(points) if FLAGS.up == "z" else points
-            yield Object(Path(path).stem, points, FLAGS.label)
-    else:
-        for shape, seed in itertools.product(FLAGS.shape, _indices()):
-            mesh = data.shapes.make_shape(shape, seed)
-            points = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
-            yield Object(f"{shape}_{seed}", points, FLAGS.label or shape)
-
-
-def _modelnet() -> Iterator[Object]:
-    if FLAGS.label not in data.MODELNET40_CLASSES:
-        raise UserError(
-            f"--data_dir needs --label, one of {', '.join(data.MODELNET40_CLASSES)}; it is {FLAGS.label}"
-        )
-    points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
-    points = points[labels == data.MODELNET40_CLASSES.index(FLAGS.label)]
-    for index in _indices():
-        if index >= len(points):
-            raise UserError(f"--index={index}: --data_dir has {len(points)} test examples of {FLAGS.label!r}")
-        yield Object(f"{FLAGS.label}_{index}", points[index], FLAGS.label)
-
-
-def _class(name: str | None, model: keras.Model) -> int | None:
-    if name is None:
-        return None
-    names = model.class_names or ()
-    if name not in names:
-        raise UserError(f"{name!r} is no class of the model {FLAGS.model!r}; it knows {', '.join(names)}")
-    return names.index(name)
-
-
-def _indices() -> list[int]:
-    if not all(text.isascii() and text.isdigit() for text in FLAGS.index):
-        raise UserError(f"--index={','.join(FLAGS.index)}: give numbers from 0, such as 0,1,2")
-    return [int(text) for text in FLAGS.index]
 
 
 if __name__ == "__main__":
