@@ -48,8 +48,8 @@ def assert_equal_step(variant, training, dtype, rtol, gradient_rtol):
     whole, error = (np.linalg.norm(list(values.values())) for values in (norms, errors))
     if dtype == "float64":
         for name in expected:
-            assert errors[name] <= rtol * (5 * norms[name] + 5e-2 * whole), name
-    assert error <= 10 * rtol * whole  # in float32 rounding may make another point the winner of a max
+            assert errors[name] <= gradient_rtol * (norms[name] + 1e-2 * whole), name
+    assert error <= gradient_rtol * whole
     for a, b in zip(statistics(ours), statistics(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
@@ -63,7 +63,7 @@ def statistics(net):
 def test_equals_the_plain_network_in_float32(variant, training):
     # Rounding, another on each processor, lets other points win a max, and BatchNorm over a batch of 4
     # amplifies it; float64 below is exact.
-    rtol, gradient_rtol = (1e-2, 0.2) if training else (1e-4, 1e-2)
+    rtol, gradient_rtol = (1e-2, 0.2) if training else (1e-4, 2e-2)
     assert_equal_step(variant, training, "float32", rtol, gradient_rtol)
 
 
