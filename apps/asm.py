@@ -21,8 +21,6 @@ For every object a folder in --output_dir holds:
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +45,6 @@ flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y 
 flags.DEFINE_integer("seed", 0, "Seed of the sampling and the rotations.", lower_bound=0)
 flags.DEFINE_string("output_dir", "out/asm", "Folder of the results.")
 
-_COLUMNS = ("iteration", "points", "predicted", "confidence", "accuracy", "loss", "dropped", "seconds")
-
 
 def main(argv: list[str]) -> None:
     """Drops points of each object."""
@@ -68,7 +64,7 @@ def main(argv: list[str]) -> None:
         explanation = explainer(item.inputs[None], target)
         label = int(explanation.target[0])
         print(f"{item.name}, {len(item.inputs)} points, {explanation.class_name(label)!r}")
-        _print_row(_COLUMNS)
+        cli.print_row(evaluate.DropStep.COLUMNS)
         for runs in evaluate.drop_clouds(
             evaluate.Recomputed(explainer),
             [item.inputs],
@@ -77,7 +73,7 @@ def main(argv: list[str]) -> None:
             steps=None if FLAGS.until_changed else FLAGS.num_steps,
             rotation_test=rotation_test,
         ):
-            _print_row(map(_cell, _record(runs[0].steps[-1], explanation).values()))
+            cli.print_row(runs[0].steps[-1].record(explanation.class_name).values())
         _write(Path(FLAGS.output_dir) / item.name, item, explanation, runs[0])
 
 
@@ -87,7 +83,7 @@ def _write(
     label = int(explanation.target[0])
     name = explanation.class_name(label)
     explanation.save(folder / "explanation.npz")
-    files.write_csv(folder / "iterations.csv", [_record(step, explanation) for step in run.steps])
+    files.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
     table = evaluate.DropTable().extended([run], [label])
     view.write_drop_page(
         folder / "sequence.html",
@@ -111,19 +107,6 @@ def _write(
     }
     files.write_json(folder / "run.json", report)
     print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
-
-
-def _print_row(cells: Iterable[str]) -> None:
-    print(" ".join(f"{cell:>11}" for cell in cells), flush=True)
-
-
-def _record(step: evaluate.DropStep, explanation: explain.Explanation) -> dict[str, object]:
-    values = dataclasses.asdict(step) | {"predicted": explanation.class_name(step.predicted)}
-    return {name: values[name] for name in _COLUMNS}
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _centre() -> str | list[float]:

@@ -21,8 +21,6 @@ decision: pale points had none. For every object a folder in --output_dir holds:
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +46,6 @@ flags.DEFINE_bool("pictures", True, "Draw the heat as PNG, HTML and PLY.")
 flags.DEFINE_enum("colormap", "magma_r", view.COLORMAPS, "Colours of the heat; green_red as published.")
 flags.DEFINE_bool("view", False, "Open a window on each object when it is done.")
 flags.DEFINE_string("output_dir", "out/p_grad_cam", "Folder of the results.")
-
-_COLUMNS = ("iteration", "points", "predicted", "confidence", "accuracy", "loss", "dropped", "seconds")
 
 
 def main(argv: list[str]) -> None:
@@ -137,32 +133,19 @@ def _drop(
         print(f"running {mirrored!r} first, for the number of points to drop", flush=True)
         for run in evaluate.drop_points(explainer, rotation_test, points, label, mirrored):
             counts = run.counts or [0]
-    _print_row(_COLUMNS)
+    cli.print_row(evaluate.DropStep.COLUMNS)
     for run in evaluate.drop_points(
         explainer, rotation_test, points, label, FLAGS.mode, counts=counts, seed=FLAGS.seed
     ):
-        _print_row(map(_cell, _record(run.steps[-1], explanation).values()))
+        cli.print_row(run.steps[-1].record(explanation.class_name).values())
     return run
-
-
-def _print_row(cells: Iterable[str]) -> None:
-    print(" ".join(f"{cell:>11}" for cell in cells), flush=True)
-
-
-def _record(step: evaluate.DropStep, explanation: explain.Explanation) -> dict[str, object]:
-    values = dataclasses.asdict(step) | {"predicted": explanation.class_name(step.predicted)}
-    return {name: values[name] for name in _COLUMNS}
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _write_results(
     folder: Path, item: Object, explanation: explain.Explanation, run: evaluate.DropRun
 ) -> None:
     explanation.save(folder / "explanation.npz")
-    files.write_csv(folder / "iterations.csv", [_record(step, explanation) for step in run.steps])
+    files.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
     report = {
         "object": item.name,
         "target": explanation.class_name(int(explanation.target[0])),

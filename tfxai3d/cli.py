@@ -6,7 +6,7 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from absl import app, flags
@@ -73,6 +73,12 @@ def check_package(package: str, extra: str, without: str = "--nopictures") -> No
     """
     if importlib.util.find_spec(package) is None:
         raise UserError(f"{missing_extra(package, extra)}, or give {without}")
+
+
+def print_row(cells: Iterable[object]) -> None:
+    """Prints a row of a table, columns of one width, numbers with three decimals."""
+    texts = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells)
+    print(" ".join(f"{text:>11}" for text in texts), flush=True)
 
 
 def changed_flags(app_path: str) -> list[str]:

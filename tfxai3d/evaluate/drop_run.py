@@ -1,6 +1,8 @@
 """What happened while points were dropped."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +22,8 @@ class DropStep:
         seconds: Duration; where several clouds go together, the cloud's share.
     """
 
+    COLUMNS: ClassVar[tuple[str, ...]]
+
     iteration: int
     points: int
     predicted: int
@@ -28,6 +32,13 @@ class DropStep:
     loss: float
     dropped: int
     seconds: float
+
+    def record(self, class_name: Callable[[int], str]) -> dict[str, object]:
+        """Returns the values by column, the predicted class by its name."""
+        return dataclasses.asdict(self) | {"predicted": class_name(self.predicted)}
+
+
+DropStep.COLUMNS = tuple(field.name for field in dataclasses.fields(DropStep))
 
 
 @dataclasses.dataclass
