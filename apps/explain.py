@@ -18,9 +18,14 @@ which --index chooses lines:
   python apps/explain.py --shape=desk --target=desk-table
   python apps/explain.py --data_dir=... --mistakes=out/evaluate/mistakes.csv --index=0,1,2,3
 
+A whole test split, --shard_size examples a file; start it again after a kill and it goes on:
+
+  python apps/explain.py --data_dir=.../modelnet40_ply_hdf5_2048 --methods=integrated_gradients
+
 Writes to --output_dir:
 
   <object>/<method>.npz   the explanations (tfxai3d.explain.Explanation.load reads them)
+  <method>/00000.npz ...  those of a whole split (tfxai3d.explain.read_store reads them in order)
   panel.png, panel.html   rows of objects, columns of methods; the page's objects turn together
   report.json             classes, scores, convergence deltas, seconds, settings and versions
 """
@@ -34,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
+from tqdm import tqdm
 
 from tfxai3d import cli, explain, files, models, objects, view
 from tfxai3d.errors import UserError
@@ -56,6 +62,7 @@ flags.DEFINE_string(
 )  # fmt: skip
 flags.DEFINE_string("mistakes", None, "mistakes.csv of apps/evaluate.py, made with the same --data_dir.")
 flags.DEFINE_integer("steps", 50, "Steps of integrated_gradients.", lower_bound=2)
+flags.DEFINE_integer("shard_size", 256, "Examples a file, for a whole test split.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 32, "The most examples the network sees at once.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of the sampling of meshes and of the random methods.", lower_bound=0)
 flags.DEFINE_bool("pictures", True, "Draw the panel as PNG and HTML.")
@@ -69,8 +76,11 @@ def main(argv: list[str]) -> None:
     _check_flags()
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
+    if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:
+        _explain_split(output_dir, model)
+        return
     found = _mistakes(model) if FLAGS.mistakes else objects.find_objects(model.data_kind)
-    targets = [_target(item, model) for item in found]
+    targets = [_target(item.label, model) for item in found]
     explainers = [_explainer(name, model) for name in FLAGS.methods]
     rows, records = [], []
     for number, (item, target) in enumerate(zip(found, targets, strict=True)):
@@ -104,6 +114,24 @@ def _check_flags() -> None:
         raise UserError("--mistakes needs --data_dir, the data set that apps/evaluate.py classified")
 
 
+def _explain_split(output_dir: Path, model: keras.Model) -> None:
+    """Explains the whole test split, a folder of files a method."""
+    inputs, _, _ = objects.load_test_split(model.data_kind)
+    target = _target(None, model)
+    settings = {name: FLAGS[name].value for name in ("model", "data_dir", "target", "num_points", "seed")}
+    settings["shard_size"] = FLAGS.shard_size
+    for method in FLAGS.methods:
+        explainer = _explainer(method, model)
+        shards = (inputs[i : i + FLAGS.shard_size] for i in range(0, len(inputs), FLAGS.shard_size))
+        batches = ((shard.astype(np.float32), target) for shard in shards)
+        paths = explain.write_store(explainer, batches, output_dir / method, settings)
+        total = -(-len(inputs) // FLAGS.shard_size)
+        for _ in tqdm(paths, total=total, desc=method, unit="file", disable=None):
+            pass
+    _write_report(output_dir, [])
+    print(f"{len(inputs)} examples explained; results in {output_dir}")
+
+
 def _explainer(name: str, model: keras.Model) -> explain.Explainer:
     options: dict[str, Any] = {"batch_size": FLAGS.batch_size}
     if name == "integrated_gradients":
@@ -113,11 +141,11 @@ def _explainer(name: str, model: keras.Model) -> explain.Explainer:
     return explain.get(name)(model, **options)
 
 
-def _target(item: Object, model: keras.Model) -> int | explain.Contrast | None:
+def _target(label: str | None, model: keras.Model) -> int | explain.Contrast | None:
     """Returns the class, or the pair of classes, to explain."""
     names = model.class_names or ()
     if not FLAGS.target or FLAGS.target in names:
-        return objects.class_number(FLAGS.target or item.label, names)
+        return objects.class_number(FLAGS.target or label, names)
     pairs = [
         (first, FLAGS.target[len(first) + 1 :]) for first in names if FLAGS.target.startswith(f"{first}-")
     ]

@@ -14,7 +14,7 @@ from absl.testing import flagsaver
 
 from tfxai3d import cli
 from tfxai3d.data import MODELNET10_CLASSES, MODELNET40_CLASSES
-from tfxai3d.explain import Explanation
+from tfxai3d.explain import Explanation, read_store
 from tfxai3d.view import _process
 
 APP = Path(__file__).parents[2] / "apps" / "explain.py"
@@ -154,6 +154,31 @@ def test_mistakes_are_explained_as_what_they_were_taken_for(run, hdf5, tmp_path)
     code, _, err = run(*arguments, f"--mistakes={tmp_path / 'other.csv'}")
     assert code == 1
     assert re.search(r"example 2 of .* is no 'cup'; other data\?", err)
+
+
+def test_a_whole_split_goes_into_files_and_on_after_a_kill(run, hdf5, tmp_path):
+    arguments = [f"--data_dir={hdf5}", "--shard_size=2", "--methods=vanilla_gradient,p_grad_cam"]
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert "3 examples explained" in out
+    folder = tmp_path / "out"
+    expected = {f"{method}/{name}" for method in ("vanilla_gradient", "p_grad_cam") for name in _SHARDS}
+    assert names(folder) == expected | {"report.json"}
+    whole = [explained.attributions for explained in read_store(folder / "vanilla_gradient")]
+    assert [len(part) for part in whole] == [2, 1]
+    kept, lost = (folder / "vanilla_gradient" / name for name in _SHARDS[:2])
+    before = kept.stat().st_mtime_ns
+    lost.unlink()
+    assert run(*arguments)[0] == 0
+    assert kept.stat().st_mtime_ns == before
+    again = [explained.attributions for explained in read_store(folder / "vanilla_gradient")]
+    np.testing.assert_allclose(np.concatenate(again), np.concatenate(whole), rtol=1e-5, atol=1e-7)
+    code, _, err = run(*arguments, "--target=chair")
+    assert code == 1
+    assert "made with other settings" in err
+
+
+_SHARDS = ("00000.npz", "00001.npz", "store.json")
 
 
 def _mistakes():

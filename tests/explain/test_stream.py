@@ -1,10 +1,12 @@
 """Data sets in, explanations out."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.explain.networks import POINTS, foreign
 from tfxai3d import explain
+from tfxai3d.errors import UserError
 
 
 def test_a_data_set_gives_what_its_batches_give():
@@ -31,3 +33,35 @@ def test_without_labels_it_explains_the_predicted_classes_one_batch_at_a_time():
     first = next(explain.stream(vanilla, clouds()))
     assert taken == [0]
     np.testing.assert_array_equal(first.target, first.predicted)
+
+
+def test_a_store_gives_back_what_was_explained_and_explains_no_batch_twice(tmp_path):
+    calls = []
+
+    class Counted(explain.VanillaGradient):
+        def __call__(self, inputs, target=None):
+            calls.append(len(inputs))
+            return super().__call__(inputs, target)
+
+    vanilla = Counted(foreign(), data_kind="points")
+    parts = [POINTS[:2], POINTS[2:4], POINTS[4:]]
+    killed = explain.write_store(vanilla, parts, tmp_path)
+    assert next(killed).name == "00000.npz"
+    killed.close()
+    with pytest.raises(UserError, match="not finished"):
+        next(explain.read_store(tmp_path))
+    paths = list(explain.write_store(vanilla, parts, tmp_path))
+    assert calls == [len(part) for part in parts]
+    assert [path.name for path in paths] == ["00000.npz", "00001.npz", "00002.npz"]
+    found = np.concatenate([explained.importance for explained in explain.read_store(tmp_path)])
+    np.testing.assert_allclose(found, vanilla(POINTS).importance, rtol=1e-6, atol=1e-9)
+
+
+def test_a_store_of_something_else_is_left_alone(tmp_path):
+    vanilla = explain.VanillaGradient(foreign(), data_kind="points")
+    list(explain.write_store(vanilla, [POINTS], tmp_path, {"split": "test"}))
+    with pytest.raises(UserError, match="other settings"):
+        next(explain.write_store(vanilla, [POINTS], tmp_path, {"split": "train"}))
+    (tmp_path / "store.json").write_text("{")
+    with pytest.raises(UserError, match="missing or damaged"):
+        next(explain.read_store(tmp_path))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tfxai3d.explain.registry import get as get
     from tfxai3d.explain.registry import methods as methods
     from tfxai3d.explain.smooth_grad import SmoothGrad as SmoothGrad
+    from tfxai3d.explain.store import read_store as read_store
+    from tfxai3d.explain.store import write_store as write_store
     from tfxai3d.explain.streaming import stream as stream
     from tfxai3d.explain.target import Contrast as Contrast
     from tfxai3d.explain.vanilla_gradient import VanillaGradient as VanillaGradient
@@ -46,6 +48,7 @@ __getattr__, __dir__ = lazy(
         "point_saliency": ("PointSaliency",),
         "registry": ("get", "methods"),
         "smooth_grad": ("SmoothGrad",),
+        "store": ("read_store", "write_store"),
         "streaming": ("stream",),
         "target": ("Contrast",),
         "vanilla_gradient": ("VanillaGradient",),

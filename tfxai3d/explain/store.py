@@ -1,0 +1,88 @@
+"""Explanations of a whole data set, in a folder of shards that a killed run goes on with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tfxai3d.errors import UserError
+from tfxai3d.explain.explainer import Explainer
+from tfxai3d.explain.explanation import Explanation
+from tfxai3d.explain.streaming import stream
+from tfxai3d.files import write_json
+
+_INDEX = "store.json"
+
+
+def write_store(
+    explainer: Explainer,
+    batches: Iterable[Any],
+    folder: str | os.PathLike[str],
+    settings: dict[str, Any] | None = None,
+) -> Iterator[Path]:
+    """Explains batch after batch, each into a file of its own: 00000.npz, 00001.npz, ...
+
+    A file is there whole or not at all. A second run into the same folder passes over the batches whose files
+    are there, so it must get the same batches.
+
+    Args:
+        explainer: Any explainer.
+        batches: As for `stream`; a batch that is passed over is not looked at, so make them cheap.
+        folder: Where the files go.
+        settings: What the batches depend on, JSON-compatible; kept in store.json with method and options.
+
+    Yields:
+        The path of each batch's file, when it is there.
+
+    Raises:
+        UserError: If the folder holds a store of another method, or with other options or settings.
+    """
+    folder = Path(folder)
+    made_by = {"method": explainer.method, "options": explainer.options(), "settings": settings or {}}
+    made_by = json.loads(json.dumps(made_by))  # as it will be read back: tuples are lists
+    if (folder / _INDEX).exists():
+        noted = _index(folder)
+        if {name: noted.get(name) for name in made_by} != made_by:
+            raise UserError(f"{folder} holds explanations made with other settings; give another folder")
+    write_json(folder / _INDEX, made_by)
+    number = 0
+    for number, batch in enumerate(batches, start=1):
+        path = folder / f"{number - 1:05d}.npz"
+        if not path.exists():
+            for explanation in stream(explainer, [batch]):
+                explanation.save(path)
+        yield path
+    write_json(folder / _INDEX, made_by | {"files": number})
+
+
+def read_store(folder: str | os.PathLike[str]) -> Iterator[Explanation]:
+    """Reads a store file by file.
+
+    Args:
+        folder: What `write_store` wrote to.
+
+    Yields:
+        The Explanation of each batch, in order.
+
+    Raises:
+        UserError: If there is no store, it is not finished, or a file is missing or damaged.
+    """
+    folder = Path(folder)
+    count = _index(folder).get("files")
+    if not isinstance(count, int):
+        raise UserError(f"{folder}: this store is not finished; run the command that makes it again")
+    for number in range(count):
+        yield Explanation.load(folder / f"{number:05d}.npz")
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        index = None
+    if not isinstance(index, dict):
+        raise UserError(f"{folder}: no store of explanations ({_INDEX} is missing or damaged)")
+    return index
