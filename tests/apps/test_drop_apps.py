@@ -1,54 +1,23 @@
 """apps/drop_curves.py, apps/asm.py and apps/zero_heat.py as their users meet them, in one process."""
 
 import csv
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
-from tfxai3d import cli
 from tfxai3d.evaluate.drop_table import DropTable
 from tfxai3d.explain import Explanation
 
-APPS = Path(__file__).parents[2] / "apps"
 CURVES = ("--num_points=40", "--num_clouds=3", "--num_drop=5", "--num_steps=2", "--batch_size=2")
 
 
-@pytest.fixture(scope="module")
-def preset(tiny_model, tmp_path_factory):
-    from tfxai3d.models import save_preset
-
-    folder = tmp_path_factory.mktemp("preset")
-    save_preset(tiny_model, folder, {})
-    return folder
-
-
 @pytest.fixture
-def run(preset, tmp_path, monkeypatch, capsys):
-    """Runs an app in this process; returns exit code, stdout and stderr."""
-
-    def run(app, *arguments):
-        spec = importlib.util.spec_from_file_location(f"{app}_app", APPS / f"{app}.py")
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-        command = [app, f"--model={preset}", f"--output_dir={tmp_path / 'out'}"]
-        monkeypatch.setattr(sys, "argv", [*command, *map(str, arguments)])
-        try:
-            with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
-                cli.run(module.main)
-        finally:
-            for flag in flags.FLAGS.get_flags_for_module(spec.name):
-                delattr(flags.FLAGS, flag.name)
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+def run(run_app, tiny_presets, tmp_path):
+    """Runs an app on a tiny network; returns exit code, stdout and stderr."""
+    return lambda app, *arguments: run_app(
+        app, f"--model={tiny_presets / 'points'}", f"--output_dir={tmp_path / 'out'}", *arguments
+    )
 
 
 def rows_of(path):

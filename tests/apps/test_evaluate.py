@@ -2,29 +2,16 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 
-ROOT = Path(__file__).parents[2]
 
-
-def evaluate(*flags):
-    """Returns exit code, stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "apps" / "evaluate.py", *map(str, flags)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def evaluate(in_a_process):
+    """Runs the program; returns exit code, stdout and stderr."""
+    return lambda *flags: in_a_process("evaluate", *flags)
 
 
 def table(path):
@@ -72,7 +59,7 @@ def check_mistakes(folder, classes):
 
 
 @pytest.mark.slow
-def test_clouds(presets, tmp_path):
+def test_clouds(evaluate, presets, tmp_path):
     from tfxai3d.data.shapes import SHAPE_CLASSES
 
     flags = ["--num_shapes=30", "--num_points=64", "--votes=3", "--seed=5", f"--output_dir={tmp_path}"]
@@ -95,7 +82,7 @@ def test_clouds(presets, tmp_path):
 
 
 @pytest.mark.slow
-def test_grids(presets, grids, tmp_path):
+def test_grids(evaluate, presets, grids, tmp_path):
     from tfxai3d.data import MODELNET10_CLASSES
 
     flags = ["--votes=2", "--temperature_split=train", "--nopictures", f"--output_dir={tmp_path}"]
@@ -110,7 +97,7 @@ def test_grids(presets, grids, tmp_path):
 
 
 @pytest.mark.slow
-def test_meshes_for_a_voxel_network(presets, tmp_path):
+def test_meshes_for_a_voxel_network(evaluate, presets, tmp_path):
     for name, extents in (("table", (4, 3, 1)), ("sofa", (2, 1, 1))):
         folder = tmp_path / "tree" / name / "test"
         folder.mkdir(parents=True)
@@ -132,7 +119,7 @@ def test_meshes_for_a_voxel_network(presets, tmp_path):
         (["--data_dir=.", "--temperature_split=test"], "is the split that is reported on"),
     ],
 )
-def test_flags_that_do_not_go_together(flags, message, tmp_path):
+def test_flags_that_do_not_go_together(evaluate, flags, message, tmp_path):
     assert_one_error(evaluate(*flags, f"--output_dir={tmp_path / 'out'}"), message)
 
 
@@ -144,7 +131,7 @@ def test_flags_that_do_not_go_together(flags, message, tmp_path):
         (["--data_dir=GRIDS", "--votes=3"], "3 views of a voxel grid: quarter turns make 1, 2 or 4"),
     ],
 )
-def test_mistakes_that_are_found_later(presets, grids, flags, message, tmp_path):
+def test_mistakes_that_are_found_later(evaluate, presets, grids, flags, message, tmp_path):
     flags = [flag.replace("GRIDS", str(grids)) for flag in flags]
     result = evaluate(f"--model={presets / 'voxels'}", *flags, f"--output_dir={tmp_path / 'out'}")
     assert_one_error(result, message)

@@ -1,69 +1,30 @@
 """The program as its users meet it, in one process."""
 
-import importlib.util
 import json
 import re
-import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
-from tfxai3d import cli
-from tfxai3d.data import MODELNET10_CLASSES, MODELNET40_CLASSES
+from tfxai3d.data import MODELNET40_CLASSES
 from tfxai3d.explain import Explanation, read_store
 from tfxai3d.view import _process
 
-APP = Path(__file__).parents[2] / "apps" / "explain.py"
-
-
-@pytest.fixture(scope="module")
-def app():
-    """The program as a module; its flags are defined once."""
-    spec = importlib.util.spec_from_file_location("explain_app", APP)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    for flag in flags.FLAGS.get_flags_for_module(spec.name):
-        delattr(flags.FLAGS, flag.name)
-    del sys.modules[spec.name]
-
-
-@pytest.fixture(scope="module")
-def presets(tiny_model, tmp_path_factory):
-    """A tiny network of points and one of voxels, with random weights."""
-    import keras
-
-    from tfxai3d.models import VRN, save_preset
-
-    folder = tmp_path_factory.mktemp("presets")
-    save_preset(tiny_model, folder / "points", {})
-    keras.utils.set_random_seed(0)
-    save_preset(VRN(10, 0.125, class_names=MODELNET10_CLASSES), folder / "voxels", {})
-    return folder
-
 
 @pytest.fixture
-def run(app, presets, tmp_path, monkeypatch, capsys):
-    """Runs the program in this process; returns exit code, stdout and stderr."""
+def run(run_app, tiny_presets, tmp_path):
+    """Runs the program on a tiny network; returns exit code, stdout and stderr."""
+    small = (
+        "--num_points=40",
+        "--shape=chair",
+        "--steps=3",
+        "--methods=vanilla_gradient,integrated_gradients",
+    )
 
     def run(*arguments, kind="points"):
-        command = [str(APP), f"--model={presets / kind}", f"--output_dir={tmp_path / 'out'}"]
-        small = [
-            "--num_points=40",
-            "--shape=chair",
-            "--steps=3",
-            "--methods=vanilla_gradient,integrated_gradients",
-        ]
-        monkeypatch.setattr(sys, "argv", [*command, *small, *map(str, arguments)])
-        with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
-            cli.run(app.main)
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
+        where = (f"--model={tiny_presets / kind}", f"--output_dir={tmp_path / 'out'}")
+        return run_app("explain", *where, *small, *arguments)
 
     return run
 

@@ -1,7 +1,6 @@
 """The program as its users meet it; most runs share one process, because TensorFlow starts slowly."""
 
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -12,10 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
-from tfxai3d import cli
 from tfxai3d.data import MODELNET40_CLASSES, shapes
 from tfxai3d.explain import Explanation
 
@@ -25,53 +21,16 @@ SMALL = ("--num_points=48", "--rotations=4", "--nopictures")
 RESULTS = {"explanation.npz", "iterations.csv", "run.json"}
 
 
-@pytest.fixture(scope="module")
-def app():
-    """The program as a module; its flags are defined once."""
-    spec = importlib.util.spec_from_file_location("p_grad_cam_app", APP)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    for flag in flags.FLAGS.get_flags_for_module(spec.name):
-        delattr(flags.FLAGS, flag.name)
-    del sys.modules[spec.name]
-
-
-@pytest.fixture(scope="module")
-def preset(tiny_model, tmp_path_factory):
-    from tfxai3d.models import save_preset
-
-    folder = tmp_path_factory.mktemp("preset")
-    save_preset(tiny_model, folder, {})
-    return folder
+@pytest.fixture
+def preset(tiny_presets):
+    return tiny_presets / "points"
 
 
 @pytest.fixture
-def run(app, preset, tmp_path, monkeypatch, capsys):
-    """Runs the program in this process; returns exit code, stdout and stderr."""
-
-    def run(*arguments):
-        command = [str(APP), f"--model={preset}", f"--output_dir={tmp_path / 'out'}", *SMALL]
-        monkeypatch.setattr(sys, "argv", [*command, *map(str, arguments)])
-        with flagsaver.flagsaver(), pytest.raises(SystemExit) as ended:
-            cli.run(app.main)
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
-
-
-def in_a_process(*arguments):
-    """Returns exit code, stdout and stderr of the program run as a user does."""
-    process = subprocess.run(
-        [sys.executable, APP, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    return process.returncode, process.stdout, process.stderr
+def run(run_app, preset, tmp_path):
+    """Runs the program on a tiny network; returns exit code, stdout and stderr."""
+    where = (f"--model={preset}", f"--output_dir={tmp_path / 'out'}")
+    return lambda *arguments: run_app("p_grad_cam", *where, *SMALL, *arguments)
 
 
 def write_xyz(path, points):
@@ -328,11 +287,11 @@ def test_mistakes_in_files_are_found_without_tensorflow(tmp_path):
 
 
 @pytest.mark.slow
-def test_pictures_in_a_process_of_its_own(preset, tmp_path):
+def test_pictures_in_a_process_of_its_own(in_a_process, preset, tmp_path):
     for package in ("matplotlib", "plotly"):
         pytest.importorskip(package)
     options = [f"--model={preset}", "--num_points=48", "--rotations=4", "--colormap=green_red"]
-    code, out, _ = in_a_process(*options, "--shape=chair", f"--output_dir={tmp_path / 'out'}")
+    code, out, _ = in_a_process("p_grad_cam", *options, "--shape=chair", f"--output_dir={tmp_path / 'out'}")
     assert code == 0
     folder = tmp_path / "out" / "chair_0"
     check_results(folder, out)

@@ -2,28 +2,16 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 SMALL = ("--num_train=96", "--num_test=50", "--num_points=64", "--batch_size=16", "--seed=3")
 
 
-def prune(*flags):
-    """Returns exit code, stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "apps" / "prune.py", *map(str, flags)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def prune(in_a_process):
+    """Runs the program; returns exit code, stdout and stderr."""
+    return lambda *flags: in_a_process("prune", *flags)
 
 
 def rows(path):
@@ -32,7 +20,7 @@ def rows(path):
 
 
 @pytest.mark.slow
-def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(tmp_path):
+def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_path):
     flags = (*SMALL, "--target=0.1", "--epochs=1", "--tune_epochs=1", f"--output_dir={tmp_path}")
     code, out, err = prune(*flags)
     assert (code, err) == (0, ""), err
@@ -75,7 +63,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(tmp_path):
         (["--target=1.5"], "--target"),
     ],
 )
-def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, flags, message):
+def test_mistakes_end_in_one_line_and_leave_nothing(prune, tmp_path, flags, message):
     code, out, err = prune(*flags, f"--output_dir={tmp_path / 'out'}")
     assert code == 1
     assert message in err + out
@@ -83,7 +71,7 @@ def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, flags, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_help_teaches():
+def test_help_teaches(prune):
     _, out, err = prune("--help")
     assert err == ""
     assert "tune_epochs" in out

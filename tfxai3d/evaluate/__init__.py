@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.drop_run import DropStep as DropStep
     from tfxai3d.evaluate.drop_table import DropTable as DropTable
     from tfxai3d.evaluate.forward import Forward as Forward
+    from tfxai3d.evaluate.geometry import importance_share as importance_share
+    from tfxai3d.evaluate.geometry import surface_variation as surface_variation
     from tfxai3d.evaluate.importance import Fixed as Fixed
     from tfxai3d.evaluate.importance import Importance as Importance
     from tfxai3d.evaluate.importance import Recomputed as Recomputed
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.point_drop import drop_points as drop_points
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
+    from tfxai3d.evaluate.statistics import Interval as Interval
+    from tfxai3d.evaluate.statistics import bootstrap_mean as bootstrap_mean
+    from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation
     from tfxai3d.evaluate.voting import turned_grids as turned_grids
     from tfxai3d.evaluate.voting import turned_points as turned_points
     from tfxai3d.evaluate.voting import vote as vote
@@ -55,9 +60,11 @@ __getattr__, __dir__ = lazy(
         "drop_run": ("DropRun", "DropStep"),
         "drop_table": ("DropTable",),
         "forward": ("Forward",),
+        "geometry": ("importance_share", "surface_variation"),
         "importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
         "point_drop": ("drop_clouds", "drop_points"),
         "rotations": ("RotationTest", "random_rotations"),
+        "statistics": ("Interval", "bootstrap_mean", "rank_correlation"),
         "voting": ("turned_grids", "turned_points", "vote"),
     },
 )

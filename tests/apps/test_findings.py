@@ -1,0 +1,53 @@
+"""The program as its users meet it, on tiny networks with random weights."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def run(run_app, tmp_path):
+    """Runs the program; returns exit code, stdout and stderr."""
+    small = ("--examples=2", "--num_points=40", f"--output_dir={tmp_path / 'out'}")
+    return lambda *arguments: run_app("findings", *small, *arguments)
+
+
+def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
+    points = tiny_presets / "points"
+    code, out, err = run(
+        f"--points_models={points}",
+        f"--voxel_models={tiny_presets / 'voxels'}",
+        f"--pruned={points}={points}",
+        "--methods=vanilla_gradient,p_grad_cam",
+    )
+    assert code == 0, err
+    text = (tmp_path / "out" / "findings.md").read_text(encoding="utf-8")
+    assert text == out
+    edges, voxels, pruned = text.split("\n## ")[1:]
+    share = float(next(line for line in edges.splitlines() if "vanilla" in line).split("|")[2].split("%")[0])
+    assert 0 < share < 100
+    rows = {
+        line.split("|")[1].strip(): line.split("|")[2:-1]
+        for line in voxels.splitlines()
+        if line.startswith("| `")
+    }
+    assert rows["`gradient_times_input`"][0].strip() == "0.0% (0.0% to 0.0%)"
+    # On occupied voxels a gradient times 1 is the gradient.
+    assert "+1.00" in rows["`vanilla_gradient`, `gradient_times_input`"][1]
+    assert pruned.count("+1.00 (+1.00 to +1.00)") == 2  # a network agrees with itself
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["examples"] == 2
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--methods=lime"], "unknown method 'lime'"),
+        (["--pruned=a"], "--pruned=a: give pairs"),
+    ],
+)
+def test_a_mistake_is_one_line(run, tmp_path, flags, message):
+    code, _, err = run(*flags)
+    assert (code, err.count("\n")) == (1, 1)
+    assert message in err
+    assert not (tmp_path / "out").exists()
