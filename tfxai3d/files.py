@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_name(text: str) -> str:
+    """Returns a text, such as a label, as a file's or folder's own name on any system."""
+    return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", text).strip(" .")[:200] or "_"
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

@@ -15,6 +15,7 @@ from tfxai3d import data
 from tfxai3d.data.geometry import Mesh, PointCloud
 from tfxai3d.data.voxelization import voxelize, voxelize_points
 from tfxai3d.errors import UserError
+from tfxai3d.files import file_name
 
 flags.disclaim_key_flags()  # the flags belong to the app that calls `define_flags`
 FLAGS = flags.FLAGS
@@ -86,14 +87,15 @@ def load_test_split(kind: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]
 
 
 def told_apart(objects: Iterable[Object]) -> list[Object]:
-    """Numbers objects of the same name, also where only case differs.
+    """Makes names that folders can have, and numbers objects of the same name, also where only case differs.
 
     Raises:
         UserError: If there is no object.
     """
     apart: dict[str, Object] = {}
     for item in objects:
-        names = itertools.chain([item.name], (f"{item.name}-{number}" for number in itertools.count(2)))
+        own = file_name(item.name)  # it comes from a file, a label or a table: "..", "a/b"
+        names = itertools.chain([own], (f"{own}-{number}" for number in itertools.count(2)))
         name = next(name for name in names if name.casefold() not in apart)
         apart[name.casefold()] = dataclasses.replace(item, name=name)
     if not apart:

@@ -17,6 +17,7 @@ import trimesh
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tfxai3d import limits
 from tfxai3d.data import _arrays, files
 from tfxai3d.data.files import load_points, read
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
@@ -479,7 +480,8 @@ def test_a_file_of_one_object_has_only_index_zero(put: Put) -> None:
 
 
 def test_size_limits(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_arrays, "MAX_BYTES", 100)
+    for module in (_arrays, limits):
+        monkeypatch.setattr(module, "MAX_BYTES", 100)
     monkeypatch.setattr(files, "_MAX_SINGLE_BYTES", 100)
     contents: dict[str, bytes | str] = {
         "a.npy": npy(CLOUD),

@@ -10,15 +10,13 @@ import re
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
 from tfxai3d.errors import UserError
-
-MAX_BYTES = 4 << 30
-"""The largest array that is read, 4 GiB: the largest public set, VRN's rotated ModelNet40, has 3.9 GB."""
+from tfxai3d.limits import MAX_BYTES, check_npy, check_size
 
 _MAX_PCD_COLUMNS = 10_000
 
@@ -62,16 +60,16 @@ def read_pcd(raw: bytes) -> PointCloud:
 def _check_pcd_size(body: bytes, declared: int, compressed: bool) -> None:
     """Raises UserError unless the body of a binary PCD can hold the `declared` bytes."""
     if not compressed:
-        return _check_size(declared, len(body))
+        return check_size(declared, len(body))
     packed, unpacked = struct.unpack("<II", body[:8])
-    _check_size(packed, len(body) - 8)
-    return _check_size(declared, unpacked if unpacked == declared else 0)
+    check_size(packed, len(body) - 8)
+    return check_size(declared, unpacked if unpacked == declared else 0)
 
 
 def read_npy(path: Path, index: int) -> PointCloud | VoxelGrid:
     """Reads the array of an NPY file: bool or uint8 of three and more dimensions is voxels, else points."""
     with path.open("rb") as file:
-        _check_header(file, path.stat().st_size)
+        check_npy(file, path.stat().st_size)
         file.seek(0)
         return _by_type(np.load(file, allow_pickle=False), index)
 
@@ -83,7 +81,7 @@ def read_npz(path: Path, index: int) -> PointCloud | Mesh | VoxelGrid:
 
         def load(name: str) -> np.ndarray:
             with archive.open(members[name]) as file:
-                _check_header(file, members[name].file_size)
+                check_npy(file, members[name].file_size)
             with archive.open(members[name]) as file:
                 return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -119,7 +117,7 @@ def _check_chunks(data: Any) -> None:
     """Raises UserError for chunks that would take too much memory, or the process down."""
     if not data.chunks:
         return
-    _check_size(math.prod(data.chunks) * data.dtype.itemsize, MAX_BYTES)
+    check_size(math.prod(data.chunks) * data.dtype.itemsize, MAX_BYTES)
     stored: list[int] = []
     if data.fletcher32:  # HDF5 1.14 crashes on a chunk that is smaller than its 4-byte checksum
         data.id.chunk_iter(lambda chunk: stored.append(chunk.size))
@@ -131,23 +129,6 @@ def check_index(index: int, count: int) -> None:
     """Raises UserError unless there is an example `index` among `count`."""
     if not 0 <= index < count:
         raise UserError(f"index {index} is out of range; it has {count} example(s), counted from 0")
-
-
-def _check_header(file: BinaryIO | Any, size: int) -> None:
-    """Raises UserError if an NPY header declares what cannot or must not be loaded."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    if dtype.hasobject:
-        raise UserError("holds Python objects, and pickles are refused; save a plain float32 array")
-    _check_size(math.prod(shape) * dtype.itemsize, size - file.tell())
-
-
-def _check_size(declared: int, held: int) -> None:
-    if declared > MAX_BYTES:
-        raise UserError(f"declares {declared:,} bytes, more than the limit of {MAX_BYTES:,}; split the file")
-    if declared > held:
-        raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
 
 def _by_type(array: np.ndarray, index: int) -> PointCloud | VoxelGrid:
@@ -174,5 +155,5 @@ def _pick(array: Any, ndim: int, index: int, expected: str) -> np.ndarray:
         raise UserError(f"holds {array.dtype}{array.shape}; give {expected}")
     several = array.ndim > ndim
     check_index(index, len(array) if several else 1)
-    _check_size(math.prod(array.shape[-ndim:]) * array.dtype.itemsize, MAX_BYTES)
+    check_size(math.prod(array.shape[-ndim:]) * array.dtype.itemsize, MAX_BYTES)
     return np.asarray(array[index] if several else array[()])

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from tfxai3d.data.files import load_points
 from tfxai3d.errors import UserError
+from tfxai3d.limits import check_h5
 
 Split = Literal["train", "test"]
 
@@ -137,6 +138,8 @@ def _off_files(folder: Path) -> list[Path]:
 def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
+            for name in ("data", "label"):
+                check_h5(file[name])
             points = np.asarray(file["data"], dtype=np.float32)
             labels = np.asarray(file["label"], dtype=np.int64).reshape(-1)
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -12,6 +12,7 @@ from tfxai3d.data.geometry import VoxelGrid
 from tfxai3d.data.modelnet import Split
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
+from tfxai3d.limits import check_npz
 
 MODELNET10_CLASSES = (
     "bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet",
@@ -43,6 +44,7 @@ def load_voxels(
     if not path.is_file():
         raise UserError(f"{path}: no such file; give an .npz with features and targets")
     try:
+        check_npz(path)
         with np.load(path, allow_pickle=False) as store:
             grids, labels = store["features"], store["targets"]
     except (

@@ -13,6 +13,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.drop_run import DropRun, DropStep
 from tfxai3d.files import atomic_path
+from tfxai3d.limits import check_h5
 
 _STEP = {
     "iteration": "i4",
@@ -118,6 +119,8 @@ class DropTable:
             raise UserError(f"{path}: no such file")
         try:
             with h5py.File(path, "r") as file:
+                for name in ("steps", "sizes", "dropped_at"):
+                    check_h5(file[name])
                 rows, sizes, joined = (file[name][:] for name in ("steps", "sizes", "dropped_at"))
                 noted = json.loads(file.attrs["settings"])
         except (OSError, KeyError, ValueError, TypeError) as error:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
+from tfxai3d.limits import check_npz
 
 DataKind = Literal["points", "voxels"]
 # What reading a foreign, truncated or altered file raises.
@@ -102,6 +103,7 @@ class Explanation:
         if not Path(path).is_file():
             raise UserError(f"{path}: no such file")
         try:
+            check_npz(path)
             with np.load(path, allow_pickle=False) as store:
                 meta = json.loads(str(store["meta"]))
                 arrays = {name: store[name] for name in _ARRAYS}

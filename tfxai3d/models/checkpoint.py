@@ -11,6 +11,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
+from tfxai3d.limits import check_npz
 
 
 def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str, Any]) -> None:
@@ -42,6 +43,7 @@ def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str,
     """
     for path in _files(folder):
         try:
+            check_npz(path)
             with np.load(path, allow_pickle=False) as store:
                 meta = json.loads(str(store["meta"]))
                 values = [store[name] for name in sorted(set(store.files) - {"meta"})]

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path, write_json
+from tfxai3d.limits import check_npz
 from tfxai3d.models.pointnet import PointNet
 from tfxai3d.models.pointnet2 import PointNet2
 from tfxai3d.models.vrn import VRN
@@ -42,6 +43,7 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         model: keras.Model = MODELS[config["model"]](**config["config"])
+        check_npz(folder / "weights.npz")
         with np.load(folder / "weights.npz", allow_pickle=False) as store:
             weights = [unpack(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
         model.set_weights([value.astype(np.float32) for value in weights])

@@ -1,0 +1,183 @@
+"""Files that mean harm are refused; names that mean harm stay names."""
+
+import io
+import pickle
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.explain.networks import precision
+from tfxai3d import data, limits
+from tfxai3d.errors import UserError
+from tfxai3d.evaluate import DropTable
+from tfxai3d.explain import Explanation
+from tfxai3d.files import file_name
+from tfxai3d.objects import Object, told_apart
+
+ABSURD = 10**12
+
+
+class Bomb:
+    """Says when it is unpickled."""
+
+    exploded = False
+
+    def __reduce__(self):
+        return setattr, (Bomb, "exploded", True)
+
+
+def npy_header(shape, dtype="<f4"):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def write_npz(path, members, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, raw in members.items():
+            archive.writestr(f"{name}.npy", raw)
+
+
+@pytest.fixture(scope="module")
+def readers():
+    """Every function that reads an NPZ file, and what it wants to find in it."""
+    import keras
+
+    from tfxai3d import models, pruning
+
+    with precision("float32"):
+        tiny = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    tiny.compile("sgd", "mse")
+
+    def preset(path):
+        folder = path.parent / "preset"
+        folder.mkdir(exist_ok=True)
+        config = '{"model": "PointNet", "config": {"num_classes": 2, "variant": "basic"}}'
+        (folder / "config.json").write_text(config)
+        path.replace(folder / "weights.npz")
+        models.from_preset(folder)
+
+    return {
+        "cloud": (data.load_points, ["points"]),
+        "voxels": (data.load_voxels, ["features", "targets"]),
+        "explanation": (Explanation.load, ["meta", "inputs"]),
+        "sparse store": (lambda path: pruning.load_sparse(path, tiny), ["0000", "0001"]),
+        "preset": (preset, ["mlp1_0/kernel"]),
+    }
+
+
+READERS = ("cloud", "voxels", "explanation", "sparse store", "preset")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_an_absurd_npz_is_refused_before_memory_is_taken(readers, reader, tmp_path):
+    read, names = readers[reader]
+    path = tmp_path / "a.npz"
+    write_npz(path, dict.fromkeys(names, npy_header((ABSURD, 3)) + b"0" * 64))
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert "declares" in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_no_pickle_is_opened(readers, reader, tmp_path):
+    read, names = readers[reader]
+    path = tmp_path / "a.npz"
+    write_npz(path, dict.fromkeys(names, npy_header((), "|O") + pickle.dumps(Bomb())))
+    with pytest.raises(UserError):
+        read(path)
+    assert not Bomb.exploded
+    path.write_bytes(pickle.dumps(Bomb()))  # no ZIP at all: np.load would try to unpickle it
+    with pytest.raises(UserError):
+        read(path)
+    assert not Bomb.exploded
+
+
+def test_a_checkpoint_is_not_trusted_either(tmp_path):
+    from tfxai3d.models.checkpoint import restore_checkpoint
+
+    for number, raw in enumerate((npy_header((ABSURD,)), npy_header((), "|O") + pickle.dumps(Bomb()))):
+        write_npz(tmp_path / f"epoch-{number:04d}.npz", {"meta": raw})
+    assert restore_checkpoint(tmp_path, None) is None  # damaged, both of them
+    assert not Bomb.exploded
+
+
+class TestLimits:
+    def test_what_is_written_is_read(self, tmp_path):
+        arrays = {"a": np.zeros(10**6), "b": np.arange(5), "empty": np.zeros((0, 3)), "text": np.array("abc")}
+        for save in (np.savez, np.savez_compressed):
+            save(tmp_path / "a.npz", **arrays)
+            limits.check_npz(tmp_path / "a.npz")
+
+    def test_a_directory_that_lies(self, tmp_path):
+        """The ZIP's directory says a gigabyte, of some bytes deflated."""
+        raw, path = npy_header((2**28,)), tmp_path / "a.npz"
+        write_npz(path, {"a": raw + bytes(100)}, zipfile.ZIP_DEFLATED)
+        content, true = path.read_bytes(), len(raw) + 100
+        lie = content.replace(true.to_bytes(4, "little"), (2**30 + len(raw)).to_bytes(4, "little"))
+        assert lie != content
+        path.write_bytes(lie)
+        with pytest.raises(UserError, match=r"declares 1,073,741,824 bytes but holds"):
+            limits.check_npz(path)
+
+    def test_many_arrays_share_the_limit(self, tmp_path, monkeypatch):
+        np.savez(tmp_path / "a.npz", a=np.zeros(100), b=np.zeros(100))
+        monkeypatch.setattr(limits, "MAX_BYTES", 1000)
+        with pytest.raises(UserError, match="more than the limit of 1,000"):
+            limits.check_npz(tmp_path / "a.npz")
+
+    def test_h5(self, tmp_path):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["plain"] = np.arange(10)
+            file["empty"] = np.zeros((0, 3))
+            file.create_dataset("zipped", data=np.zeros(10**5), compression="gzip", compression_opts=9)
+            file.create_dataset("nothing", (ABSURD, 3), "f4", chunks=(100, 3))
+            file.create_dataset("hollow", (10**6, 3), "f4", chunks=(100, 3))
+            for name in ("plain", "empty", "zipped"):
+                limits.check_h5(file[name])
+            with pytest.raises(UserError, match="more than the limit"):
+                limits.check_h5(file["nothing"])
+            with pytest.raises(UserError, match="but holds 0"):
+                limits.check_h5(file["hollow"])
+
+
+def test_absurd_h5_files_are_refused(tmp_path):
+    (tmp_path / "test_files.txt").write_text("shard.h5\n")
+    with h5py.File(tmp_path / "shard.h5", "w") as file:
+        file.create_dataset("data", (ABSURD, 2048, 3), "f4", chunks=(1, 2048, 3))
+        file.create_dataset("label", (ABSURD, 1), "u1", chunks=(1024, 1))
+    with pytest.raises(UserError, match=r"shard\.h5"):
+        data.load_modelnet40(tmp_path)
+    with h5py.File(tmp_path / "table.h5", "w") as file:
+        for name in ("steps", "sizes", "dropped_at"):
+            file.create_dataset(name, (ABSURD,), "i4", chunks=(1024,))
+    with pytest.raises(UserError, match=r"table\.h5"):
+        DropTable.load(tmp_path / "table.h5")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("chair_0", "chair_0"),
+        ("night stand é", "night stand é"),
+        ("..", "_"),
+        (".", "_"),
+        ("", "_"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("C:\\windows", "C__windows"),
+        ("a\x00b\nc", "a_b_c"),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_names_of_files_stay_in_their_folder(text, name, tmp_path):
+    assert file_name(text) == name
+    assert (tmp_path / file_name(text)).resolve().parent == tmp_path.resolve()
+
+
+def test_objects_are_written_into_the_output_folder(tmp_path):
+    points = np.zeros((1, 3), np.float32)
+    # The stem of "...ply" is "..", and a table of mistakes may name any class.
+    found = told_apart(Object(name, points, None) for name in ("..", ".", "desk_as_/../../x_3", "chair"))
+    assert [item.name for item in found] == ["_", "_-2", "desk_as__.._.._x_3", "chair"]

@@ -1,0 +1,73 @@
+"""What a file declares, held against what it holds before memory is taken for it.
+
+A few bytes can declare an array of any size. Errors do not name the file: its reader does.
+"""
+
+import math
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+
+MAX_BYTES = 4 << 30
+"""The largest array that is read, 4 GiB: the largest public set, VRN's rotated ModelNet40, has 3.9 GB."""
+
+_DEFLATE = 1032  # no deflated byte holds more, in NPZ and in gzipped HDF5 alike
+
+
+def check_size(declared: int, held: int) -> None:
+    """Checks the bytes that an array declares.
+
+    Raises:
+        UserError: If they are more than the file can hold, or more than MAX_BYTES.
+    """
+    if declared > MAX_BYTES:
+        raise UserError(f"declares {declared:,} bytes, more than the limit of {MAX_BYTES:,}; split the file")
+    if declared > held:
+        raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
+
+
+def check_npy(file: BinaryIO | Any, size: int) -> None:
+    """Checks the header of an NPY file or member of `size` bytes, and reads it.
+
+    Raises:
+        UserError: If it declares Python objects or more than it can hold.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise UserError("holds Python objects, and pickles are refused; save a plain float32 array")
+    check_size(math.prod(shape) * dtype.itemsize, size - file.tell())
+
+
+def check_npz(path: str | os.PathLike[str]) -> None:
+    """Checks all arrays of an NPZ file, alone and together.
+
+    Raises:
+        UserError: If one declares Python objects or more than the file can hold.
+        OSError, ValueError, zipfile.BadZipFile: If it is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        check_size(sum(member.compress_size for member in members), Path(path).stat().st_size)
+        check_size(sum(member.file_size for member in members), MAX_BYTES)
+        for member in members:
+            held = min(member.file_size, _DEFLATE * member.compress_size)
+            with archive.open(member) as file:
+                check_npy(file, held)
+
+
+def check_h5(dataset: Any) -> None:
+    """Checks an HDF5 dataset that is to be read whole.
+
+    Raises:
+        UserError: If it declares more than is stored, or chunks that do not fit into memory.
+    """
+    if dataset.chunks:
+        check_size(math.prod(dataset.chunks) * dataset.dtype.itemsize, MAX_BYTES)
+    check_size(dataset.size * dataset.dtype.itemsize, _DEFLATE * dataset.id.get_storage_size())

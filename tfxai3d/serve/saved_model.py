@@ -1,0 +1,91 @@
+"""Writing a model and its explanations as one SavedModel, which needs nothing but TensorFlow to run."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from tfxai3d import __version__, explain
+from tfxai3d.errors import UserError
+from tfxai3d.explain.explainer import Explainer
+from tfxai3d.explain.explanation import DataKind
+from tfxai3d.explain.network import ANY_SHAPE, Network, Shape, network
+from tfxai3d.files import write_json
+from tfxai3d.serve import signatures
+from tfxai3d.serve.folder import FACTS, atomic_folder, check_replaceable
+
+
+def export(
+    model: Any,
+    path: str | os.PathLike[str],
+    methods: Iterable[str | Explainer] = ("integrated_gradients",),
+    num_points: int | None = None,
+    data_kind: DataKind | None = None,
+) -> None:
+    """Writes a model and its explanations by some methods as one SavedModel.
+
+    Its signatures take any number of examples and, where the network does, of points:
+
+    - `serving_default`: `points` (B,N,3) or `voxels` (B,D,H,W,1) to `logits` (B,C), `class` int32 (B,) and
+      its `probability` (B,);
+    - `explain_<method>`: the same and `target`, classes int32 (B,), -1 for the predicted one, to
+      `attributions`, `importance`, `scores`, `target` and, of path methods, `delta`.
+
+    The gradients are part of the graphs. `serve.load` gives back explainers; any program that runs
+    SavedModels can call the signatures (docs/serving.md). A SavedModel at `path` is replaced.
+
+    Args:
+        model: A Keras model, a loaded SavedModel or a differentiable callable; see `Explainer`.
+        path: The folder to write.
+        methods: Names of methods, or explainers of this model, with options of their own.
+        num_points: The number of points, if only one shall be possible.
+        data_kind: "points" or "voxels"; by default what the model says.
+
+    Raises:
+        UserError: If something else is at `path`, a method cannot explain this model or is named twice, or
+            the shape of the inputs is not that of the model.
+    """
+    check_replaceable(path)
+    explainers = [
+        method if isinstance(method, Explainer) else explain.get(method)(model, data_kind=data_kind)
+        for method in methods
+    ]
+    for explainer in explainers:
+        if explainer.model is not model:
+            raise UserError(f"methods: the explainer {explainer.method} is of another model")
+    names = [explainer.method for explainer in explainers]
+    if len(set(names)) < len(names):
+        raise UserError(f"methods: {', '.join(names)} names one method twice; a signature is one method's")
+    net = network(model, data_kind)
+    shape = _input_shape(net, num_points)
+    functions = {"serving_default": signatures.answer(net, shape)}
+    functions |= {f"explain_{one.method}": signatures.explanation(one, shape) for one in explainers}
+    module = tf.Module()
+    # Whatever the graphs read, each once; of the model itself nothing else goes into the file.
+    module.variables_of_model = list(
+        {id(v): v for function in functions.values() for v in function.variables}.values()
+    )
+    facts = {
+        "tfxai3d": __version__,
+        "data_kind": net.kind,
+        "class_names": net.class_names,
+        "methods": {explainer.method: explainer.options() for explainer in explainers},
+    }
+    with atomic_folder(path) as folder:
+        tf.saved_model.save(module, str(folder), signatures=functions)
+        write_json(folder / FACTS, facts)
+
+
+def _input_shape(net: Network, num_points: int | None) -> Shape:
+    """Returns the shape of one example, None where it may vary.
+
+    Raises:
+        UserError: If the number of points does not fit.
+    """
+    shape = net.shape if net.shape is not None else ANY_SHAPE[net.kind]
+    if num_points is None:
+        return shape
+    if net.kind != "points" or num_points < 1 or shape[0] not in (None, num_points):
+        raise UserError(f"num_points={num_points}: {net.name} takes {net.inputs}")
+    return (num_points, 3)
