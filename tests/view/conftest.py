@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tfxai3d.explain.explanation import Explanation
+from tfxai3d.features.visualization import Visualization
 
 
 def _chair(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -56,3 +57,25 @@ def voxels() -> Explanation:
         kind="voxels",
         class_names=("stool", "table"),
     )
+
+
+@pytest.fixture
+def visualization():
+    """Makes visualisations of units: a grid of 4 voxels an axis, or 20 points in a ball of radius 0.2."""
+
+    def make(method, kind, importance=None, units=3):
+        rng = np.random.default_rng(2)
+        if importance is None:
+            importance = rng.random((units, 4, 4, 4) if kind == "voxels" else (units, 20))
+        return Visualization(
+            inputs=importance[..., None] if kind == "voxels" else rng.uniform(-0.1, 0.1, (units, 20, 3)),
+            importance=importance,
+            activations=1.5 + np.arange(units),
+            channels=np.arange(units),
+            names=("chair", "cup", "$x", "sofa", "vase")[:units],
+            method=method,
+            options={"radius": 0.2},
+            kind=kind,
+        )
+
+    return make

@@ -62,6 +62,32 @@ def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Mar
     return Marks("cube", np.stack([-x, z, y], axis=1), sizes[chosen], importance[chosen], places)
 
 
+def scaled_marks(values: np.ndarray, top: float, least: float = 0.0) -> Marks:
+    """Returns a cube for each value of a grid that is not 0; its side grows with |value|.
+
+    Args:
+        values: (D,H,W), axes x, y, z with z up.
+        top: |value| of a cube that touches its neighbours nearly, above 0; larger ones are no larger.
+        least: Share of the top below which there is no cube.
+    """
+    share = np.minimum(np.abs(values) / top, 1.0)
+    places = np.argwhere((share > 0) & (share >= least))
+    chosen = tuple(places.T)
+    x, y, z = places.T + 0.5
+    return Marks("cube", np.stack([-x, z, y], axis=1), _FULL * share[chosen], values[chosen], places)
+
+
+def joined(marks: Sequence[Marks]) -> Marks:
+    """Returns the marks of several sets, all of one shape, as one set."""
+    return Marks(
+        shape=marks[0].shape,
+        centres=np.concatenate([some.centres for some in marks]),
+        sizes=np.concatenate([some.sizes for some in marks]),
+        importance=np.concatenate([some.importance for some in marks]),
+        places=np.concatenate([some.places for some in marks]),
+    )
+
+
 def in_unit_ball(marks: Sequence[Marks]) -> list[Marks]:
     """Moves the centres of all marks together into the unit ball, for renderers dislike extreme units."""
     centres = np.concatenate([some.centres for some in marks])

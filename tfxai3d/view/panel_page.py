@@ -62,8 +62,8 @@ def write_panel(
         UserError: As `render_panel`.
     """
     shown = panel(rows, names, colormap)
-    cells = [cell for row in shown.rows for cell in map(_cell, row.marks, row.colors)]
-    bar = ", ".join(_hex(color) for color in bar_colors(colormap, 24))
+    cells = [cell for row in shown.rows for cell in map(cell_data, row.marks, row.colors)]
+    bar = ", ".join(hex_color(color) for color in bar_colors(colormap, 24))
     content = document(
         title="explanations",
         style=_STYLE.format(columns=len(shown.columns), gradient=bar),
@@ -99,7 +99,8 @@ def _row(row: Row, numbers: range, colormap: Colormap) -> str:
     return f'{canvases}<div class="bar">{bar}</div>\n{said}'
 
 
-def _cell(marks: Marks, colors: np.ndarray) -> dict[str, Any]:
+def cell_data(marks: Marks, colors: np.ndarray) -> dict[str, Any]:
+    """Returns a cell's marks, in the unit ball, as `panel.js` reads them."""
     return {
         "shape": marks.shape,
         "count": len(marks.centres),
@@ -113,5 +114,6 @@ def _base64(array: np.ndarray) -> str:
     return base64.b64encode(array.tobytes()).decode("ascii")
 
 
-def _hex(color: np.ndarray) -> str:
+def hex_color(color: np.ndarray) -> str:
+    """Returns a colour (3,) in 0..1 as a page writes it."""
     return "#" + "".join(f"{value:02x}" for value in np.round(color * 255).astype(int))
