@@ -1,85 +1,37 @@
-"""What every explainer must keep for every kind of model: see `tfxai3d.explain.Explainer`."""
+"""What every explainer must keep for every kind of model: see `tfxai3d.explain.Explainer`.
+
+`explainer(...)` runs inside the explainer's own `tf.function`, in batches of 2, `eagerly(...)` outside of it.
+"""
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conformance.cases import (
+    METHODS,
+    MODELS,
+    NEED_FEATURES,
+    ONE_A_POINT,
+    OPTIONS,
+    SEEDED,
+    WHATEVER_THE_TARGET,
+    cannot,
+    eagerly,
+    logits,
+    make,
+    normed,
+    state,
+)
 from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, assert_close
+from tests.explain.networks import POINTS, assert_close
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 
-MODELS = {
-    "pointnet": (networks.pointnet, "points", POINTS),
-    "pointnet2": (networks.pointnet2, "points", POINTS),
-    "vrn": (networks.vrn, "voxels", VOXELS),
-    "foreign": (networks.foreign, "points", POINTS),
-    "function": (lambda: networks.function, "voxels", VOXELS),
-}
-SLOW = {"pointnet2", "vrn"}
-OPTIONS = {
-    "integrated_gradients": {"steps": 3},
-    "expected_gradients": {"samples": 3},
-    "smooth_grad": {"samples": 3},
-    "var_grad": {"samples": 3},
-}
-NEED_FEATURES = {"critical_points", "feature_magnitude", "grad_cam", "p_grad_cam"}
-NEED_KERAS = {*NEED_FEATURES, "deconvnet", "guided_backprop"}
-POINTS_ONLY = {"critical_points", "point_saliency"}
-WHATEVER_THE_TARGET = {"critical_points", "feature_magnitude"}
-ONE_A_POINT = NEED_FEATURES  # the attributions repeat the importance
-
-
-def make(method, model, batch_size=2, **more):
-    build, kind, _ = MODELS[model]
-    options = OPTIONS.get(method, {}) | more
-    if model in ("foreign", "function"):
-        options["data_kind"] = kind
-    if model == "foreign" and method in NEED_FEATURES:
-        options["layer"] = "rows"
-    return explain.get(method)(build(), batch_size=batch_size, **options)
-
-
-@functools.cache
-def traced(model):
-    """Returns a slower model as a compiled function: tracing it for each method would take minutes."""
-    network = explain.VanillaGradient(MODELS[model][0]()).network
-    signature = [tf.TensorSpec((None, *network.shape), network.dtype)]
-    return dataclasses.replace(network, function=tf.function(network.function, input_signature=signature))
-
-
-@functools.cache
-def logits(model):
-    build, _, inputs = MODELS[model]
-    return np.asarray(build()(inputs))
-
-
-def cannot(method, model):
-    """Returns why a method cannot explain a model."""
-    if model == "function" and method in NEED_KERAS:
-        return "must be a Keras model"
-    if MODELS[model][1] == "voxels" and method in POINTS_ONLY:
-        return "points"
-    return None
-
-
-def state(model):
-    """Returns everything that hangs on a model and its layers, by identity, and its weights' values."""
-    layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else []
-    attributes = {
-        (layer.path, name): tuple(value) if isinstance(value, list) else value
-        for layer in layers
-        for name, value in vars(layer).items()
-        if name not in ("_called", "_loss_ids")  # what any call sets
-    }
-    return attributes, [np.asarray(weight).copy() for weight in getattr(model, "weights", [])]
-
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("method", explain.methods())
+@pytest.mark.parametrize("method", METHODS)
 def test_contract(method, model):
     build, kind, inputs = MODELS[model]
     reason = cannot(method, model)
@@ -91,9 +43,7 @@ def test_contract(method, model):
     network = build()
     before, weights = state(network)
     explainer = make(method, model)
-    if model in SLOW and method not in NEED_KERAS:
-        explainer.network = traced(model)
-    explained = explainer(inputs)  # batches of 2, 2 and 1
+    explained = explainer(inputs)  # an odd number: batches of 2, 2 and 1
 
     # Shapes, dtypes, values
     for name in ("inputs", "attributions", "importance"):
@@ -110,21 +60,22 @@ def test_contract(method, model):
         repeated = explained.importance[..., None].repeat(inputs.shape[-1], -1)
         np.testing.assert_array_equal(explained.attributions, repeated)
 
-    # Other containers, one example, another order
+    # One example, as a tensor; many, in another order; batches of a data set
     alone = explainer(tf.constant(inputs[3:4]), [explained.target[3]])
     assert_close(alone.importance[0], explained.importance[3])
-    backwards = explainer(inputs[::-1].tolist() if model == "foreign" else inputs[::-1])
-    assert_close(backwards.attributions[::-1], explained.attributions)
+    order = [4, 3, 2, 1, 0, 0, 2, 4, 1, 3, 3]
+    many = explainer(inputs[order].tolist() if model == "foreign" else inputs[order])
+    assert_close(many.attributions, explained.attributions[order])
+    assert_close(many.scores, explained.scores[order])
     streamed = explain.stream(explainer, tf.data.Dataset.from_tensor_slices(inputs).batch(2))
     again = np.concatenate([batch.attributions for batch in streamed])
     np.testing.assert_array_equal(again, explained.attributions)
 
-    # Eager, all at once; of the slower networks it would tell nothing new
-    if model not in SLOW:
-        whole = make(method, model, batch_size=5)
-        parts = whole.explain_batch(tf.constant(inputs, explainer.network.dtype), tf.fill([len(inputs)], -1))
-        assert_close(parts.attributions, explained.attributions)
-        assert_close(parts.importance, explained.importance)
+    # Eager, all at once
+    explainer.batch_size = 5
+    parts = eagerly(explainer, inputs)
+    assert_close(parts.attributions, explained.attributions)
+    assert_close(parts.importance, explained.importance)
 
     # The model is what it was
     after, weights_after = state(network)
@@ -134,7 +85,29 @@ def test_contract(method, model):
         np.testing.assert_array_equal(old, new)
 
 
-@pytest.mark.parametrize("method", explain.methods())
+@pytest.mark.parametrize("method", METHODS)
+def test_layers_are_in_inference_mode_frozen_or_not(method):
+    # The contract's models show it in their scores, which must be those of inference; here the gradients too.
+    model = normed()
+    options = OPTIONS.get(method, {}) | ({"layer": "rows"} if method in NEED_FEATURES else {})
+    weights = [np.asarray(weight).copy() for weight in model.weights]
+
+    def attributions(inputs):
+        explainer = explain.get(method)(model, data_kind="points", **options)
+        return eagerly(explainer, inputs, [0] * len(inputs)).attributions
+
+    whole = attributions(POINTS)
+    assert_close(attributions(POINTS[:1])[0], whole[0])  # no statistics of the batch, no dropout
+    model.trainable = False
+    try:
+        np.testing.assert_array_equal(attributions(POINTS), whole)
+    finally:
+        model.trainable = True
+    for old, weight in zip(weights, model.weights, strict=True):
+        np.testing.assert_array_equal(old, weight)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_inside_a_function_of_the_user(method):
     explainer = make(method, "foreign")
     inputs = tf.constant(POINTS[:3])
@@ -147,28 +120,26 @@ def test_inside_a_function_of_the_user(method):
     assert_close(heat(inputs, target) / 2, explainer.explain_batch(inputs, target).importance)
 
 
-@pytest.mark.parametrize("method", sorted(set(explain.methods()) - WHATEVER_THE_TARGET))
+@pytest.mark.parametrize("method", sorted(set(METHODS) - WHATEVER_THE_TARGET))
 def test_each_example_has_its_target(method):
     explainer = make(method, "foreign")
     one, each = (
-        explainer.explain_batch(tf.constant(POINTS[:3]), tf.constant(target)).attributions.numpy()
-        for target in ([3, 3, 3], [3, 0, 3])
+        eagerly(explainer, POINTS[:3], target).attributions.numpy() for target in ([3, 3, 3], [3, 0, 3])
     )
     assert_close(each[[0, 2]], one[[0, 2]])
     assert not np.allclose(each[1], one[1])
 
 
-@pytest.mark.parametrize("method", ["smooth_grad", "var_grad", "expected_gradients"])
-def test_a_seed_decides(method):
-    def attributions(seed):
-        target = tf.fill([len(POINTS)], -1)
-        return make(method, "foreign", seed=seed).explain_batch(tf.constant(POINTS), target).attributions
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("method", SEEDED)
+def test_a_seed_decides(method, model):
+    inputs = MODELS[model][2][:2]
+    first, again, other = (eagerly(make(method, model, seed=seed), inputs).attributions for seed in (7, 7, 8))
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
 
-    np.testing.assert_array_equal(attributions(7), attributions(7))
-    assert not np.allclose(attributions(7), attributions(8))
 
-
-@pytest.mark.parametrize("method", explain.methods())
+@pytest.mark.parametrize("method", METHODS)
 def test_no_batch_is_larger_than_asked_and_one_trace_serves_all(method):
     seen = []
 
@@ -198,39 +169,9 @@ def test_no_batch_is_larger_than_asked_and_one_trace_serves_all(method):
         assert max(seen) == 2
 
 
-MISTAKES = [
-    (POINTS[0], None, r"must be points \(B,N,3\), they are \(40, 3\)"),
-    (POINTS[..., :2], None, "must be points"),
-    (VOXELS, None, "must be points"),
-    (POINTS[:0], None, "must be points"),
-    (POINTS[:, :0], None, "must be points"),
-    (np.full((1, 10, 3), np.nan), None, "NaN or infinite"),
-    (np.full((1, 10, 3), np.inf), None, "NaN or infinite"),
-    ([[[1, 2, 3]], [[1]]], None, "no array of numbers"),
-    ("points", None, "no array of numbers"),
-    (POINTS, 4, r"0\.\.3"),
-    (POINTS, -1, r"0\.\.3"),
-    (POINTS, [0, 1, 2, 3, 4], r"0\.\.3"),
-    (POINTS, [0, 1], "one class or 5"),
-    (POINTS, 1.0, "one class or 5"),
-    (POINTS, "chair", "one class or 5"),
-]
-
-
-@pytest.mark.parametrize("method", explain.methods())
-def test_mistakes(method):
-    explainer = make(method, "foreign")
-    for inputs, target, message in MISTAKES:
-        with pytest.raises(UserError, match=message) as caught:
-            explainer(inputs, target)
-        assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match="batch_size must be at least 1, it is 0"):
-        make(method, "foreign", batch_size=0)
-
-
 def test_methods_by_name():
-    assert explain.methods() == sorted(explain.methods())
-    assert {explain.get(name).method for name in explain.methods()} == set(explain.methods())
+    assert sorted(METHODS) == METHODS
+    assert {explain.get(name).method for name in METHODS} == set(METHODS)
     assert explain.get("p_grad_cam") is explain.PGradCAM
     with pytest.raises(UserError, match=r"unknown method 'lime'; known are .*p_grad_cam"):
         explain.get("lime")

@@ -70,6 +70,10 @@ class Explainer(abc.ABC):
     def check(self, inputs: np.ndarray) -> None:  # noqa: B027 - most methods take any
         """Raises a UserError for inputs that this method's options do not fit; none by default."""
 
+    def caution(self, explanation: Explanation) -> str | None:
+        """Returns what the user is warned of about an answer; nothing by default."""
+        return None
+
     def __call__(self, inputs: Any, target: Any = None) -> Explanation:
         """Explains why the model gives `target` its score.
 
@@ -101,7 +105,7 @@ class Explainer(abc.ABC):
         else:
             first, against = (wanted, None) if wanted.ndim == 1 else wanted.T
         predicted = np.argmax(parts.scores, axis=-1)
-        return Explanation(
+        explanation = Explanation(
             inputs=inputs.astype(np.float32, copy=False),
             attributions=parts.attributions.astype(np.float32, copy=False),
             importance=parts.importance.astype(np.float32, copy=False),
@@ -114,6 +118,10 @@ class Explainer(abc.ABC):
             class_names=self.network.class_names,
             against=None if against is None else against.astype(np.int64),
         )
+        caution = self.caution(explanation)
+        if caution:
+            warnings.warn(caution, stacklevel=2)
+        return explanation
 
     def _explained(self, inputs: np.ndarray, wanted: np.ndarray | Function) -> Parts:
         """Returns the parts of all examples, as NumPy arrays."""

@@ -77,13 +77,17 @@ def network(model: Any, data_kind: DataKind | None = None) -> Network:
     """Returns any model as a Network.
 
     Args:
-        model: A Keras model, a loaded SavedModel or one of its signatures, or a differentiable callable.
+        model: A Keras model, a loaded SavedModel or one of its signatures, or a differentiable callable; one
+            whose attribute `network` is a Network is taken at its word.
         data_kind: "points" or "voxels"; by default what the model's attribute `data_kind` says.
 
     Raises:
         UserError: If the kind of the data is not known, or the model's input is of another kind, several, or
             not built.
     """
+    known = getattr(model, "network", None)
+    if isinstance(known, Network) and data_kind in (None, known.kind):
+        return known
     kind: Any = data_kind or getattr(model, "data_kind", None)
     name = f"model {getattr(model, 'name', None) or type(model).__name__!r}"
     if kind not in get_args(DataKind):
