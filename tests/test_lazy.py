@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import tfxai3d
-from tfxai3d import data, evaluate, explain, models, pruning
+from tfxai3d import data, evaluate, explain, features, models, pruning, serve
 from tfxai3d._lazy import lazy
 
 HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
@@ -22,7 +22,7 @@ def loaded_by(statement):
     "statement",
     [
         "import tfxai3d",
-        "from tfxai3d import data, evaluate, explain, models, view, cli",
+        "from tfxai3d import data, evaluate, explain, features, models, serve, view, cli",
         "from tfxai3d.explain import Explanation",
         "from tfxai3d.evaluate import MODES, dropped_points",
     ],
@@ -43,7 +43,7 @@ def test_no_name_may_be_hidden_by_a_module():
         lazy("package", {"a": ("b", "c"), "b": ("d",)})
 
 
-@pytest.mark.parametrize("room", [tfxai3d, data, evaluate, explain, models, pruning])
+@pytest.mark.parametrize("room", [tfxai3d, data, evaluate, explain, features, models, pruning, serve])
 def test_every_public_name_exists(room):
     assert dir(room)
     for name in dir(room):

@@ -8,5 +8,15 @@ from tfxai3d._lazy import lazy
 
 __version__ = "0.1.0"
 __getattr__, __dir__ = lazy(
-    __name__, {"data": (), "evaluate": (), "explain": (), "models": (), "pruning": (), "view": ()}
+    __name__,
+    {
+        "data": (),
+        "evaluate": (),
+        "explain": (),
+        "features": (),
+        "models": (),
+        "pruning": (),
+        "serve": (),
+        "view": (),
+    },
 )
