@@ -16,6 +16,10 @@ to --output_dir as table.csv, beside
   layers.csv        weights left in each layer, cut at once and after training
   log.csv           loss, accuracy, share left, weights cut and spliced a step, by epoch
   preset            the pruned model in compact form, for --model of this and the other programs
+  small.keras       the same without the channels that pruning left dead or unread, if there are any: a
+                    smaller dense model with the same outputs, for keras.saving.load_model after importing
+                    PointNet, PointNet2 or VRN from tfxai3d.models
+  tensorboard       with --tensorboard: masks, shares left, weights cut and spliced, by layer and epoch
 """
 
 from __future__ import annotations
@@ -60,6 +64,7 @@ flags.DEFINE_list(
     "augment", None, "Augmentations; by default scale_axes,shift_far of points, flip,shift of voxels."
 )
 flags.DEFINE_integer("seed", 0, "Seed of the batches, the dropout and the shapes.", 0, 2**30)
+flags.DEFINE_bool("tensorboard", False, "Also write TensorBoard's files; needs the extra tensorboard.")
 flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 
 # What decides the result: a run goes on only with the same.
@@ -108,6 +113,7 @@ def main(argv: list[str]) -> None:
     history = _train(model, loaded, steps, output_dir, table)
     _write_preset(model, loaded, len(history), table, output_dir)
     _write_layers(once, model, output_dir)
+    _write_small(loaded.test[0][: FLAGS.batch_size], output_dir)
     table.print()
     print(f"pruned preset in {output_dir / 'preset'}")
 
@@ -126,7 +132,10 @@ def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table
     ramp = max(0, steps * FLAGS.epochs - 1)
     stop, frequency = ramp + 1 + steps * FLAGS.tune_epochs // 2, min(25, 1 + ramp // 20)
     target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency)
-    surgery = pruning.DynamicNetworkSurgery(target=target, scope=FLAGS.scope, exclude=FLAGS.exclude)
+    log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
+    surgery = pruning.DynamicNetworkSurgery(
+        target=target, scope=FLAGS.scope, exclude=FLAGS.exclude, log_dir=log_dir
+    )
     batches = _batches(loaded)
     history: models.History = []
     if FLAGS.epochs:
@@ -258,6 +267,24 @@ def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, 
     models.save_preset(model, folder, card)
     size = (folder / "weights.npz").stat().st_size
     print(f"{folder / 'weights.npz'}: {size:,} bytes, of {4 * model.count_params():,} as float32")
+
+
+def _write_small(inputs: np.ndarray, output_dir: Path) -> None:
+    """Saves the preset without its useless channels, if it has any, and says how far the outputs are off."""
+    model = models.from_preset(output_dir / "preset")
+    small = pruning.remove_dead_channels(model)
+    before, after = model.count_params(), small.count_params()
+    if after == before:
+        return
+    expected = model.predict(inputs, verbose=0)
+    difference = np.abs(small.predict(inputs, verbose=0) - expected).max()
+    path = output_dir / "small.keras"
+    with files.atomic_path(path) as temporary:
+        small.save(temporary)
+    print(
+        f"{path}: {after:,} of {before:,} parameters; outputs differ by {difference:.1e} "
+        f"of up to {np.abs(expected).max():.1f}"
+    )
 
 
 def _write_layers(once: keras.Model, model: keras.Model, output_dir: Path) -> None:

@@ -1,5 +1,10 @@
 """Surgery against its equations, step by step and inside model.fit."""
 
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +19,7 @@ OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.05, 0.875, 0.984375),
     "adamw": lambda: keras.optimizers.AdamW(0.05, 0.02, 0.875, 0.984375),
 }
+ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50 * 8, 6)), RNG.normal(size=(50 * 8, 3))
 W = [RNG.normal(size=(6, 10)), RNG.normal(size=(10, 3))]
@@ -228,6 +234,103 @@ def test_a_skipped_step_of_mixed_precision_changes_nothing():
     with DynamicNetworkSurgery(c=0.0, **ALWAYS).operating(model, optimizer):
         np.testing.assert_allclose(apply(model, optimizer, np.inf), [[0.1, 1.0]], rtol=1e-6)
         np.testing.assert_allclose(apply(model, optimizer, -0.1), [[0, 1.1]], rtol=1e-6)  # scale 1 by now
+
+
+@pytest.mark.parametrize(
+    ("policy", "options"),
+    [("mixed_float16", {}), ("mixed_bfloat16", {"jit_compile": True, "steps_per_execution": 2})],
+    ids=["float16", "bfloat16-xla"],
+)
+def test_mixed_precision_and_accumulated_gradients(policy, options):
+    optimizer = keras.optimizers.Adam(0.01, gradient_accumulation_steps=2)
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = network(optimizer, **options)
+        surgery = DynamicNetworkSurgery(target=0.3, frequency=1)
+        logs = fit(model, surgery, steps=12)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert logs["left"] == [0.3]
+    # Not every second step is an update: the first ones may overflow in float16.
+    updates = round(63 / (logs["cut"][0] - logs["spliced"][0]))
+    assert 1 <= updates <= 6
+    for kernel, dense, mask in zip(
+        model.get_weights(), surgery.dense_weights.values(), surgery.masks.values(), strict=True
+    ):
+        assert kernel.dtype == "float32"
+        assert np.isfinite(dense).all()
+        np.testing.assert_array_equal(kernel, dense * mask)
+
+
+REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+from tfxai3d.errors import UserError
+from tfxai3d.pruning import DynamicNetworkSurgery
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    model.compile("sgd", "mse")
+before = model.get_weights()
+try:
+    model.fit(np.ones((8, 3)), np.ones((8, 4)), verbose=0, callbacks=[DynamicNetworkSurgery(target=0.1)])
+except UserError as error:
+    print(f"UserError: {error}")
+assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before))
+"""
+
+
+def test_several_replicas_are_refused_in_one_line():
+    """In a process of its own: logical devices are made before TensorFlow starts."""
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "UserError: surgery does not work on several replicas; train on one device"
+
+
+# --- logs
+
+
+def test_progress_bar_and_csv_show_what_is_left(tmp_path, capsys):
+    model = network(keras.optimizers.Adam(0.05))
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    surgery = DynamicNetworkSurgery(target=0.3, frequency=1, log_layers=True)
+    model.fit(X[:40], Y[:40], 8, verbose=1, callbacks=[surgery, log])
+    shown = capsys.readouterr().out
+    assert shown.count("left: 0.3000") > 1  # the bar, in every step
+    with (tmp_path / "log.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["left"]) == 0.3
+    left = [60 * float(row["left/first/kernel"]), 30 * float(row["left/second/kernel"])]
+    assert sum(left) == pytest.approx(27)
+    assert float(row["cut"]) == pytest.approx(
+        float(row["cut/first/kernel"]) + float(row["cut/second/kernel"])
+    )
+
+
+def test_tensorboard_gets_masks_and_shares_of_every_layer(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    import tensorflow as tf
+
+    model = network(keras.optimizers.Adam(0.05))
+    surgery = DynamicNetworkSurgery(target=0.3, log_dir=tmp_path)
+    fit(model, surgery, steps=4, epochs=2)
+    events = accumulator.EventAccumulator(str(tmp_path / "pruning")).Reload()
+    tensors = {tag: events.Tensors(tag) for tag in events.Tags()["tensors"]}
+    assert {"left", "cut/first/kernel", "spliced/second/kernel", "mask/first/kernel"} <= set(tensors)
+    assert [event.step for event in tensors["mask/first/kernel"]] == [1, 2]
+    counts = tf.make_ndarray(tensors["mask/first/kernel"][-1].tensor_proto)[:, 2]
+    assert counts[-1] == surgery.masks["first/kernel"].sum()
+    assert counts.sum() == 60
+
+
+def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs tensorboard: pip install 'tfxai3d\[tensorboard\]'"):
+        DynamicNetworkSurgery(target=0.3, log_dir=tmp_path / "logs")
+    assert not (tmp_path / "logs").exists()
 
 
 def test_surgery_ends_with_fit_and_goes_on_with_the_next():

@@ -173,3 +173,6 @@ def test_one_shot_pruning_keeps_the_largest_weights(float64, scope):
         assert [layer["left"] for layer in report["layers"].values()] == [60, 30]
     with pytest.raises(UserError, match="target 0"):
         prune_magnitude(model, 0)
+    model.layers[0].kernel.assign(np.full((20, 30), np.nan))
+    with pytest.raises(UserError, match="a/kernel holds 600 weights that are NaN"):
+        prune_magnitude(model, 0.1)

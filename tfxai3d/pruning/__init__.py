@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.pruning.dead_channels import remove_dead_channels as remove_dead_channels
     from tfxai3d.pruning.dns import DynamicNetworkSurgery as DynamicNetworkSurgery
     from tfxai3d.pruning.kernels import select_kernels as select_kernels
     from tfxai3d.pruning.schedules import GradualTarget as GradualTarget
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "dead_channels": ("remove_dead_channels",),
         "dns": ("DynamicNetworkSurgery",),
         "kernels": ("select_kernels",),
         "schedules": ("GradualTarget",),

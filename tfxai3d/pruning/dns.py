@@ -1,6 +1,7 @@
 """Dynamic network surgery as a callback (Guo, Yao and Chen, NIPS 2016)."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.pruning.board import mask_board
 from tfxai3d.pruning.kernels import Selection, select_kernels
 from tfxai3d.pruning.plan import Crate, Importance, Plan, Scope
 from tfxai3d.pruning.schedules import Schedule
@@ -26,8 +28,8 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
     ones. So any layer, optimiser and precision policy will do, and the pruned model is an ordinary model.
 
     The surgery is a part of the compiled training step, also with `jit_compile`, `steps_per_execution` and
-    gradient accumulation. After each epoch the logs hold `left`, the share of weights left, and `cut` and
-    `spliced`, weights a step.
+    gradient accumulation, but not on several replicas. After each epoch the logs hold `left`, the share of
+    weights left, and `cut` and `spliced`, weights a step; the progress bar shows `left` all the time.
 
     Args:
         c: The crate: one value, one a layer in a list, or by variable path. `mu` and `sigma` are those at the
@@ -47,11 +49,13 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         exclude: Variables to leave alone.
         biases: Also prune biases.
         log_layers: Also log every layer: `left/<path>`, `cut/<path>`, `spliced/<path>`.
+        log_dir: Folder for TensorBoard: after each epoch the numbers of every layer, as `log_layers` names
+            them, and histograms of the masks. Needs the extra `tensorboard`.
         seed: Seed of the draws.
 
     Raises:
-        UserError: If an argument is out of range; in training, if nothing can be pruned, a layer would be
-            lost at the start, or weights are NaN.
+        UserError: If an argument is out of range, or TensorBoard is missing; in training, if nothing can be
+            pruned, a layer would be lost at the start, or weights are NaN.
     """
 
     def __init__(
@@ -69,12 +73,14 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         exclude: Selection | None = None,
         biases: bool = False,
         log_layers: bool = False,
+        log_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
     ):
         super().__init__()
         self.plan = Plan(c, target, scope, importance, gamma, power, iter_stop, frequency)
         self.include, self.exclude, self.biases = include, exclude, biases
         self.log_layers, self.seed = log_layers, seed
+        self._write = mask_board(log_dir) if log_dir is not None else None
         self._surgery: Surgery | None = None
         self._patient: keras.Model | None = None
         self._plain_step: Any = None
@@ -132,9 +138,6 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
             raise UserError(
                 f"model {model.name!r} is not compiled: surgery is a part of its optimiser's step"
             )
-        strategy = getattr(model, "distribute_strategy", None)
-        if strategy is not None and strategy.num_replicas_in_sync > 1:
-            raise UserError("surgery does not work on several replicas; train on one device")
         self._begin(model, model.optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -154,7 +157,14 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         """Starts counting."""
         surgery = self._begun()
         surgery.counts.assign(np.zeros(surgery.counts.shape, "int32"))
-        self._first_step = int(surgery.step)
+        self._first_step, self._left = int(surgery.step), int(surgery.left().sum())
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Adds the share of weights left to the progress bar, where there is one."""
+        if logs is not None and self.params.get("verbose") == 1:
+            surgery = self._begun()
+            cut, spliced = np.asarray(surgery.counts).sum(axis=1)
+            logs["left"] = float(self._left - cut + spliced) / surgery.sizes.sum()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds what is left to the logs; stops with a UserError where nothing is, or weights became NaN."""
@@ -165,8 +175,11 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         except UserError:
             self._stop()
             raise
+        totals, layers = self._report(surgery)
+        if self._write is not None:
+            self._write(epoch + 1, totals | layers, self.masks)
         if logs is not None:
-            logs.update(self._report(surgery))
+            logs.update(totals | layers if self.log_layers else totals)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Takes surgery out of the training step."""
@@ -175,6 +188,12 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
     # ---
 
     def _begin(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Surgery:
+        for owner in (
+            getattr(model, "distribute_strategy", None),
+            getattr(optimizer, "_distribution_strategy", None),
+        ):
+            if owner is not None and owner.num_replicas_in_sync > 1:
+                raise UserError("surgery does not work on several replicas; train on one device")
         if self._surgery is None:
             kernels = select_kernels(model, self.include, self.exclude, self.biases)
             if not optimizer.built:
@@ -200,18 +219,19 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         if self._pruning_step is not None:
             self._patient.train_function = self._plain_step
 
-    def _report(self, surgery: Surgery) -> dict[str, float]:
-        left = surgery.left()
-        sizes = np.array([np.prod(kernel.shape) for kernel in surgery.kernels])
-        steps = max(1, int(surgery.step) - self._first_step)
+    def _report(self, surgery: Surgery) -> tuple[dict[str, float], dict[str, float]]:
+        """Returns the epoch's numbers of all layers together, and of each."""
+        left, steps = surgery.left(), max(1, int(surgery.step) - self._first_step)
         cut, spliced = np.asarray(surgery.counts) / steps
-        report = {
-            "left": float(left.sum() / sizes.sum()),
+        totals = {
+            "left": float(left.sum() / surgery.sizes.sum()),
             "cut": float(cut.sum()),
             "spliced": float(spliced.sum()),
         }
-        if self.log_layers:
-            columns = {"left": left / sizes, "cut": cut, "spliced": spliced}
-            for i, path in enumerate(surgery.paths):
-                report |= {f"{name}/{path}": float(values[i]) for name, values in columns.items()}
-        return report
+        columns = {"left": left / surgery.sizes, "cut": cut, "spliced": spliced}
+        layers = {
+            f"{name}/{path}": float(values[i])
+            for i, path in enumerate(surgery.paths)
+            for name, values in columns.items()
+        }
+        return totals, layers

@@ -1,9 +1,10 @@
 """Which of a model's variables pruning works on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import keras
+import numpy as np
 
 from tfxai3d.errors import UserError
 
@@ -53,6 +54,17 @@ def select_kernels(
     if not kernels:
         raise UserError("no kernels are left to prune: include and exclude together leave none")
     return kernels
+
+
+def check_finite(variables: Mapping[str, keras.Variable]) -> None:
+    """Raises a UserError if a variable, by path, holds NaN or infinity."""
+    for path, variable in variables.items():
+        broken = int(np.count_nonzero(~np.isfinite(np.asarray(variable))))
+        if broken:
+            raise UserError(
+                f"{path} holds {broken} weights that are NaN or infinite; start from sound weights, or train "
+                "with a lower learning rate"
+            )
 
 
 def _chosen(kernels: dict[str, keras.Variable], selection: Selection) -> set[str]:

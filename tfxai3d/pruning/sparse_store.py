@@ -16,6 +16,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.files import atomic_path
+from tfxai3d.limits import check_npz
 from tfxai3d.pruning.sparsity import kernel_sparsity
 
 
@@ -97,6 +98,7 @@ def load_sparse(path: str | os.PathLike[str], model: keras.Model) -> None:
         UserError: If the file is damaged or of another model; the model is then as it was.
     """
     try:
+        check_npz(path)
         with np.load(path, allow_pickle=False) as store:
             arrays = {name: store[name] for name in store.files}
         values = [unpack(arrays, f"{i:04d}", tuple(v.shape)) for i, v in enumerate(model.weights)]

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from tfxai3d.pruning import thresholds
-from tfxai3d.pruning.kernels import Selection, select_kernels
+from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
 from tfxai3d.pruning.plan import Scope
 from tfxai3d.pruning.schedules import check_share
 
@@ -58,10 +58,12 @@ def prune_magnitude(
         biases: Also prune biases.
 
     Raises:
-        UserError: If the target is not a share, or there is nothing to prune.
+        UserError: If the target is not a share, there is nothing to prune, or weights are NaN.
     """
     check_share(target)
-    kernels = list(select_kernels(model, include, exclude, biases).values())
+    selected = select_kernels(model, include, exclude, biases)
+    check_finite(selected)
+    kernels = list(selected.values())
     importances = [ops.abs(kernel) for kernel in kernels]
     masks = [ops.ones(kernel.shape, "bool") for kernel in kernels]
     dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in kernels))

@@ -15,6 +15,7 @@ from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import thresholds
+from tfxai3d.pruning.kernels import check_finite
 from tfxai3d.pruning.plan import Plan
 
 _SALIENCY_MEMORY = 0.9
@@ -41,7 +42,8 @@ class Surgery:
         self.plan, self.paths, self.kernels = plan, list(kernels), list(kernels.values())
         self.dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in self.kernels))
         starts = [np.asarray(kernel) for kernel in self.kernels]
-        _check_finite(self.paths, starts)
+        check_finite(kernels)
+        self.sizes = np.array([start.size for start in starts])
         self.dense = [_variable(start, start.dtype.name) for start in starts]
         self.masks = [_variable(np.ones(start.shape), "bool") for start in starts]
         self.threshold = _variable(self._start_thresholds(starts), self.dtype)
@@ -171,7 +173,7 @@ class Surgery:
 
     def check_finite(self) -> None:
         """Raises a UserError if a dense weight is NaN or infinite."""
-        _check_finite(self.paths, [np.asarray(dense) for dense in self.dense])
+        check_finite(dict(zip(self.paths, self.dense, strict=True)))
 
     def check_kernels(self) -> None:
         """Raises a UserError if somebody changed the kernels since the last step."""
@@ -200,12 +202,3 @@ def _variable(value: Any, dtype: str) -> keras.Variable:
 
 def _count(mask: Any) -> Any:
     return ops.cast(ops.sum(ops.cast(mask, "int32")), "int32")  # JAX sums in 64 bits if it may
-
-
-def _check_finite(paths: list[str], values: list[np.ndarray]) -> None:
-    for path, value in zip(paths, values, strict=True):
-        if not np.isfinite(value).all():
-            raise UserError(
-                f"{path} holds {np.count_nonzero(~np.isfinite(value))} weights that are NaN or infinite; "
-                "start from sound weights, or train with a lower learning rate"
-            )
