@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +73,13 @@ flags.DEFINE_integer("seed", 0, "Seed of the weights, the batches and the dropou
 flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_float16", "mixed_bfloat16"], "Keras dtype policy."
 )
-flags.DEFINE_enum("strategy", "none", ["none", "mirrored"], "tf.distribute strategy.")
+flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker"],
+    "tf.distribute strategy: all GPUs of this machine, or the workers that TF_CONFIG names, which all run "
+    "this command and share --output_dir. They divide --batch_size; BatchNorm sees one device's part.",
+)
 flags.DEFINE_bool("tensorboard", False, "Also log scalars for TensorBoard (needs the extra tensorboard).")
 flags.DEFINE_string("output_dir", "runs/train", "Where checkpoints, the log and the preset go.")
 
@@ -102,6 +109,7 @@ def main(argv: list[str]) -> None:
     _check_flags(stages)
     cli.check_output_dir(output_dir)
     cli.load_tensorflow()
+    strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     import keras
 
     keras.utils.set_random_seed(FLAGS.seed)
@@ -113,6 +121,10 @@ def main(argv: list[str]) -> None:
         raise UserError(
             f"--batch_size={FLAGS.batch_size} is larger than the {len(train[0])} training examples"
         )
+    if FLAGS.batch_size % strategy.num_replicas_in_sync:
+        raise UserError(
+            f"--batch_size={FLAGS.batch_size} cannot be divided among {strategy.num_replicas_in_sync} devices"
+        )
     _write_settings(output_dir)
 
     steps = len(train[0]) // FLAGS.batch_size
@@ -120,12 +132,14 @@ def main(argv: list[str]) -> None:
     begin = end = 0
     for size, count in stages:  # each continues from the checkpoint of the one before
         begin, end = end, end + count
-        model = _compiled_network(size, loaded.class_names, steps, epochs)
+        model = _compiled_network(strategy, size, loaded.class_names, steps, epochs)
         chooser = _BestEpoch(model, validation, begin, output_dir) if validation is not None else None
         epoch_batches = functools.partial(batches, size)
         history = models.fit_resumable(
             model, epoch_batches, end, output_dir, validate=chooser, tensorboard=FLAGS.tensorboard
         )
+    if not models.Replicas(model).chief:
+        return
     if validation is not None:
         model = models.from_preset(output_dir / "best")
     _write_preset(model, loaded, history, begin, output_dir)
@@ -220,8 +234,10 @@ def _batches(train: Labelled, num_classes: int) -> Callable[[int, int], tf.data.
     return make
 
 
-def _compiled_network(size: int, class_names: tuple[str, ...], steps: int, epochs: int) -> keras.Model:
-    with _strategy().scope():
+def _compiled_network(
+    strategy: tf.distribute.Strategy, size: int, class_names: tuple[str, ...], steps: int, epochs: int
+) -> keras.Model:
+    with strategy.scope():
         model = _network(size, class_names)
         if FLAGS.initial:
             _initialise(model)
@@ -273,6 +289,16 @@ def _portable_flags() -> list[str]:
 def _strategy() -> tf.distribute.Strategy:
     import tensorflow as tf
 
+    if FLAGS.strategy == "multi_worker":
+        if "TF_CONFIG" not in os.environ:
+            raise UserError(
+                '--strategy=multi_worker: set TF_CONFIG, such as {"cluster": {"worker": ["host1:2222", '
+                '"host2:2222"]}, "task": {"type": "worker", "index": 0}}, with the index of each worker'
+            )
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise UserError(f"TF_CONFIG: {' '.join(str(error).split())[:200]}") from error
     return tf.distribute.MirroredStrategy() if FLAGS.strategy == "mirrored" else tf.distribute.get_strategy()
 
 

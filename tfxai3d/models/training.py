@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from tfxai3d.errors import missing_extra
+from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.files import write_csv
 from tfxai3d.models.checkpoint import restore_checkpoint, save_checkpoint
+from tfxai3d.models.distribution import Replicas
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -62,10 +63,12 @@ def fit_resumable(
 ) -> History:
     """Trains a compiled model, resuming after the last finished epoch found in `output_dir`.
 
-    Writes `checkpoints/`, `log.csv` and, on request, TensorBoard scalars.
+    Writes `checkpoints/`, `log.csv` and, on request, TensorBoard scalars. Of several workers the first one
+    writes and validates, and all read: `output_dir` must be a folder that they share.
 
     Args:
-        model: A compiled model.
+        model: A compiled model, made in the scope of a `tf.distribute` strategy if it is to have several
+            devices, see `distribution.Replicas`.
         epoch_batches: Maps an epoch's number to its batches; the same number, the same batches.
         epochs: Number of epochs in all.
         output_dir: Where everything goes.
@@ -75,36 +78,58 @@ def fit_resumable(
 
     Returns:
         One record an epoch.
+
+    Raises:
+        UserError: If there are callbacks and several devices.
     """
+    replicas = Replicas(model)
+    if callbacks and replicas.count > 1:
+        raise UserError("callbacks, such as pruning, train on one device; leave the strategy away")
+    tensorboard = tensorboard and replicas.chief
     log_scalars = _tensorboard_writer(output_dir / "tensorboard") if tensorboard else _log_nothing
     for callback in callbacks:
         callback.set_model(model)
     restored = restore_checkpoint(output_dir / "checkpoints", model)
     done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
-    if 0 < done < epochs:
+    if 0 < done < epochs and replicas.chief:
         print(f"continuing after epoch {done} of {epochs}", flush=True)
     for epoch in range(done, epochs):
         start = time.perf_counter()
-        fitted = model.fit(
-            epoch_batches(epoch),
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            shuffle=False,  # the batches are shuffled already
-            callbacks=list(callbacks),
-            verbose=1 if sys.stdout.isatty() else 0,
-        )
         record: dict[str, Any] = {"epoch": epoch + 1}
-        record |= {name: values[-1] for name, values in fitted.history.items()}
-        if validate is not None:
+        if replicas.count > 1:
+            record |= replicas.fit(epoch_batches(epoch))
+        else:
+            record |= _fit(model, epoch_batches(epoch), epoch, callbacks)
+        if validate is not None and replicas.chief:
             record["validation_accuracy"] = validate(history)
         record["learning_rate"] = float(model.optimizer.learning_rate)
         record["seconds"] = round(time.perf_counter() - start, 2)
         history.append(record)
-        save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
-        write_csv(output_dir / "log.csv", history)
-        log_scalars(epoch + 1, record)
-        print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
+        if replicas.chief:
+            save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
+            write_csv(output_dir / "log.csv", history)
+            log_scalars(epoch + 1, record)
+            print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
+        replicas.wait()  # a later stage of another worker begins with this checkpoint
     return history
+
+
+def _fit(
+    model: keras.Model,
+    batches: "tf.data.Dataset",
+    epoch: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> dict[str, float]:
+    """Trains for one epoch; returns its loss and metrics."""
+    fitted = model.fit(
+        batches,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        shuffle=False,  # the batches are shuffled already
+        callbacks=list(callbacks),
+        verbose=1 if sys.stdout.isatty() else 0,
+    )
+    return {name: values[-1] for name, values in fitted.history.items()}
 
 
 def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:

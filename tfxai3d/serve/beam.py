@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -243,7 +242,11 @@ def _run(job: Job, shards: list[Shard], count: int, options: Sequence[str]) -> d
         | beam.Reshuffle()  # else a runner may give all shards to one worker
         | beam.ParDo(_ExplainShard(job, count))
     )
-    result = pipeline.run()
-    result.wait_until_finish()
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # its text is the trace of a worker
+        reason = str(error).strip().splitlines()[-1][:300]
+        raise UserError(f"the run has failed ({reason}); mend it, and the same run goes on") from error
     found = result.metrics().query(MetricsFilter().with_namespace(_COUNTERS))["counters"]
     return {counter.key.metric.name: counter.committed for counter in found}

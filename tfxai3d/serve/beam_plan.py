@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfxai3d.data.files import EXTENSIONS
 from tfxai3d.errors import UserError
 from tfxai3d.files import write_json
+from tfxai3d.serve.folder import FACTS
 
 TFRECORD = (".tfrecord", ".tfrecords")
 ARRAYS = (".h5", ".hdf5", ".npy")
@@ -154,8 +156,18 @@ def keep_plan(folder: str | os.PathLike[str], saved_model: str, paths: Sequence[
 
 
 def _fingerprint(folder: Path) -> str:
-    """Returns a digest of what decides a SavedModel's answers: its weights, its methods and their options."""
+    """Returns a digest of what decides a SavedModel's answers.
+
+    Its weights and, of our own, the methods with their options, so that a model that is exported again counts
+    as the same, although its graphs are never written twice alike. Graphs of others count as they are.
+    """
     digest = hashlib.sha256()
-    for path in sorted((*folder.glob("variables/variables.data*"), *folder.glob("assets.extra/*"))):
+    weights = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    names = set(weights.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    values = (np.asarray(weights.get_tensor(name)).tobytes() for name in names)
+    for one in sorted(hashlib.sha256(value).digest() for value in values):  # their order is not always one
+        digest.update(one)
+    facts = folder / FACTS
+    for path in [facts] if facts.is_file() else sorted(folder.glob("saved_model.pb*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

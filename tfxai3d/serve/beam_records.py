@@ -90,7 +90,7 @@ def _rows(array: Any, source: Source, num_points: int) -> Iterator[Record | Reje
     for number in range(source.start, array.shape[0] if source.stop is None else source.stop):
         try:
             cloud = array[()] if array.ndim == 2 else array[number]
-        except OSError as error:  # a damaged chunk; the others may be whole
+        except (OSError, RuntimeError, ValueError) as error:  # a damaged chunk; the others may be whole
             yield Rejected(_id(source.path, number), reason_of(error))
         else:
             yield _checked(_id(source.path, number), cloud, num_points)
@@ -101,7 +101,7 @@ def _read_tfrecord(source: Source, num_points: int) -> Iterator[Record | Rejecte
     try:
         for number, raw in enumerate(tf.data.TFRecordDataset(source.path).as_numpy_iterator()):
             yield _parsed(_id(source.path, number), raw, num_points)
-            number += 1  # noqa: PLW2901 - should the next one be unreadable
+            number += 1  # should the next one be unreadable
     except tf.errors.OpError as error:
         reason = f"unreadable from here on ({reason_of(error)})"
         yield Rejected(_id(source.path, number), reason)

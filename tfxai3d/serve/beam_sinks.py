@@ -1,4 +1,4 @@
-"""The files that a bulk run writes: explanations as TFRecord or Parquet, rejected records as lines of JSON."""
+"""What a bulk run writes: explanations as TFRecord or Parquet, rejected records as lines of JSON."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from tfxai3d.serve.beam_records import Rejected
 
 Format = Literal["tfrecord", "parquet"]
 Row = dict[str, Any]
-"""`id`, `target` and arrays: `importance` (N,), `attributions` (N,3), `scores` (C,), of path methods `delta`."""
+"""`id`, `target`, `importance` (N,), `attributions` (N,3), `scores` (C,) and, of path methods, `delta`."""
 
 _FLOATS = pyarrow.list_(pyarrow.float32())
 _SCHEMA = pyarrow.schema(

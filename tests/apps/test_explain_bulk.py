@@ -1,0 +1,75 @@
+"""The program as its users meet it, in one process."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+pytest.importorskip("apache_beam")
+
+CLOUDS = np.random.default_rng(3).uniform(-1, 1, (6, 20, 3)).astype("float32")
+
+
+@pytest.fixture
+def run(run_app, tiny_presets, tmp_path):
+    def run(*arguments):
+        model = f"--model={tiny_presets / 'points'}"
+        return run_app("explain_bulk", model, "--steps=2", f"--output_dir={tmp_path / 'out'}", *arguments)
+
+    return run
+
+
+def ids(folder):
+    found = []
+    for path in sorted(folder.glob("explanations-*.tfrecord")):
+        for raw in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            (name,) = tf.train.Example.FromString(raw).features.feature["id"].bytes_list.value
+            found.append(name.decode())
+    return found
+
+
+def test_procedural_clouds_and_once_more(run, tmp_path):
+    flags = ["--shapes=5", "--num_points=16", "--shard_size=2"]
+    code, out, err = run(*flags)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == ["explained 5, rejected 0; 3 files", f"results in {tmp_path / 'out'}"]
+    source = tmp_path / "out" / "shapes-5-16-0.h5"
+    assert ids(tmp_path / "out") == [f"{source.as_posix()}#{i}" for i in range(5)]
+    code, out, err = run(*flags)  # the model is exported anew and counts as the same
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "explained 0, rejected 0; 3 files, 3 of them were there"
+
+
+def test_a_modelnet_folder_and_what_is_rejected(run, tmp_path):
+    clouds = CLOUDS.copy()
+    clouds[2, 0, 0] = np.inf
+    with h5py.File(tmp_path / "shard.h5", "w") as file:
+        file["data"], file["label"] = clouds, np.zeros((6, 1), np.uint8)
+    (tmp_path / "test_files.txt").write_text("somewhere/else/shard.h5\n")
+    code, out, err = run(f"--data_dir={tmp_path}", "--method=vanilla_gradient")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "explained 5, rejected 1; 1 files"
+    (line,) = (tmp_path / "out" / "rejected-00000-of-00001.jsonl").read_text().splitlines()
+    assert json.loads(line) == {
+        "id": f"{(tmp_path / 'shard.h5').as_posix()}#2",
+        "reason": "holds NaN or infinite coordinates",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--input=a", "--data_dir=b"], "give --input or --data_dir, not both"),
+        (["--input=nothing/*.h5"], "nothing/*.h5: matches no file"),
+        (["--data_dir=nothing"], "--data_dir must be a ModelNet40 HDF5 folder"),
+        (["--method=lime"], "unknown method 'lime'"),
+        (["--saved_model=nothing", f"--input={__file__}"], "bulk runs read"),
+    ],
+)
+def test_mistakes(run, arguments, message, tmp_path):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert message in err
+    assert not (tmp_path / "out").exists()
