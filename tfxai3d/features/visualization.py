@@ -16,6 +16,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.explain.explanation import DataKind
 from tfxai3d.files import atomic_path
+from tfxai3d.limits import check_npz
 
 _ARRAYS = ("inputs", "importance", "activations", "channels")
 _TEXTS = ("names", "method", "options", "kind")
@@ -67,6 +68,7 @@ class Visualization:
         if not Path(path).is_file():
             raise UserError(f"{path}: no such file")
         try:
+            check_npz(path)
             with np.load(path, allow_pickle=False) as store:
                 meta = json.loads(str(store["meta"]))
                 arrays = {name: store[name] for name in _ARRAYS}

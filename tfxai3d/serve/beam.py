@@ -141,7 +141,7 @@ class _WithExplainer(beam.DoFn):
 
 
 class _ExplainBatch(_WithExplainer):
-    def process(self, batch: list[tuple[str, Any]]) -> Iterator[Any]:
+    def process(self, batch: list[Any]) -> Iterator[Any]:  # Beam checks these types; any pair will do
         """Yields rows, and rejected records under their tag."""
         for result in explain_records(self.explainer, (Record(*one) for one in batch)):
             if isinstance(result, Rejected):
