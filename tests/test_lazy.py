@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 import tfxai3d
 from tfxai3d import data, evaluate, explain, features, models, pruning, serve
 from tfxai3d._lazy import lazy
+from tfxai3d.errors import UserError
 
 HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
 
@@ -47,7 +49,11 @@ def test_no_name_may_be_hidden_by_a_module():
 def test_every_public_name_exists(room):
     assert dir(room)
     for name in dir(room):
-        assert getattr(room, name) is not None
+        if room is serve and name == "beam" and find_spec("apache_beam") is None:
+            with pytest.raises(UserError, match=r"tfxai3d\[beam\]"):
+                getattr(room, name)
+        else:
+            assert getattr(room, name) is not None
 
 
 def test_unknown_names_are_attribute_errors():
