@@ -83,12 +83,7 @@ def main(argv: list[str]) -> None:
 def _on_edges() -> Iterator[str]:
     for name in FLAGS.points_models:
         model = _model(name, "points")
-        known = tuple(shape for shape in data.shapes.SHAPE_CLASSES if shape in model.class_names)
-        if not known:
-            raise UserError(f"--points_models={name} knows none of the procedural classes")
-        # Seed 1 is the test set of pointnet_shapes; no shipped network was trained on it.
-        made = data.shapes.make_dataset(FLAGS.examples, FLAGS.num_points, 1, known)
-        labels = np.array([model.class_names.index(shape) for shape in known])[made.labels]
+        made, labels = _procedural(f"--points_models={name}", model)
         chosen = made.features != data.shapes.FLAT
         rows = [
             _share_row(method, importance, chosen)
@@ -192,13 +187,18 @@ def _clouds(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:
     if model.class_names == data.MODELNET40_CLASSES and FLAGS.modelnet40:
         points, labels = data.load_modelnet40(FLAGS.modelnet40, "test", FLAGS.num_points)
         return _spread(points), _spread(labels), "objects of ModelNet40's test split"
+    made, labels = _procedural(model.name, model)
+    return made.points, labels, "procedural objects"
+
+
+def _procedural(name: str, model: keras.Model) -> tuple[data.shapes.ShapesDataset, np.ndarray]:
+    """Returns clouds of the procedural classes that the model `name` knows, and labels as it counts them."""
     known = tuple(shape for shape in data.shapes.SHAPE_CLASSES if shape in model.class_names)
+    if not known:
+        raise UserError(f"{name} knows none of the procedural classes")
+    # Seed 1 is the test set of pointnet_shapes; no shipped network was trained on it.
     made = data.shapes.make_dataset(FLAGS.examples, FLAGS.num_points, 1, known)
-    return (
-        made.points,
-        np.array([model.class_names.index(n) for n in known])[made.labels],
-        "procedural objects",
-    )
+    return made, np.array([model.class_names.index(shape) for shape in known])[made.labels]
 
 
 def _grids(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:

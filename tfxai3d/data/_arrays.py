@@ -16,7 +16,7 @@ import numpy as np
 
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
 from tfxai3d.errors import UserError
-from tfxai3d.limits import MAX_BYTES, check_npy, check_size
+from tfxai3d.limits import MAX_BYTES, check_chunks, check_npy, check_size
 
 _MAX_PCD_COLUMNS = 10_000
 
@@ -109,20 +109,8 @@ def read_h5(path: Path, index: int) -> PointCloud:
             raise UserError(
                 f"has no dataset `data`, only {', '.join(file) or 'nothing'}; store the points there"
             )
-        _check_chunks(data)
+        check_chunks(data)
         return _points(data, index)
-
-
-def _check_chunks(data: Any) -> None:
-    """Raises UserError for chunks that would take too much memory, or the process down."""
-    if not data.chunks:
-        return
-    check_size(math.prod(data.chunks) * data.dtype.itemsize, MAX_BYTES)
-    stored: list[int] = []
-    if data.fletcher32:  # HDF5 1.14 crashes on a chunk that is smaller than its 4-byte checksum
-        data.id.chunk_iter(lambda chunk: stored.append(chunk.size))
-    if min(stored, default=5) <= 4:
-        raise UserError("has a damaged chunk; fetch or export it again")
 
 
 def check_index(index: int, count: int) -> None:

@@ -4,31 +4,14 @@ Imports no TensorFlow: viewers read explanations in processes that must stay fre
 """
 
 import dataclasses
-import json
 import os
-import zipfile
-import zlib
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from tfxai3d.errors import UserError
-from tfxai3d.files import atomic_path
-from tfxai3d.limits import check_npz
+from tfxai3d.archive import open_archive, write_archive
 
 DataKind = Literal["points", "voxels"]
-# What reading a foreign, truncated or altered file raises.
-_DAMAGES = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
 _OPTIONAL_ARRAYS = ("convergence_delta", "against")
 
@@ -90,8 +73,7 @@ class Explanation:
         for name in _OPTIONAL_ARRAYS:
             if getattr(self, name) is not None:
                 arrays[name] = np.asarray(getattr(self, name))
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+        write_archive(path, meta, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Explanation":
@@ -100,14 +82,9 @@ class Explanation:
         Raises:
             UserError: If the file is missing or is no explanation.
         """
-        if not Path(path).is_file():
-            raise UserError(f"{path}: no such file")
-        try:
-            check_npz(path)
-            with np.load(path, allow_pickle=False) as store:
-                meta = json.loads(str(store["meta"]))
-                arrays = {name: store[name] for name in _ARRAYS}
-                arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
+        with open_archive(path, "an explanation file written by Explanation.save") as (meta, store):
+            arrays = {name: store[name] for name in _ARRAYS}
+            arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
             names = meta["class_names"]
             return cls(
                 **arrays,
@@ -116,5 +93,3 @@ class Explanation:
                 kind=meta["kind"],
                 class_names=tuple(names) if names else None,
             )
-        except _DAMAGES as error:
-            raise UserError(f"{path}: not an explanation file written by Explanation.save") from error

@@ -4,24 +4,16 @@ Imports no TensorFlow: viewers read it in processes that must stay free of it.
 """
 
 import dataclasses
-import json
 import os
-import zipfile
-import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfxai3d.errors import UserError
+from tfxai3d.archive import open_archive, write_archive
 from tfxai3d.explain.explanation import DataKind
-from tfxai3d.files import atomic_path
-from tfxai3d.limits import check_npz
 
 _ARRAYS = ("inputs", "importance", "activations", "channels")
 _TEXTS = ("names", "method", "options", "kind")
-# What reading a foreign, truncated or altered file raises.
-_DAMAGES = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +45,9 @@ class Visualization:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one compressed NPZ file, atomically."""
-        meta = json.dumps({name: getattr(self, name) for name in _TEXTS})
+        meta = {name: getattr(self, name) for name in _TEXTS}
         arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, meta=np.array(meta), **arrays)  # type: ignore[arg-type]
+        write_archive(path, meta, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Visualization":
@@ -65,14 +56,7 @@ class Visualization:
         Raises:
             UserError: If the file is missing or is no visualisation.
         """
-        if not Path(path).is_file():
-            raise UserError(f"{path}: no such file")
-        try:
-            check_npz(path)
-            with np.load(path, allow_pickle=False) as store:
-                meta = json.loads(str(store["meta"]))
-                arrays = {name: store[name] for name in _ARRAYS}
+        with open_archive(path, "a file written by Visualization.save") as (meta, store):
+            arrays: dict[str, Any] = {name: store[name] for name in _ARRAYS}
             texts = {name: meta[name] for name in _TEXTS}
             return cls(**arrays, **texts | {"names": tuple(texts["names"])})
-        except _DAMAGES as error:
-            raise UserError(f"{path}: not a file written by Visualization.save") from error

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfxai3d import data
 from tfxai3d.errors import UserError
-from tfxai3d.limits import MAX_BYTES, check_size
+from tfxai3d.limits import MAX_BYTES, check_chunks, check_size
 from tfxai3d.serve.beam_plan import ARRAYS, TFRECORD, Source
 
 _CHUNK_CACHE = 64 << 20  # bytes; a chunk of many clouds is unpacked once, not once a cloud
@@ -79,8 +79,8 @@ def _read_array(source: Source, num_points: int) -> Iterator[Record | Rejected]:
         return
     with h5py.File(source.path, "r", rdcc_nbytes=_CHUNK_CACHE) as file:
         dataset = file["data"]
-        for shape in filter(None, (dataset.chunks, dataset.shape[-2:])):
-            check_size(math.prod(shape) * dataset.dtype.itemsize, MAX_BYTES)
+        check_chunks(dataset)
+        check_size(math.prod(dataset.shape[-2:]) * dataset.dtype.itemsize, MAX_BYTES)
         yield from _rows(dataset, source, num_points)
 
 
