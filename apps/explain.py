@@ -9,7 +9,7 @@ Six procedural objects and a shipped network, no data needed (figure 2 of the pa
 Objects of your own, in any format the readers take, or a data set's test split by class:
 
   python apps/explain.py --input=bunny.ply,plane.off --up=z
-  python apps/explain.py --data_dir=.../modelnet40_ply_hdf5_2048 --label=desk --index=0,1,2
+  python apps/explain.py --data_dir=.../modelnet40_ply_hdf5_2048 --label=desk,table --index=0,1,2
   python apps/explain.py --model=vrn_half_modelnet10 --data_dir=.../modelnet10_voxels --label=chair
 
 Why a desk and not a table; and what a network mistakes (figure 5), with the list of apps/evaluate.py, of

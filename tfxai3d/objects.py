@@ -48,7 +48,9 @@ def define_flags(shapes: Sequence[str]) -> None:
         "ModelNet40 HDF5 folder, ModelNet tree of OFF files or, for voxel networks, folder of "
         "modelnet10_test.npz; its test split is used.",
     )
-    flags.DEFINE_string("label", None, "True class, needed with --data_dir; else the predicted class.")
+    flags.DEFINE_list(
+        "label", None, "True class, by default the predicted one; with --data_dir one or several, needed."
+    )
     flags.DEFINE_list(
         "index", ["0"], "Which examples of --label, of --shape, or of --input files with several."
     )
@@ -137,7 +139,7 @@ def _of_files(kind: str) -> Iterator[Object]:
     read = _file_voxels if kind == "voxels" else _file_points
     for path, index in itertools.product(FLAGS.input, indices()):
         name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
-        yield Object(name, read(path, index), FLAGS.label)
+        yield Object(name, read(path, index), _one_label())
 
 
 def _file_points(path: str, index: int) -> np.ndarray:
@@ -162,30 +164,37 @@ def _shapes(kind: str) -> Iterator[Object]:
             inputs = _grid(voxelize(Mesh(data.z_up_to_y_up(mesh.vertices), mesh.faces)))
         else:
             inputs = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
-        yield Object(f"{shape}_{seed}", inputs, FLAGS.label or shape)
+        yield Object(f"{shape}_{seed}", inputs, _one_label() or shape)
+
+
+def _one_label() -> str | None:
+    if FLAGS.label and len(FLAGS.label) > 1:
+        raise UserError(f"--label={','.join(FLAGS.label)}: give one class; several need --data_dir")
+    return FLAGS.label[0] if FLAGS.label else None
 
 
 def _of_data_set(kind: str) -> Iterator[Object]:
     if not FLAGS.label:
         raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
     numbers = indices()
-    inputs = _examples(kind, max(numbers) + 1)
-    for index in numbers:
-        if index >= len(inputs):
-            raise UserError(f"--index={index}: --data_dir has {len(inputs)} test examples of {FLAGS.label!r}")
-        yield Object(f"{FLAGS.label}_{index}", inputs[index].astype(np.float32), FLAGS.label)
+    for label in FLAGS.label:
+        inputs = _examples(kind, label, max(numbers) + 1)
+        for index in numbers:
+            if index >= len(inputs):
+                raise UserError(f"--index={index}: --data_dir has {len(inputs)} test examples of {label!r}")
+            yield Object(f"{label}_{index}", inputs[index].astype(np.float32), label)
 
 
-def _examples(kind: str, limit: int) -> np.ndarray | list[np.ndarray]:
-    """Returns the first examples of --label: at least `limit`, or all there are."""
+def _examples(kind: str, label: str, limit: int) -> np.ndarray | list[np.ndarray]:
+    """Returns the first examples of a class: at least `limit`, or all there are."""
     stored = "modelnet10_test.npz" if kind == "voxels" else "test_files.txt"
     if (Path(FLAGS.data_dir) / stored).exists():
         known = data.MODELNET10_CLASSES if kind == "voxels" else data.MODELNET40_CLASSES
-        if FLAGS.label not in known:
-            raise UserError(f"--label={FLAGS.label}: choose from {', '.join(known)}")
+        if label not in known:
+            raise UserError(f"--label={label}: choose from {', '.join(known)}")
         inputs, labels, _ = load_test_split(kind)
-        return inputs[labels == known.index(FLAGS.label)]
-    wanted: dict[str, Any] = {"classes": [FLAGS.label], "limit": limit}
+        return inputs[labels == known.index(label)]
+    wanted: dict[str, Any] = {"classes": [label], "limit": limit}
     if kind == "voxels":
         paths, _, _ = data.modelnet_files(FLAGS.data_dir, "test", **wanted)
         meshes = map(data.read, paths)

@@ -10,6 +10,7 @@ from tfxai3d.explain.baselines import Baselines, mean_score
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.explain.explanation import Explanation
 from tfxai3d.explain.gradients import importance_of, input_gradient
+from tfxai3d.explain.held_neighbors import has_neighbors, held_network
 from tfxai3d.explain.quadrature import Rule, nodes_and_weights
 from tfxai3d.explain.samples import sum_over_samples
 from tfxai3d.explain.target import TargetTensor, resolved, rows, target_score
@@ -38,6 +39,9 @@ class IntegratedGradients(Explainer):
         rule: "gauss_legendre", "trapezoid", "riemann_left", "riemann_middle" or "riemann_right".
         baseline: A number, one array, several (the mean over all paths is taken), or "empty", the empty grid;
             see `Baselines`. 0 by default: the empty grid, or all points at the origin.
+        hold_neighbors: Whether all clouds on a path keep the centroids and neighbours that the network finds
+            in the explained one, where it looks for any (PointNet++). Otherwise its radii, which do not
+            shrink with the cloud, change them at every step.
         tolerance: Largest delta, relative to the score's difference. Examples beyond it are computed again
             with 2, 4, ... times the steps, the rule applied to as many parts of the path, at most `MOST`
             times; those still beyond it then are counted in a warning. None for no limit.
@@ -56,12 +60,14 @@ class IntegratedGradients(Explainer):
         rule: Rule = "gauss_legendre",
         baseline: Any = 0.0,
         tolerance: float | None = None,
+        hold_neighbors: bool = True,
         **kwargs: Any,
     ):
         if tolerance is not None and not tolerance > 0:
             raise UserError(f"tolerance must be above 0, it is {tolerance}")
         super().__init__(model, **kwargs)
         self.steps, self.rule, self.tolerance = steps, rule, tolerance
+        self.hold_neighbors = hold_neighbors and has_neighbors(self.model)
         self.baselines = Baselines(baseline, self.network)
         self._nodes, self._weights = nodes_and_weights(rule, steps)
 
@@ -72,6 +78,7 @@ class IntegratedGradients(Explainer):
             "rule": self.rule,
             "baseline": self.baselines.describe(),
             "tolerance": self.tolerance,
+            **({"hold_neighbors": self.hold_neighbors} if has_neighbors(self.model) else {}),
         }
 
     def check(self, inputs: np.ndarray) -> None:
@@ -112,6 +119,9 @@ class IntegratedGradients(Explainer):
         steps, count = self.steps, len(self.baselines)
         nodes, weights = (tf.constant(values, inputs.dtype) for values in (self._nodes, self._weights))
         axes = [-1] + [1] * (len(inputs.shape) - 1)
+        network_of = lambda _: self.network  # noqa: E731
+        if self.hold_neighbors:
+            network_of = held_network(self.network, self.model, inputs)
 
         def contribution(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
             path, step = sample // (steps * parts), sample % (steps * parts)
@@ -120,7 +130,7 @@ class IntegratedGradients(Explainer):
             start = tf.gather(baselines, path)
             way = tf.gather(inputs, example) - start
             x = start + tf.reshape(position, axes) * way
-            gradient, _ = input_gradient(self.network, x, rows(target, example))
+            gradient, _ = input_gradient(network_of(example), x, rows(target, example))
             return tf.reshape(tf.gather(weights, step % steps), axes) * way * gradient
 
         total = sum_over_samples(contribution, count * parts * steps, self.batch_size, tf.zeros_like(inputs))

@@ -8,6 +8,7 @@ The layers compute what the paper's do, with fewer operations, by three exact re
 * BatchNorm and ReLU are monotone, so the max over the neighbours comes first (`NeighborMax`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -28,8 +29,14 @@ class _Geometry(keras.layers.Layer):
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
 
+class Choice(_Geometry):
+    """A layer that chooses points by its method `find`; no gradient flows to a choice."""
+
+    find: Callable[..., Any]
+
+
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class Centroids(_Geometry):
+class Centroids(Choice):
     """Chooses centroids by farthest point sampling: points (B,N,3) to (B,count,3).
 
     Args:
@@ -41,9 +48,13 @@ class Centroids(_Geometry):
         super().__init__(**kwargs)
         self.count = count
 
+    def find(self, points: Any) -> Any:
+        """Maps points (B,N,3) to indices, int32 (B,count)."""
+        return farthest_points(points, self.count)
+
     def call(self, points: Any) -> Any:
         """Returns the chosen points; the gradient flows to them, not to the choice."""
-        return gather(points, farthest_points(points, self.count))
+        return gather(points, self.find(points))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -51,7 +62,7 @@ class Centroids(_Geometry):
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class BallQuery(_Geometry):
+class BallQuery(Choice):
     """Finds the neighbours of centroids: indices (B,S,count); see `neighbors.ball_query`.
 
     Args:
@@ -64,9 +75,13 @@ class BallQuery(_Geometry):
         super().__init__(**kwargs)
         self.radius, self.count = radius, count
 
-    def call(self, points: Any, centroids: Any) -> Any:
+    def find(self, points: Any, centroids: Any) -> Any:
         """Maps points (B,N,3) and centroids (B,S,3) to indices, int32 (B,S,count)."""
         return ball_query(points, centroids, self.radius, self.count)
+
+    def call(self, points: Any, centroids: Any) -> Any:
+        """Returns what `find` does."""
+        return self.find(points, centroids)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
