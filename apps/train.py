@@ -48,7 +48,11 @@ flags.DEFINE_enum(
     "the default) or three.",
 )  # fmt: skip
 flags.DEFINE_float("width", 1.0, "VRN only: scales the numbers of channels.", 0.125, 4)
-flags.DEFINE_string("initial", None, "Preset or folder whose weights to start from; random ones without it.")
+flags.DEFINE_string(
+    "initial",
+    None,
+    "Preset or folder whose weights to start from, for VRN also a narrower one; random ones without it.",
+)
 flags.DEFINE_list(
     "stages", ["512x12", "1024x4"], "Points (or voxels along an axis) x epochs of each stage, in order."
 )
@@ -316,10 +320,12 @@ def _write_settings(output_dir: Path) -> None:
 
 
 def _initialise(model: keras.Model) -> None:
-    """Copies the weights of the preset --initial."""
-    weights = models.from_preset(FLAGS.initial).get_weights()
-    if [value.shape for value in weights] != [tuple(variable.shape) for variable in model.weights]:
-        raise UserError(f"--initial={FLAGS.initial}: is of another network or number of classes")
+    """Starts from the preset --initial, each channel of which several of a wider network copy."""
+    initial = models.from_preset(FLAGS.initial)
+    try:
+        weights = models.widened(initial, [tuple(variable.shape) for variable in model.weights], FLAGS.seed)
+    except UserError as error:
+        raise UserError(f"--initial={FLAGS.initial}: {error}") from error
     model.set_weights(weights)
 
 

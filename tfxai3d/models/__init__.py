@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfxai3d.models.training import compile_classifier as compile_classifier
     from tfxai3d.models.training import fit_resumable as fit_resumable
     from tfxai3d.models.vrn import VRN as VRN
+    from tfxai3d.models.widen import widened as widened
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -29,5 +30,6 @@ __getattr__, __dir__ = lazy(
         "preset": ("from_preset", "model_card", "presets", "save_preset"),
         "training": ("History", "compile_classifier", "fit_resumable"),
         "vrn": ("VRN",),
+        "widen": ("widened",),
     },
 )
