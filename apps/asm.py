@@ -9,7 +9,7 @@ comparison with p-grad-CAM:
 
   python apps/asm.py --input=bunny.ply,plane.off --label=airplane --up=z
   python apps/asm.py --data_dir=.../modelnet40_ply_hdf5_2048 --label=chair --index=0,1,2
-  python apps/asm.py --num_drop=1 --until_changed
+  python apps/asm.py --num_drop=1 --until_changed --rotations=100
 
 For every object a folder in --output_dir holds:
 
@@ -22,12 +22,16 @@ For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
 
 from tfxai3d import cli, evaluate, explain, files, models, objects, view
 from tfxai3d.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
@@ -40,8 +44,14 @@ flags.DEFINE_list("centre", ["median"], "median, mean, or three coordinates.")
 flags.DEFINE_bool(
     "until_changed", False, "Go on until the prediction is wrong and half of the turned copies too."
 )
-flags.DEFINE_integer("rotations", 0, "Turned copies classified in each step; 0: the object itself.")
+flags.DEFINE_integer(
+    "rotations", 0, "Randomly turned copies classified in each step; 0: the object itself.", lower_bound=0
+)
 flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y is up.")
+flags.DEFINE_bool("composed", True, "Each random rotation continues from the one before it.")
+flags.DEFINE_integer(
+    "num_votes", 1, "Copies turned about y by equal angles, whose vote is the decision.", lower_bound=1
+)
 flags.DEFINE_integer("seed", 0, "Seed of the sampling and the rotations.", lower_bound=0)
 flags.DEFINE_string("output_dir", "out/asm", "Folder of the results.")
 
@@ -49,16 +59,15 @@ flags.DEFINE_string("output_dir", "out/asm", "Folder of the results.")
 def main(argv: list[str]) -> None:
     """Drops points of each object."""
     cli.check_output_dir(FLAGS.output_dir)
+    if FLAGS.rotations and FLAGS.num_votes > 1:
+        raise UserError("give --rotations, copies that are counted, or --num_votes, copies that vote")
     centre = _centre()
     found = objects.find_objects()
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
     targets = [objects.class_number(item.label, model.class_names) for item in found]
     explainer = explain.PointSaliency(model, centre=centre, power=FLAGS.power)
-    rotation_test = None
-    if FLAGS.rotations > 0:
-        rotations = evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=True, seed=FLAGS.seed)
-        rotation_test = evaluate.RotationTest(model, rotations)
+    rotation_test = _rotation_test(model)
     rule = evaluate.by_count(FLAGS.num_drop, "lowest" if FLAGS.drop_neg else "highest")
     for item, target in zip(found, targets, strict=True):
         explanation = explainer(item.inputs[None], target)
@@ -107,6 +116,17 @@ def _write(
     }
     files.write_json(folder / "run.json", report)
     print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
+
+
+def _rotation_test(model: keras.Model) -> evaluate.RotationTest | None:
+    if FLAGS.num_votes > 1:
+        return evaluate.RotationTest(model, evaluate.even_rotations(FLAGS.num_votes), vote=True)
+    if not FLAGS.rotations:
+        return None
+    rotations = evaluate.random_rotations(
+        FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed
+    )
+    return evaluate.RotationTest(model, rotations)
 
 
 def _centre() -> str | list[float]:

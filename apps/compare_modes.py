@@ -2,14 +2,21 @@
 
   python apps/compare_modes.py --data_dir=.../modelnet40_ply_hdf5_2048
 
-Takes the first test objects of each class that the network classifies right, drops points by each mode until
-the decision changes, and again with a random control that drops as many points in each iteration. Objects
-that are done are kept in --output_dir: started again, the same command goes on where it stopped.
+The published comparison, every mode and ASM:
+
+  python apps/compare_modes.py --flagfile=apps/flags/compare_modelnet40.cfg --data_dir=...
+
+Takes the first test objects of each class that the network classifies right, so a class of which it knows no
+object is missing; drops points by each mode until the decision changes, and again with a random control that
+drops as many points in each iteration (ASM with --asm_control only: it takes many iterations). Objects that
+are done are kept in --output_dir: started again, the same command goes on where it stopped. The plots under
+rotation about y are those of a second run with --axes=y.
 
   runs.csv     one row for each object and mode, and for its random control
   steps.csv    one row for each of their iterations
-  table.md     the summary that is also printed
+  table.md     the summary that is also printed, with --data_dir beside the published one
   plots/       seconds and points removed by object, points left, accuracy and loss by iteration
+  run.json     settings and versions
 """
 
 from __future__ import annotations
@@ -44,14 +51,25 @@ flags.DEFINE_multi_enum(
     "Modes to compare; asm drops the --num_drop most salient points.",
 )
 flags.DEFINE_integer("num_drop", 1, "Points dropped in a step of asm.", lower_bound=1)
+flags.DEFINE_bool("asm_control", False, "Run a random control of asm, too.")
 flags.DEFINE_enum("pooling", "max", ["max", "mean"], "Pooling of the gradient over the channels.")
 flags.DEFINE_integer("rotations", 100, "Rotated copies classified in each iteration.", lower_bound=1)
 flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y is up.")
+flags.DEFINE_bool("composed", True, "Each rotation continues from the one before it, as published.")
 flags.DEFINE_integer("seed", 0, "Seed of the shapes, the rotations and the controls.", lower_bound=0)
 flags.DEFINE_bool("pictures", True, "Draw the plots.")
 flags.DEFINE_string("output_dir", "out/compare_modes", "Folder of the results.")
 
-_SETTINGS = ("model", "objects", "num_points", "mode", "num_drop", "pooling", "rotations", "axes", "seed")
+_SETTINGS = (
+    "model", "objects", "num_points", "mode", "num_drop", "asm_control", "pooling", "rotations", "axes",
+    "composed", "seed",
+)  # fmt: skip
+_PUBLISHED = """\
+| p-grad-CAM, published | | 638 | 17.7 | 115 | | |
+| ASM, published | | 365 | 365.6 | 264 | | |
+
+Published: Struhs 2020, 40 objects of 2,048 points, R = 500, unknown hardware.
+"""
 
 Row = dict[str, str]
 
@@ -68,7 +86,8 @@ def main(argv: list[str]) -> None:
     points, labels = _objects(model)
     explainers = {"heat": explain.PGradCAM(model, FLAGS.pooling), "asm": explain.PointSaliency(model)}
     rotation_test = evaluate.RotationTest(
-        model, evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=True, seed=FLAGS.seed)
+        model,
+        evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed),
     )
     done = {row["object"] for row in rows}
     for number in tqdm(range(len(points)), unit="object", disable=None):
@@ -85,10 +104,11 @@ def main(argv: list[str]) -> None:
                 steps += [which | _cells_of(step) for step in run.steps]
         files.write_csv(output_dir / "steps.csv", steps)
         files.write_csv(output_dir / "runs.csv", rows)
-    table = _table(rows)
+    table = _table(rows) + (_PUBLISHED if FLAGS.data_dir else "")
     with files.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
     print(table, end="")
+    files.write_json(output_dir / "run.json", {"settings": _settings(), "versions": cli.versions()})
     if FLAGS.pictures:
         _plot([row for row in steps if row["control"] == "0"], output_dir / "plots")
 
@@ -109,7 +129,7 @@ def _runs(
     else:
         *_, run = evaluate.drop_points(explainer, rotation_test, points, label, mode)
     yield run
-    if run.counts:
+    if run.counts and (mode != "asm" or FLAGS.asm_control):
         *_, control = evaluate.drop_points(
             explainer, rotation_test, points, label, "+random", counts=run.counts, seed=FLAGS.seed
         )
@@ -182,7 +202,8 @@ def _table(rows: list[Row]) -> str:
     for mode in dict.fromkeys(row["mode"] for row in rows):
         own = [row for row in rows if row["mode"] == mode and row["control"] == "0"]
         control = [row for row in rows if row["mode"] == mode and row["control"] == "1"]
-        cells = [*_cells(own), _mean(own, "iterations"), _mean(own, "seconds"), *_cells(control)]
+        beside = _cells(control) if control else ["-", "-"]
+        cells = [*_cells(own), _mean(own, "iterations"), _mean(own, "seconds"), *beside]
         lines.append(f"| `{mode}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -193,12 +214,12 @@ def _cells(rows: list[Row]) -> list[str]:
 
 
 def _mean(rows: list[Row], column: str, digits: int = 1) -> str:
-    return f"{np.mean([float(row[column]) for row in rows]):.{digits}f}" if rows else "-"
+    return f"{np.mean([float(row[column]) for row in rows]):.{digits}f}"
 
 
 def _done(output_dir: Path) -> tuple[list[Row], list[Row]]:
     """Returns the rows and steps of an earlier run with the same settings, and notes the settings."""
-    settings = {name: FLAGS[name].value for name in _SETTINGS}
+    settings = _settings()
     noted = output_dir / "settings.json"
     if not (output_dir / "runs.csv").exists():
         files.write_json(noted, settings)
@@ -208,6 +229,10 @@ def _done(output_dir: Path) -> tuple[list[Row], list[Row]]:
     rows, steps = (_read(output_dir / name) for name in ("runs.csv", "steps.csv"))
     done = {row["object"] for row in rows}  # the steps are written first
     return rows, [step for step in steps if step["object"] in done]
+
+
+def _settings() -> dict[str, object]:
+    return {name: FLAGS[name].value for name in _SETTINGS}
 
 
 def _read(path: Path) -> list[Row]:
@@ -231,6 +256,8 @@ def _objects(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{FLAGS.model} does not know {unknown[0]!r}; give --data_dir or another --model")
     labels = np.array([model.class_names.index(name) for name in known])[labels]
     right = evaluate.classify(model, points, labels).predicted == labels
+    if not right.any():
+        raise UserError(f"--model={FLAGS.model} classifies none of the {len(labels)} objects right")
     chosen = [np.flatnonzero(right & (labels == label))[: FLAGS.objects] for label in np.unique(labels)]
     index = np.concatenate(chosen)
     return points[index], labels[index]

@@ -6,19 +6,22 @@ Procedural shapes and a small network, no data needed:
 
 The published experiment: the test split of ModelNet40, 1,024 points, 5 points a step, 40 steps:
 
-  python apps/drop_curves.py --data_dir=.../modelnet40_ply_hdf5_1024
+  python apps/drop_curves.py --flagfile=apps/flags/drop_modelnet40.cfg --data_dir=.../modelnet40_ply_hdf5_1024
 
 A condition is a method of tfxai3d.explain, or `random`; its points of the highest importance go first, with
 `:lowest` after the name those of the lowest. --steps=1000 goes on to the last 10 points: then the area under
 a curve is the deletion area, and for `:lowest` the insertion area, since dropping the least important points
 first is inserting the most important ones first, read backwards. Each batch is kept in --output_dir when it
-is done: started again, the same command goes on where it stopped.
+is done: started again, the same command goes on where it stopped. Processes that run different conditions
+into one folder may run side by side; the command with all of them then reports what they have done.
 
   curves.csv            accuracy, loss, confidence and seconds by condition, step and class
   table.md              accuracy beside the published one, and areas; also printed
-  accuracy.png, .svg    the curves; also of the loss and of the confidence
+  accuracy.png, .svg    the curves; also of the loss and of the confidence, and insertion of the accuracy
+                        where a `:lowest` run went on to the last points
   <condition>.h5        every step of every cloud, and when each point went
   sequence_<condition>.html   one cloud losing its points, to scrub through
+  tensorboard           with --tensorboard: the curves, one run a condition, and their plots
   run.json              settings and versions
 """
 
@@ -32,7 +35,8 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, files, models, view
+from tfxai3d import cli, data, evaluate, explain, files, models, serve, view
+from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,6 +63,7 @@ flags.DEFINE_float("power", 1.0, "Of the distance in point_saliency.")
 flags.DEFINE_integer("batch_size", 32, "Clouds at once.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of the random orders and the procedural shapes.", lower_bound=0)
 flags.DEFINE_bool("pictures", True, "Draw the curves and the sequences.")
+flags.DEFINE_bool("tensorboard", False, "Also write TensorBoard's files; needs the extra tensorboard.")
 flags.DEFINE_string("output_dir", "out/drop_curves", "Folder of the results.")
 
 _SETTINGS = ("model", "num_points", "num_clouds", "num_drop", "num_steps", "recompute", "power", "seed")
@@ -94,6 +99,9 @@ def main(argv: list[str]) -> None:
     if FLAGS.pictures:
         cli.check_package("matplotlib", "view")
         cli.check_package("plotly", "view")
+    if FLAGS.tensorboard:
+        for package in ("tensorboard", "matplotlib"):
+            cli.check_package(package, "tensorboard", "--notensorboard")
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
     conditions = [_Condition.parse(text) for text in FLAGS.condition]
@@ -188,12 +196,23 @@ def _report(
     with files.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(text, end="")
+    if FLAGS.tensorboard:
+        serve.write_drop_curves(output_dir / "tensorboard", tables)
     if not FLAGS.pictures:
         return
     curves = {name: table.by_step() for name, table in tables.items()}
     for column in ("accuracy", "loss", "confidence"):
         for suffix in ("png", "svg"):
             view.render_curves(output_dir / f"{column}.{suffix}", curves, column)
+    inserted = {
+        name.removesuffix(":lowest"): table.insertion()
+        for name, table in tables.items()
+        if name.endswith(":lowest") and (table.by_step()["points"][-1] == MIN_POINTS)
+    }
+    for suffix in ("png", "svg") if inserted else ():
+        view.render_curves(
+            output_dir / f"insertion.{suffix}", inserted, "accuracy", "points_inserted", "highest first"
+        )
     for name, table in tables.items():
         view.write_drop_page(
             output_dir / f"sequence_{name.replace(':', '_')}.html",
@@ -207,22 +226,43 @@ def _report(
 
 
 def _table(tables: dict[str, evaluate.DropTable], published: dict[str, dict[int, float]]) -> str:
-    """Returns accuracy by points dropped in Markdown, the published ones in brackets, and the areas."""
-    counts = [count for count in _REPORTED if count <= FLAGS.num_drop * FLAGS.num_steps]
+    """Returns accuracy by points dropped in Markdown, the published ones in brackets, areas and the order."""
+    most = min(FLAGS.num_drop * FLAGS.num_steps, FLAGS.num_points - MIN_POINTS)
+    counts = sorted({most, *(count for count in _REPORTED if count < most)})
+    own = {name: _accuracy(table) for name, table in tables.items()}
     head = [*map(str, counts), "area, accuracy", "area, confidence"]
     lines = [f"| points dropped | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name, table in tables.items():
-        curve = table.by_step()
-        removed = np.round(curve["points"][0] - curve["points"]).astype(int).tolist()
-        cells = [_cell(curve, removed, count, published.get(name, {})) for count in counts]
+        cells = [_cell(own[name].get(count), published.get(name, {}).get(count)) for count in counts]
         cells += [f"{table.area(column):.3f}" for column in ("accuracy", "confidence")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    count = max(set(counts) & set(_REPORTED[1:]), default=most)
+    lines += ["", f"After {count} points: {_order(own, count)}."]
+    if published:
+        lines.append(f"Published, in brackets: {_order(published, count)}. Bold: more than 3 points apart.")
     return "\n".join(lines) + "\n"
 
 
-def _cell(curve: dict[str, np.ndarray], removed: list[int], count: int, published: dict[int, float]) -> str:
-    own = f"{curve['accuracy'][removed.index(count)]:.3f}" if count in removed else "-"
-    return f"{own} ({published[count]:.3f})" if count in published else own
+def _accuracy(table: evaluate.DropTable) -> dict[int, float]:
+    """Returns the accuracy by points dropped."""
+    curve = table.by_step()
+    dropped = np.round(curve["points"][0] - curve["points"]).astype(int)
+    return dict(zip(dropped.tolist(), curve["accuracy"].tolist(), strict=True))
+
+
+def _cell(own: float | None, published: float | None) -> str:
+    text = "-" if own is None else f"{own:.3f}"
+    if published is None:
+        return text
+    apart = own is not None and abs(own - published) > 0.03
+    return f"{f'**{text}**' if apart else text} ({published:.3f})"
+
+
+def _order(accuracies: dict[str, dict[int, float]], count: int) -> str:
+    """Returns the conditions, and the clean clouds, from the least to the greatest accuracy."""
+    ends = {name: values[count] for name, values in accuracies.items() if count in values}
+    ends["clean"] = next(iter(accuracies.values()))[0]
+    return " < ".join(f"{name} {ends[name]:.3f}" for name in sorted(ends, key=ends.__getitem__))
 
 
 def _clouds(model: keras.Model, preset: str) -> Clouds:

@@ -92,6 +92,9 @@ def main(argv: list[str]) -> None:
     if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
         raise UserError(f"--dataset={FLAGS.dataset} needs --data_dir, the folder of its files")
     cli.check_output_dir(output_dir)
+    if FLAGS.tensorboard:
+        for package in ("tensorboard", "matplotlib"):
+            cli.check_package(package, "tensorboard", "--notensorboard")
     cli.load_tensorflow()
     import keras
     import tensorflow as tf

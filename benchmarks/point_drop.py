@@ -9,12 +9,19 @@ compile nothing; their cost is measured on a few clouds and rotations and scaled
 fast layers as ours, so that the ratio is that of the way of working alone; beside it stands the ratio with
 the plain layers of the published networks. All run in one process and take turns, so that a busy machine
 slows them alike: trust the ratios more than the milliseconds.
+
+  python benchmarks/point_drop.py --memory
+
+measures instead the memory that saliency runs of more clouds and of larger batches need at their peak, each
+in a process of its own (pip install psutil): it must grow with the batch and not with the data set.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +48,8 @@ flags.DEFINE_integer(
 flags.DEFINE_integer("batch_size", 32, "Clouds at once.", lower_bound=1)
 flags.DEFINE_integer("rounds", 3, "Rounds in which every variant runs once; medians count.", lower_bound=1)
 
+flags.DEFINE_bool("memory", False, "Measure memory and no times.")
+
 _TARGET, _AIM = 0.8, 20.0
 _MODE = "+average"
 Run = Callable[[], Any]
@@ -48,6 +57,9 @@ Run = Callable[[], Any]
 
 def main(argv: list[str]) -> None:
     """Measures and prints the table."""
+    if FLAGS.memory:
+        _memory()
+        return
     sys.path.insert(0, str(Path(__file__).parents[1]))
     cli.load_tensorflow()
     from tests.models.plain_pointnet import copy_weights, plain_pointnet
@@ -127,6 +139,45 @@ def _p_grad_cam(model: keras.Model, plain: keras.Model, clouds: np.ndarray, labe
     scale = sum(sizes) / FLAGS.num_points * FLAGS.rotations / FLAGS.peer_passes
     name = f"p-grad-CAM {_MODE}, {len(objects)} objects, {len(sizes)} iterations, R = {FLAGS.rotations}"
     _row(name, lambda: [run_of(number) for number in objects], passes, peer(model), peer(plain), scale)
+
+
+def _memory() -> None:
+    """Prints the peak of each run, for a quarter of the clouds, all, and all in batches of a quarter."""
+    print("| clouds | clouds at once | peak above the loaded model, MiB |\n|---|---|---|", flush=True)
+    for clouds, batch in ((1, 1), (4, 1), (4, 4)):
+        sizes = clouds * FLAGS.clouds // 4, max(1, batch * FLAGS.batch_size // 4)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            peak = pool.apply(_peak, (*sizes, FLAGS.num_points, FLAGS.num_drop))
+        print(f"| {sizes[0]} | {sizes[1]} | {peak:.0f} |", flush=True)
+
+
+def _peak(clouds: int, batch_size: int, num_points: int, num_drop: int) -> float:
+    """Returns by how many MiB the resident memory rises while clouds lose points for two steps."""
+    import psutil
+
+    cli.load_tensorflow()
+    model = models.from_preset("pointnet_modelnet40")
+    importance = evaluate.Recomputed(explain.PointSaliency(model, batch_size=batch_size))
+    rule, rng = evaluate.by_count(num_drop), np.random.default_rng(0)
+    process, ended = psutil.Process(), threading.Event()
+    before = peak = process.memory_info().rss
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.005):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    table = evaluate.DropTable()
+    for _ in range(0, clouds, batch_size):
+        some = rng.uniform(-1, 1, (batch_size, num_points, 3)).astype("float32")
+        labels = np.zeros(batch_size, int)
+        *_, runs = evaluate.drop_clouds(importance, some, labels, rule, steps=2)
+        table = table.extended(runs, labels)
+    ended.set()
+    watcher.join()
+    return (peak - before) / 2**20
 
 
 def _row(name: str, whole: Run, passes: Run, peer: Run, plain_peer: Run, scale: float) -> None:

@@ -27,6 +27,10 @@ def check_size(declared: int, held: int) -> None:
     """
     if declared > MAX_BYTES:
         raise UserError(f"declares {declared:,} bytes, more than the limit of {MAX_BYTES:,}; split the file")
+    _check_held(declared, held)
+
+
+def _check_held(declared: int, held: int) -> None:
     if declared > held:
         raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
@@ -76,6 +80,19 @@ def check_chunks(dataset: Any) -> None:
         dataset.id.chunk_iter(lambda chunk: stored.append(chunk.size))
     if min(stored, default=5) <= 4:
         raise UserError("has a damaged chunk; fetch or export it again")
+
+
+def check_stored(dataset: Any) -> None:
+    """Checks that an HDF5 dataset of which any part is to be read stores what it declares.
+
+    What was never stored would be read as zeros, for as long as the declaration says.
+
+    Raises:
+        UserError: If it declares more than is stored, or stores nothing itself.
+    """
+    if dataset.is_virtual:
+        raise UserError("is a virtual dataset; give the files that hold its parts")
+    _check_held(dataset.size * dataset.dtype.itemsize, _DEFLATE * dataset.id.get_storage_size())
 
 
 def check_h5(dataset: Any) -> None:

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 
+from tfxai3d import evaluate, models
 from tfxai3d.evaluate.drop_table import DropTable
 from tfxai3d.explain import Explanation
 
@@ -45,8 +47,22 @@ def test_curves(run, tmp_path):
     assert all(
         (folder / f"{y}.{x}").exists() for y in ("accuracy", "loss", "confidence") for x in ("png", "svg")
     )
-    assert (folder / "table.md").read_text(encoding="utf-8") in out
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert text in out
+    assert re.search(r"After 10 points: \w.* < .* < .* < \S+ \d\.\d{3}\.", text)  # three, and clean
+    assert not (folder / "insertion.png").exists()
     assert json.loads((folder / "run.json").read_text(encoding="utf-8"))["settings"]["num_drop"] == 5
+
+
+def test_insertion_is_drawn_where_a_run_went_to_the_last_points(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("plotly")
+    arguments = ("--num_points=20", "--num_clouds=2", "--num_drop=5", "--num_steps=9")
+    assert run("drop_curves", *arguments, "--condition=critical_points:lowest")[0] == 0
+    assert {path.name for path in (tmp_path / "out").glob("insertion.*")} == {
+        "insertion.png",
+        "insertion.svg",
+    }
 
 
 def test_curves_go_on_where_they_were_stopped(run, tmp_path, monkeypatch):
@@ -73,6 +89,16 @@ def test_curves_go_on_where_they_were_stopped(run, tmp_path, monkeypatch):
     code, _, err = run("drop_curves", *arguments, "--seed=4")
     assert code == 1
     assert "random.h5 holds a run with other settings" in err
+
+
+def test_curves_in_tensorboard(run, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    pytest.importorskip("matplotlib")
+    arguments = (*CURVES, "--condition=random", "--nopictures", "--tensorboard")
+    for _ in range(2):  # and started again, they are there once
+        assert run("drop_curves", *arguments)[0] == 0
+        events = accumulator.EventAccumulator(str(tmp_path / "out" / "tensorboard" / "random")).Reload()
+        assert [event.step for event in events.Tensors("dropping/accuracy")] == [0, 5, 10]
 
 
 def test_asm(run, tmp_path):
@@ -107,10 +133,32 @@ def test_asm_until_the_decision_changes(run, tmp_path):
     assert report["stopped_by"] in ("decision", "wrong from the start", "minimum of points")
 
 
+def test_asm_by_the_vote_of_even_turns(run, tmp_path):
+    """The decision is that of the four copies, recorded in each step as 1 or 0."""
+    arguments = ("--num_points=30", "--num_drop=5", "--num_steps=2", "--label=sofa", "--num_votes=4")
+    assert run("asm", *arguments)[0] == 0
+    rows = rows_of(tmp_path / "out" / "chair_0" / "iterations.csv")
+    assert [float(row["accuracy"]) in (0, 1) for row in rows] == [True] * 3
+    explanation = Explanation.load(tmp_path / "out" / "chair_0" / "explanation.npz")
+    report = json.loads((tmp_path / "out" / "chair_0" / "run.json").read_text(encoding="utf-8"))
+    model = models.from_preset(report["settings"]["model"])
+    turned = evaluate.turned_points(explanation.inputs, 4)
+    shares = [evaluate.classify(model, view, explanation.target).probabilities[0] for view in turned]
+    losses = [-np.log(share[explanation.target[0]]) for share in shares]
+    assert float(rows[0]["loss"]) == pytest.approx(np.mean(losses), rel=1e-3)
+
+
 @pytest.mark.slow
 def test_comparison_of_modes(run, tmp_path):
     pytest.importorskip("matplotlib")
-    arguments = ("--model=pointnet_shapes", "--num_points=64", "--rotations=2", "--mode=asm", "--num_drop=20")
+    arguments = (
+        "--model=pointnet_shapes",
+        "--num_points=64",
+        "--rotations=2",
+        "--mode=asm",
+        "--asm_control",
+        "--num_drop=20",
+    )
     code, out, _ = run("compare_modes", *arguments)
     assert code == 0
     folder = tmp_path / "out"
@@ -146,6 +194,7 @@ def test_points_that_win_nowhere_change_nothing(run, tmp_path):
     ("app", "argument", "message"),
     [
         ("asm", "--centre=1,2", "--centre=1,2: give median, mean, or three numbers"),
+        ("asm", "--rotations=3 --num_votes=3", "copies that are counted, or --num_votes"),
         ("asm", "--index=x", "--index=x: give numbers from 0"),
         ("asm", "--data_dir=nowhere", "--data_dir needs --label"),
         ("asm", "--label=spoon", "'spoon' is no class of the model"),
@@ -155,7 +204,7 @@ def test_points_that_win_nowhere_change_nothing(run, tmp_path):
     ],
 )
 def test_mistakes_are_one_line(run, tmp_path, app, argument, message):
-    code, _, err = run(app, argument)
+    code, _, err = run(app, *argument.split())
     assert code == 1
     assert message in err.splitlines()[-1]
     assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ import pytest
 from tests.models.plain_pointnet import randomise
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import (
+    DropTable,
     Fixed,
     Forward,
     Recomputed,
@@ -181,6 +182,26 @@ def test_each_cloud_stops_by_itself():
     assert [run.stopped_by for run in runs] == [lost, lost, "wrong from the start", lost, lost]
     assert [len(run.steps) for run in runs] == [2, 3, 1, 2, 2]
     assert [run.points_removed for run in runs] == [7, 14, 0, 7, 7]
+
+
+def test_insertion_adds_the_most_important_points_first():
+    """Against a loop that adds points to the ten that a lowest-first run leaves over."""
+
+    class Sum:  # confidence depends on which points there are
+        def forward(self, clouds):
+            return np.array([[cloud.sum(), 0.0] for cloud in clouds])
+
+        def rate(self, clouds, left, labels, places):
+            return [cloud[:, 0] for cloud in clouds], self.forward(clouds)
+
+    clouds = [cloud[:22] for cloud in CLOUDS[:2]]
+    runs = last(drop_clouds(Sum(), clouds, [0, 0], by_count(4, "lowest"), steps=9))
+    found = DropTable().extended(runs, [0, 0]).insertion()
+    for step, count in enumerate((10, 14, 18, 22)):
+        hottest = [cloud[np.argsort(-cloud[:, 0])[:count]] for cloud in clouds]
+        expected = np.mean([1 / (1 + np.exp(-cloud.sum())) for cloud in hottest])
+        assert found["points_inserted"][step] == count - 10
+        assert found["confidence"][step] == pytest.approx(expected, rel=1e-5)
 
 
 def test_steps_go_on_after_a_lost_decision():

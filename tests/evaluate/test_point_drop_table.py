@@ -52,6 +52,23 @@ def test_area_is_the_mean_height_of_the_curve():
     assert np.isnan(DropTable().extended([run_of((10,), (1,))], [1]).area())
 
 
+def test_clouds_of_different_sizes_count_alike_in_the_area():
+    small, large = run_of((12, 10), (1, 0)), run_of((1000, 998, 500), (1, 1, 0))
+    alone = [DropTable().extended([run], [1]).area() for run in (small, large)]
+    assert alone == pytest.approx([0.5, (2 + 0.5 * 498) / 500])
+    assert DropTable().extended([small, large], [1, 1]).area() == pytest.approx(np.mean(alone))
+
+
+def test_insertion_is_deletion_read_backwards():
+    """Also where the clouds differ in size: what they have in common is their end, not their beginning."""
+    runs = [run_of((14, 12, 10), (1, 1, 0)), run_of((12, 10), (1, 1))]
+    columns = DropTable().extended(runs, [1, 0]).insertion()
+    assert columns["points"].tolist() == [10, 12, 14]
+    assert columns["points_inserted"].tolist() == [0, 2, 4]
+    assert columns["clouds"].tolist() == [2, 2, 1]
+    assert columns["accuracy"].tolist() == [0.5, 1, 1]
+
+
 def test_file(table, tmp_path):
     path = tmp_path / "drops.h5"
     table.save(path, {"seed": 1})

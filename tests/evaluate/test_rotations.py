@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import RotationTest, random_rotations
+from tfxai3d.evaluate import RotationTest, even_rotations, random_rotations
 
 CLOUD = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype("float32")
 
@@ -55,6 +55,37 @@ def test_angles_are_uniform():
         assert abs(np.mean(np.exp(1j * k * angles))) < 0.02
     histogram = np.histogram(angles, bins=8, range=(-np.pi, np.pi))[0]
     assert np.abs(histogram / 2500 - 1).max() < 0.1
+
+
+def test_even_rotations_turn_about_y_in_equal_steps():
+    turns = even_rotations(8)
+    np.testing.assert_array_equal(turns[0], np.eye(3))
+    np.testing.assert_allclose(turns @ [0, 2, 0], np.tile([0, 2, 0], (8, 1)), atol=1e-6)
+    np.testing.assert_allclose(turns[1:], turns[1] @ turns[:-1], atol=1e-6)
+    np.testing.assert_allclose(turns[1] @ turns[7], np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(turns[2] @ [1, 0, 0], [0, 0, -1], atol=1e-6)  # x to -z: counter-clockwise
+
+
+class Angle:
+    """A model whose three logits are written down for each quarter turn of a cloud at (1, 0, 0)."""
+
+    output_shape = (None, 3)
+    logits = tf.math.log([[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.1, 0.8, 0.1], [0.5, 0.4, 0.1]])
+
+    def __call__(self, copies, training):
+        x, z = copies[:, 0, 0], copies[:, 0, 2]
+        quarter = tf.cast(tf.round(tf.atan2(-z, x) / (np.pi / 2)), tf.int32) % 4
+        return tf.gather(self.logits, quarter)
+
+
+def test_copies_vote_by_the_mean_of_their_probabilities():
+    """Three of four say class 0, but not so surely as one says class 1."""
+    cloud, turns = np.tile(np.float32([1, 0, 0]), (10, 1)), even_rotations(4)
+    counted, voted = (RotationTest(Angle(), turns, points_at_once=20, vote=vote) for vote in (False, True))
+    assert [counted(cloud, label)[0] for label in range(3)] == [0.75, 0.25, 0]
+    assert [voted(cloud, label)[0] for label in range(3)] == [0, 1, 0]
+    for test in (counted, voted):
+        assert test(cloud, 1)[1] == pytest.approx(-np.mean(np.log([0.4, 0.4, 0.8, 0.4])), rel=1e-5)
 
 
 @pytest.mark.parametrize("points_at_once", [170, 50, 20, 10_000])

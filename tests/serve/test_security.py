@@ -157,6 +157,71 @@ def test_absurd_h5_files_are_refused(tmp_path):
         DropTable.load(tmp_path / "table.h5")
 
 
+@pytest.fixture
+def bulk(tmp_path):
+    """Plans and reads what a function writes into an H5 file, as a bulk run does."""
+    from tfxai3d.serve.beam_plan import make_shards
+    from tfxai3d.serve.beam_records import read_records
+
+    def run(write):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            write(file)
+        (shard,) = make_shards([str(tmp_path / "a.h5")], 4)
+        return [record for source in shard.sources for record in read_records(source, 10)]
+
+    return run
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((ABSURD, 4, 3), "f4")
+    layout[:4] = h5py.VirtualSource("other.h5", "data", (4, 4, 3))
+    file.create_virtual_dataset("data", layout)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda file: file.create_dataset("data", (ABSURD, 4, 3), "f4", chunks=(1, 4, 3)), "but holds 0"),
+        (lambda file: file.create_dataset("data", (ABSURD, 0, 3), "f4"), "give points"),
+        (lambda file: file.create_dataset("data", (4, 2**20, 2**20), "f4", chunks=(1, 8, 8)), "declares"),
+        (lambda file: file.create_dataset("data", data=h5py.Empty("f4")), "is no array"),
+        (lambda file: file.create_group("data"), "is no array"),
+        (virtual, "is a virtual dataset"),
+    ],
+)
+def test_a_bulk_run_is_not_planned_by_what_a_file_declares(bulk, write, reason):
+    """Neither billions of shards nor billions of clouds of zeros: one line says why."""
+    (rejected,) = bulk(write)
+    assert reason in rejected.reason
+
+
+def test_a_bulk_run_takes_no_memory_for_a_record_that_is_not_there(tmp_path):
+    """TensorFlow would; where the checksum of an absurd length is right, that ends the process."""
+    import tensorflow as tf
+
+    from tfxai3d.serve.beam_plan import Source
+    from tfxai3d.serve.beam_records import read_records
+
+    path = tmp_path / "a.tfrecord"
+    example = tf.train.Example()
+    example.features.feature["points"].float_list.value.extend(range(12))
+    with tf.io.TFRecordWriter(str(path)) as file:
+        file.write(example.SerializeToString())
+    length, checksum = (2**40).to_bytes(8, "little"), (0xE46B3DAA).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes() + length + checksum + bytes(50))
+    whole, cut = read_records(Source(str(path)), 10)
+    assert whole.points.tolist() == np.arange(12).reshape(4, 3).tolist()
+    assert cut == (f"{path}#1", "unreadable from here on (longer than the file)")
+
+
+def test_a_bulk_run_reads_well_packed_files(bulk):
+    clouds = np.zeros((4, 1000, 3), "float32")
+    records = bulk(
+        lambda file: file.create_dataset("data", data=clouds, chunks=True, compression=9, shuffle=True)
+    )
+    assert [record.points.shape for record in records] == [(10, 3)] * 4
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.point_drop import drop_clouds as drop_clouds
     from tfxai3d.evaluate.point_drop import drop_points as drop_points
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
+    from tfxai3d.evaluate.rotations import even_rotations as even_rotations
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
     from tfxai3d.evaluate.statistics import Interval as Interval
     from tfxai3d.evaluate.statistics import bootstrap_mean as bootstrap_mean
@@ -63,7 +64,7 @@ __getattr__, __dir__ = lazy(
         "geometry": ("importance_share", "surface_variation"),
         "importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
         "point_drop": ("drop_clouds", "drop_points"),
-        "rotations": ("RotationTest", "random_rotations"),
+        "rotations": ("RotationTest", "even_rotations", "random_rotations"),
         "statistics": ("Interval", "bootstrap_mean", "rank_correlation"),
         "voting": ("turned_grids", "turned_points", "vote"),
     },

@@ -32,8 +32,9 @@ def drop_clouds(
     """Drops points of many clouds, each independent of the others: alone it would fare the same.
 
     Each iteration rates and classifies what is left of each cloud, tests rotated copies, and drops points
-    by the rule. A dropped point is gone. At least `MIN_POINTS` stay; a cloud that cannot lose another
-    point is done.
+    by the rule. A dropped point is gone. At least `MIN_POINTS` stay: a step that asks for more takes as many
+    as may go, and a cloud that cannot lose another point is done. Among equally important points the lower
+    index goes first.
 
     Args:
         importance: Rates the points that are left, `Recomputed` or `Fixed`.

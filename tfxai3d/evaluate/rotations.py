@@ -35,6 +35,17 @@ def random_rotations(
     return (_products(matrices) if composed else matrices).astype(np.float32)
 
 
+def even_rotations(count: int) -> np.ndarray:
+    """Returns turns about the up axis y by multiples of 360 / `count` degrees, 0 first.
+
+    The views that PointNet's program and those after it let vote (`--num_votes`).
+
+    Returns:
+        Matrices float32 (count,3,3).
+    """
+    return _about(1, 2 * np.pi * np.arange(count) / count).astype(np.float32)
+
+
 class RotationTest:
     """Classifies rotated copies of a cloud in one compiled call, whatever its number of points.
 
@@ -42,15 +53,24 @@ class RotationTest:
         model: Maps points (B,N,3) to logits (B,C).
         rotations: Matrices (R,3,3), at least one.
         points_at_once: The most points of all copies in one forward pass (but at least one copy).
+        vote: The copies decide together, by the mean of their probabilities as in `vote`, instead of each
+            for itself.
 
     Raises:
         UserError: If the rotations are no such matrices.
     """
 
-    def __init__(self, model: keras.Model, rotations: np.ndarray, points_at_once: int = _POINTS_AT_ONCE):
+    def __init__(
+        self,
+        model: keras.Model,
+        rotations: np.ndarray,
+        points_at_once: int = _POINTS_AT_ONCE,
+        *,
+        vote: bool = False,
+    ):
         if rotations.shape[1:] != (3, 3) or not len(rotations):
             raise UserError(f"rotations must be matrices (R,3,3), R at least 1; they are {rotations.shape}")
-        self.model, self.points_at_once = model, points_at_once
+        self.model, self.points_at_once, self.vote = model, points_at_once, vote
         self.rotations = tf.constant(rotations, tf.float32)
         signature = [tf.TensorSpec((None, 3), tf.float32)]
         self._compiled = tf.function(self._logits, input_signature=signature)
@@ -58,13 +78,16 @@ class RotationTest:
     def __call__(self, points: np.ndarray, label: int) -> tuple[float, float]:
         """Returns the share of copies classified as `label` and their mean cross entropy.
 
+        Where they vote, the share is 1 or 0.
+
         Args:
             points: One cloud (N,3).
             label: Its class.
         """
         logits = self._compiled(tf.constant(points, tf.float32))
-        right = tf.argmax(logits, axis=-1) == label
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.fill(tf.shape(right), label), logits)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.fill([len(logits)], label), logits)
+        votes = tf.reduce_mean(tf.nn.softmax(logits), axis=0) if self.vote else logits
+        right = tf.argmax(votes, axis=-1) == label
         return float(tf.reduce_mean(tf.cast(right, tf.float32))), float(tf.reduce_mean(losses))
 
     def _logits(self, points: tf.Tensor) -> tf.Tensor:

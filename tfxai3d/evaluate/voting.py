@@ -9,6 +9,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.classification import Classification, classify
+from tfxai3d.evaluate.rotations import even_rotations
 
 if TYPE_CHECKING:
     import keras
@@ -47,10 +48,8 @@ def vote(
 
 def turned_points(points: np.ndarray, count: int) -> Iterator[np.ndarray]:
     """Yields clouds (M,N,3) turned about the up axis y by multiples of 360 / `count` degrees, 0 first."""
-    for angle in 2 * np.pi * np.arange(count) / count:
-        cos, sin = np.cos(angle), np.sin(angle)
-        turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
-        yield (points @ turn).astype(points.dtype)
+    for turn in even_rotations(count):
+        yield (points @ turn.T).astype(points.dtype)
 
 
 def turned_grids(grids: np.ndarray, count: int) -> Iterator[np.ndarray]:

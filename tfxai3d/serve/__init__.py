@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.serve.drop_board import write_drop_curves as write_drop_curves
     from tfxai3d.serve.loaded_model import LoadedModel as LoadedModel
     from tfxai3d.serve.loaded_model import load as load
     from tfxai3d.serve.saved_model import export as export
@@ -15,6 +16,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "beam": (),
+        "drop_board": ("write_drop_curves",),
         "loaded_model": ("LoadedModel", "load"),
         "saved_model": ("export",),
         "tensorboard": ("MeshWriter",),

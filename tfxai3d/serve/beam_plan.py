@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfxai3d.data.files import EXTENSIONS
 from tfxai3d.errors import UserError
 from tfxai3d.files import write_json
+from tfxai3d.limits import check_stored
 from tfxai3d.serve.folder import FACTS
 
 TFRECORD = (".tfrecord", ".tfrecords")
@@ -115,12 +116,14 @@ def _count(path: str) -> int:
             import h5py
 
             with h5py.File(path, "r") as file:
+                check_stored(file["data"])
                 shape = file["data"].shape
         else:
             return 1
+        clouds, *sizes = shape if len(shape) == 3 else (1,)
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return 1
-    return shape[0] if len(shape) == 3 else 1
+    return clouds if all(sizes) else min(clouds, 1)  # clouds without points take no bytes, however many
 
 
 def keep_plan(folder: str | os.PathLike[str], saved_model: str, paths: Sequence[str], settings: Any) -> None:

@@ -1,6 +1,7 @@
 """Clouds from files, one after the other; what cannot be read becomes a reason."""
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from tfxai3d import data
 from tfxai3d.errors import UserError
-from tfxai3d.limits import MAX_BYTES, check_chunks, check_size
+from tfxai3d.limits import MAX_BYTES, check_chunks, check_size, check_stored
 from tfxai3d.serve.beam_plan import ARRAYS, TFRECORD, Source
 
 _CHUNK_CACHE = 64 << 20  # bytes; a chunk of many clouds is unpacked once, not once a cloud
@@ -79,6 +80,9 @@ def _read_array(source: Source, num_points: int) -> Iterator[Record | Rejected]:
         return
     with h5py.File(source.path, "r", rdcc_nbytes=_CHUNK_CACHE) as file:
         dataset = file["data"]
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+            raise UserError(f"{source.path}: its `data` is no array; give points (M,N,3)")
+        check_stored(dataset)
         check_chunks(dataset)
         check_size(math.prod(dataset.shape[-2:]) * dataset.dtype.itemsize, MAX_BYTES)
         yield from _rows(dataset, source, num_points)
@@ -97,14 +101,34 @@ def _rows(array: Any, source: Source, num_points: int) -> Iterator[Record | Reje
 
 
 def _read_tfrecord(source: Source, num_points: int) -> Iterator[Record | Rejected]:
+    whole, cut_off = _whole_records(source.path)
     number = 0
     try:
-        for number, raw in enumerate(tf.data.TFRecordDataset(source.path).as_numpy_iterator()):
+        records = tf.data.TFRecordDataset(source.path).take(whole)
+        for number, raw in enumerate(records.as_numpy_iterator()):
             yield _parsed(_id(source.path, number), raw, num_points)
             number += 1  # should the next one be unreadable
     except tf.errors.OpError as error:
-        reason = f"unreadable from here on ({reason_of(error)})"
-        yield Rejected(_id(source.path, number), reason)
+        yield Rejected(_id(source.path, number), f"unreadable from here on ({reason_of(error)})")
+    else:
+        if cut_off:
+            yield Rejected(_id(source.path, whole), "unreadable from here on (longer than the file)")
+
+
+def _whole_records(path: str) -> tuple[int, bool]:
+    """Returns how many records are there by their declared lengths, and whether part of another follows.
+
+    TensorFlow takes memory for any length before it finds that the file is shorter, and may crash.
+    """
+    count, place, size = 0, 0, os.path.getsize(path)
+    with open(path, "rb") as file:
+        while place < size:
+            file.seek(place)
+            place += 16 + int.from_bytes(file.read(8), "little")  # length, its checksum; bytes, theirs
+            if place > size:
+                return count, True
+            count += 1
+    return count, False
 
 
 def _parsed(name: str, raw: bytes, num_points: int) -> Record | Rejected:

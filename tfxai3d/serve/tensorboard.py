@@ -4,10 +4,10 @@ import os
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.explain.explanation import Explanation
+from tfxai3d.serve.board import new_writer
 from tfxai3d.view.colors import Colormap, point_colors
 
 
@@ -19,7 +19,8 @@ class MeshWriter:
         colormap: One of `tfxai3d.view.COLORMAPS`.
 
     Raises:
-        UserError: If TensorBoard is not installed or the folder cannot be written.
+        UserError: If TensorBoard or matplotlib is not installed, there is no such colour map, or the folder
+            cannot be written.
     """
 
     def __init__(self, folder: str | os.PathLike[str], colormap: Colormap = "magma_r"):
@@ -27,12 +28,9 @@ class MeshWriter:
             from tensorboard.plugins.mesh import summary_v2
         except ImportError as error:
             raise missing_extra("tensorboard", "tensorboard") from error
+        point_colors(np.zeros(1), colormap)  # what it lacks is said now, not after the first epochs
         self._mesh, self.colormap = summary_v2.mesh, colormap
-        try:
-            self._writer = tf.summary.create_file_writer(str(folder))
-            self._writer.init()
-        except tf.errors.OpError as error:
-            raise UserError(f"{folder}: cannot write here ({error.message.splitlines()[0]})") from error
+        self._writer = new_writer(folder)
 
     def write(self, explanation: Explanation, step: int = 0, prefix: str = "") -> None:
         """Writes one mesh an example, `<prefix><method>/<number of the example>`.

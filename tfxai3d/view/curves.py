@@ -18,6 +18,7 @@ _LABELS = {
     "points": "points left",
     "seconds": "seconds",
     "points_removed": "points removed",
+    "points_inserted": "points inserted",
     "iteration": "iteration",
 }
 

@@ -1,0 +1,52 @@
+"""What all writers for TensorBoard share: the event file, and plots as images."""
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfxai3d.errors import UserError, missing_extra
+
+
+def new_writer(folder: str | os.PathLike[str], replaces: str | None = None) -> Any:
+    """Returns a `tf.summary.SummaryWriter`.
+
+    Args:
+        folder: Of the event file; it is made.
+        replaces: What the file is of, such as "dropping": files of the same that are in the folder go, for
+            TensorBoard would draw them and the new one as one zigzag line. By default they stay, since a
+            training that goes on writes another file.
+
+    Raises:
+        UserError: If TensorBoard is not installed or the folder cannot be written.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise missing_extra("tensorboard", "tensorboard")
+    import tensorflow as tf  # here, because pruning works with Keras's other backends as well
+
+    suffix = f".{replaces or 'v2'}"
+    try:
+        if replaces is not None:
+            for old in Path(folder).glob(f"events.out.tfevents.*{suffix}"):
+                old.unlink()
+        writer = tf.summary.create_file_writer(str(folder), filename_suffix=suffix)
+        writer.init()
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"{folder}: cannot write here ({str(error).splitlines()[0]})") from error
+    return writer
+
+
+def plot_image(draw: Callable[[Path], None]) -> Any:
+    """Returns a plot as what `tf.summary.image` takes, uint8 (1,H,W,3).
+
+    Args:
+        draw: Writes the plot into the PNG file that it is given, such as `view.render_curves`.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "plot.png")
+        draw(path)
+        return tf.io.decode_png(path.read_bytes(), channels=3)[None]
