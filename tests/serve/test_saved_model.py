@@ -1,5 +1,7 @@
 """Exported, loaded and run without this package: always the same explanations."""
 
+import contextlib
+import functools
 import json
 import re
 import shutil
@@ -385,6 +387,15 @@ class TestSavedModelsOfOthers:
         tf.saved_model.save(module, str(tmp_path / "reader"), {"serving_default": module.call})
         with pytest.raises(UserError, match="holds the operation ReadFile"):
             serve.load(tmp_path / "reader", "points")
+        for stream, refused in ((f"file://{tmp_path / 'log'}", True), (sys.stderr, False)):
+            say = functools.partial(tf.print, "x", output_stream=stream)
+            module.call = tf.function(
+                lambda points: (say(), points[:, 0])[1],  # noqa: B023 - traced in this turn
+                [tf.TensorSpec((None, None, 3))],
+            )
+            tf.saved_model.save(module, str(tmp_path / "printer"), {"serving_default": module.call})
+            with pytest.raises(UserError, match="operation PrintV2") if refused else contextlib.nullcontext():
+                serve.load(tmp_path / "printer", "points")
 
     def test_damaged(self, counting, tmp_path):
         for name, content in (("saved_model.pb", b"nonsense"), (FACTS, b"{}"), (FACTS, b"not json")):

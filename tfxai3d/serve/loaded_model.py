@@ -19,7 +19,17 @@ from tfxai3d.explain.target import TargetTensor
 from tfxai3d.serve.folder import FACTS
 
 # Operations that run Python code of the process or touch its files: no classifier needs them.
-_REFUSED = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile"))
+_REFUSED = frozenset(
+    (
+        "PyFunc",
+        "PyFuncStateless",
+        "EagerPyFunc",
+        "ReadFile",
+        "WriteFile",
+        "MatchingFiles",
+        "CreateSummaryFileWriter",
+    )
+)
 # What some methods need beside gradients for the inputs.
 _NEEDS = dict.fromkeys(
     ("critical_points", "feature_magnitude", "grad_cam", "p_grad_cam"), "the features of a layer"
@@ -184,8 +194,13 @@ def _check_operations(path: Path) -> None:
     for meta in content.meta_graphs:
         graph = meta.graph_def
         for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-            if found := next((node.op for node in nodes if node.op in _REFUSED), None):
+            if found := next((node.op for node in nodes if _is_refused(node)), None):
                 raise UserError(
                     f"{path}: holds the operation {found}, which reaches for Python code or files beside the "
                     "model; such a SavedModel is refused"
                 )
+
+
+def _is_refused(node: Any) -> bool:
+    prints_to_file = node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file:")
+    return node.op in _REFUSED or prints_to_file
