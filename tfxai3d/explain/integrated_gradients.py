@@ -23,15 +23,18 @@ class IntegratedGradients(Explainer):
     """The gradient's mean on the way from a baseline, `(x - x') * integral of G(x' + a (x - x')) da`.
 
     The attributions sum to the score's difference between inputs and baseline, up to `convergence_delta`.
-    With ReLUs and maxima the gradient jumps on the way, which no rule is made for. Of pointnet_modelnet40,
-    as shares of the score's difference, median and 95th percentile over test clouds
-    (`benchmarks/completeness.py`):
+    With ReLUs and maxima the gradient jumps on the way, which no rule is made for. By
+    `benchmarks/completeness.py`, `convergence_delta` as a share of the score's difference, median and 95th
+    percentile over test examples, rule gauss_legendre:
 
-    * 50 steps, 12 clouds: gauss_legendre 2.0 and 5.1 %, trapezoid 1.8 and 4.0, riemann_middle 1.7 and 4.8;
-    * 200 steps, 6 clouds: gauss_legendre 0.6 and 0.8 %, riemann_middle 0.2 and 0.6, all of them below 1.
+    * pointnet_modelnet40, 40 clouds: 50 steps 2.0 and 5.8 %, 200 steps 0.5 and 1.5 %; trapezoid 1.2 and 4.0,
+      0.3 and 1.6 %; riemann_middle with 50 steps 1.1 and 4.4 %.
+    * pointnet2_ssg_modelnet40, 8 clouds: 50 steps 1.2 and 2.4 %, 200 steps 0.2 and 0.5 %.
+    * vrn_half_modelnet10, 8 grids: 50 steps 0.2 and 0.6 %.
 
-    So take 200 steps there, or `tolerance=0.01`, which finds the number for each example. Where the score
-    itself jumps, as PointNet++'s does when neighbours change, no rule can follow, and the delta tells.
+    So 50 steps do for VRN; take 200 for clouds, or `tolerance=0.01`, which finds the number for each example.
+    Without `hold_neighbors` PointNet++'s score itself jumps, no rule can follow, and the delta is half of the
+    score's difference and more (48 to 90 % for 4 clouds).
 
     Args:
         model: See `Explainer`.
