@@ -236,7 +236,7 @@ def _table(tables: dict[str, evaluate.DropTable], published: dict[str, dict[int,
         cells = [_cell(own[name].get(count), published.get(name, {}).get(count)) for count in counts]
         cells += [f"{table.area(column):.3f}" for column in ("accuracy", "confidence")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    count = max(set(counts) & set(_REPORTED[1:]), default=most)
+    count = max(set(_REPORTED[1:]).intersection(*own.values()), default=most)
     lines += ["", f"After {count} points: {_order(own, count)}."]
     if published:
         lines.append(f"Published, in brackets: {_order(published, count)}. Bold: more than 3 points apart.")
