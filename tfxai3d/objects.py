@@ -177,30 +177,35 @@ def _of_data_set(kind: str) -> Iterator[Object]:
     if not FLAGS.label:
         raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
     numbers = indices()
-    for label in FLAGS.label:
-        inputs = _examples(kind, label, max(numbers) + 1)
+    for label, inputs in _examples(kind, max(numbers) + 1):
         for index in numbers:
             if index >= len(inputs):
                 raise UserError(f"--index={index}: --data_dir has {len(inputs)} test examples of {label!r}")
             yield Object(f"{label}_{index}", inputs[index].astype(np.float32), label)
 
 
-def _examples(kind: str, label: str, limit: int) -> np.ndarray | list[np.ndarray]:
-    """Returns the first examples of a class: at least `limit`, or all there are."""
+def _examples(kind: str, limit: int) -> Iterator[tuple[str, np.ndarray | list[np.ndarray]]]:
+    """Yields each class of --label and its first examples: at least `limit`, or all there are."""
     stored = "modelnet10_test.npz" if kind == "voxels" else "test_files.txt"
     if (Path(FLAGS.data_dir) / stored).exists():
         known = data.MODELNET10_CLASSES if kind == "voxels" else data.MODELNET40_CLASSES
-        if label not in known:
-            raise UserError(f"--label={label}: choose from {', '.join(known)}")
+        for label in FLAGS.label:
+            if label not in known:
+                raise UserError(f"--label={label}: choose from {', '.join(known)}")
         inputs, labels, _ = load_test_split(kind)
-        return inputs[labels == known.index(label)]
-    wanted: dict[str, Any] = {"classes": [label], "limit": limit}
-    if kind == "voxels":
-        paths, _, _ = data.modelnet_files(FLAGS.data_dir, "test", **wanted)
-        meshes = map(data.read, paths)
-        return [_grid(voxelize(mesh)) for mesh in meshes if isinstance(mesh, Mesh)]
-    tree = data.load_modelnet_tree(FLAGS.data_dir, "test", FLAGS.num_points, seed=FLAGS.seed, **wanted)
-    return tree[0]
+        yield from ((label, inputs[labels == known.index(label)]) for label in FLAGS.label)
+        return
+    for label in FLAGS.label:
+        wanted: dict[str, Any] = {"classes": [label], "limit": limit}
+        if kind == "voxels":
+            paths, _, _ = data.modelnet_files(FLAGS.data_dir, "test", **wanted)
+            meshes = map(data.read, paths)
+            yield label, [_grid(voxelize(mesh)) for mesh in meshes if isinstance(mesh, Mesh)]
+        else:
+            tree = data.load_modelnet_tree(
+                FLAGS.data_dir, "test", FLAGS.num_points, seed=FLAGS.seed, **wanted
+            )
+            yield label, tree[0]
 
 
 def _grid(occupancy: np.ndarray) -> np.ndarray:

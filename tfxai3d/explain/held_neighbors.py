@@ -1,5 +1,6 @@
 """Networks whose neighbourhoods stay those of certain clouds while the points move."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,7 +43,7 @@ def held_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[[t
             held: Iterator[tf.Tensor] = (tf.gather(index, example) for index in found)
             return _with_choices(model, lambda find: lambda *places: next(held))(clouds)
 
-        return Network(**{**vars(network), "function": function})
+        return dataclasses.replace(network, function=function)
 
     return of_rows
 

@@ -122,9 +122,7 @@ class IntegratedGradients(Explainer):
         steps, count = self.steps, len(self.baselines)
         nodes, weights = (tf.constant(values, inputs.dtype) for values in (self._nodes, self._weights))
         axes = [-1] + [1] * (len(inputs.shape) - 1)
-        network_of = lambda _: self.network  # noqa: E731
-        if self.hold_neighbors:
-            network_of = held_network(self.network, self.model, inputs)
+        held = held_network(self.network, self.model, inputs) if self.hold_neighbors else None
 
         def contribution(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
             path, step = sample // (steps * parts), sample % (steps * parts)
@@ -133,7 +131,7 @@ class IntegratedGradients(Explainer):
             start = tf.gather(baselines, path)
             way = tf.gather(inputs, example) - start
             x = start + tf.reshape(position, axes) * way
-            gradient, _ = input_gradient(network_of(example), x, rows(target, example))
+            gradient, _ = input_gradient(held(example) if held else self.network, x, rows(target, example))
             return tf.reshape(tf.gather(weights, step % steps), axes) * way * gradient
 
         total = sum_over_samples(contribution, count * parts * steps, self.batch_size, tf.zeros_like(inputs))
