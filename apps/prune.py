@@ -1,7 +1,7 @@
 """Prunes a trained classifier by dynamic network surgery, tunes it, and shows what that costs.
 
   python apps/prune.py --flagfile=apps/flags/prune_shapes.cfg
-  python apps/prune.py --model=pointnet_modelnet40 --dataset=modelnet40 --data_dir=.../modelnet40_hdf5
+  python apps/prune.py --flagfile=apps/flags/prune_modelnet40.cfg --data_dir=.../modelnet40_hdf5
   python apps/prune.py --flagfile=apps/flags/prune_vrn.cfg --data_dir=.../modelnet10_voxels
 
 The first needs no download. The target is the share of the kernels' weights that shall be left. It is
@@ -51,6 +51,9 @@ flags.DEFINE_string(
 flags.DEFINE_integer("num_train", 2000, "Shapes only: number of training clouds.", lower_bound=1)
 flags.DEFINE_integer("num_test", 512, "Shapes only: number of test clouds.", lower_bound=1)
 flags.DEFINE_integer("num_points", 512, "Points of a cloud.", lower_bound=10)
+flags.DEFINE_integer(
+    "train_points", None, "Train on so many points of each cloud, drawn anew every step; default all.", 10
+)
 flags.DEFINE_float("target", 0.05, "Share of the weights to leave.", 0, 1)
 flags.DEFINE_enum("scope", "global", ["global", "layer"], "Whether of all layers together or of each.")
 flags.DEFINE_list("exclude", None, "Layers to leave alone; VRN's dense layers are by default.")
@@ -69,8 +72,9 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 
 # What decides the result: a run goes on only with the same.
 _DECISIVE = (
-    "model", "dataset", "num_train", "num_test", "num_points", "target", "scope", "exclude", "epochs",
-    "tune_epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "augment", "seed",
+    "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope", "exclude",
+    "epochs", "tune_epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "augment",
+    "seed",
 )  # fmt: skip
 
 
@@ -85,16 +89,8 @@ class Data(NamedTuple):
 def main(argv: list[str]) -> None:
     """Prunes, tunes, reports."""
     output_dir = Path(FLAGS.output_dir)
-    if not FLAGS.target:
-        raise UserError("--target=0: at least some weights must be left")
-    if not FLAGS.epochs + FLAGS.tune_epochs:
-        raise UserError("--epochs=0 and --tune_epochs=0: nothing would be trained; give one of them")
-    if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
-        raise UserError(f"--dataset={FLAGS.dataset} needs --data_dir, the folder of its files")
+    _check_flags()
     cli.check_output_dir(output_dir)
-    if FLAGS.tensorboard:
-        for package in ("tensorboard", "matplotlib"):
-            cli.check_package(package, "tensorboard", "--notensorboard")
     cli.load_tensorflow()
     import keras
     import tensorflow as tf
@@ -119,6 +115,22 @@ def main(argv: list[str]) -> None:
     _write_small(loaded.test[0][: FLAGS.batch_size], output_dir)
     table.print()
     print(f"pruned preset in {output_dir / 'preset'}")
+
+
+def _check_flags() -> None:
+    if not FLAGS.target:
+        raise UserError("--target=0: at least some weights must be left")
+    if not FLAGS.epochs + FLAGS.tune_epochs:
+        raise UserError("--epochs=0 and --tune_epochs=0: nothing would be trained; give one of them")
+    if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
+        raise UserError(f"--dataset={FLAGS.dataset} needs --data_dir, the folder of its files")
+    if FLAGS.train_points and FLAGS.dataset == "modelnet10_voxels":
+        raise UserError(f"--train_points={FLAGS.train_points}: --dataset={FLAGS.dataset} has no points")
+    if (FLAGS.train_points or 0) > FLAGS.num_points:
+        raise UserError(f"--train_points={FLAGS.train_points} is more than --num_points={FLAGS.num_points}")
+    if FLAGS.tensorboard:
+        for package in ("tensorboard", "matplotlib"):
+            cli.check_package(package, "tensorboard", "--notensorboard")
 
 
 def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table: _Table) -> models.History:
@@ -224,7 +236,8 @@ def _batches(loaded: Data) -> Callable[[int], tf.data.Dataset]:
         shared |= {"augment": augment, "seed": (FLAGS.seed, epoch)}
         if voxels:
             return data.voxel_batches(*loaded.train, size=loaded.train[0].shape[1], **shared)
-        return data.training_batches(*loaded.train, num_points=FLAGS.num_points, **shared)
+        num_points = FLAGS.train_points or FLAGS.num_points
+        return data.training_batches(*loaded.train, num_points=num_points, **shared)
 
     return make
 
@@ -233,12 +246,13 @@ def _write_settings(output_dir: Path) -> None:
     """Notes the settings; a folder of a run with others is refused, for its rows would not fit."""
     settings = {name: FLAGS[name].value for name in _DECISIVE}
     path = output_dir / "settings.json"
-    if path.exists() and (old := json.loads(path.read_text(encoding="utf-8"))["settings"]) != settings:
-        name = next(name for name in settings if settings[name] != old.get(name))
-        raise UserError(
-            f"--{name}={settings[name]}: {output_dir} holds a run with {old.get(name)}; "
-            "give the same flags to go on, or another --output_dir"
-        )
+    old = json.loads(path.read_text(encoding="utf-8"))["settings"] if path.exists() else settings
+    for name, value in settings.items():
+        if old.get(name) != value:
+            raise UserError(
+                f"--{name}={value}: {output_dir} holds a run with {old.get(name)}; "
+                "give the same flags to go on, or another --output_dir"
+            )
     files.write_json(path, {"settings": settings, "versions": cli.versions()})
 
 
@@ -254,7 +268,7 @@ def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, 
         "epoch_choice": f"{epochs}, the last",
         "pruned_from": FLAGS.model,
         "epochs": epochs,
-        "stages": [f"{inputs.shape[1]}x{epochs}"],
+        "stages": [f"{FLAGS.train_points or inputs.shape[1]}x{epochs}"],
         "seed": FLAGS.seed,
         "command": "python apps/prune.py " + " ".join(changed),
         "parameters": model.count_params(),

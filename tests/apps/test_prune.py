@@ -22,7 +22,14 @@ def rows(path):
 
 @pytest.mark.slow
 def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_path):
-    flags = (*SMALL, "--target=0.02", "--epochs=1", "--tune_epochs=1", f"--output_dir={tmp_path}")
+    flags = (
+        *SMALL,
+        "--train_points=48",
+        "--target=0.02",
+        "--epochs=1",
+        "--tune_epochs=1",
+        f"--output_dir={tmp_path}",
+    )
     code, out, err = prune(*flags)
     assert (code, err) == (0, ""), err
     table = rows(tmp_path / "table.csv")
@@ -40,6 +47,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
     assert [row["epoch"] for row in log] == ["1", "2"]
     assert float(log[0]["cut"]) > float(log[1]["cut"])
     card = json.loads((tmp_path / "preset" / "card.json").read_text())
+    assert card["stages"] == ["48x2"]
     assert card["kernels"] == {"total": original, "left": pruned[-1]}
     assert card["test"]["overall_accuracy"] == float(table[-1]["accuracy"])
     assert f"{(tmp_path / 'preset' / 'weights.npz').stat().st_size:,} bytes" in out
@@ -73,6 +81,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
         (["--target=1.5"], "--target"),
+        (["--train_points=600"], "--train_points=600 is more than --num_points=512"),
     ],
 )
 def test_mistakes_end_in_one_line_and_leave_nothing(prune, tmp_path, flags, message):
