@@ -10,7 +10,8 @@ trust the ratios more than the milliseconds. On a very busy one --clock=cpu --th
 see the same batches: examples times steps, at most --cloud_batch or --grid_batch at once.
 
 captum explains the network as it is commonly written in PyTorch (torch_models.py). xplique explains any Keras
-model, hence ours as well; "xplique, plain" is PointNet layer by layer in plain Keras (tests/models).
+model, hence ours as well; "xplique, plain" is PointNet or PointNet++ layer by layer in plain Keras
+(tests/models), but for our searches of neighbours. At inference VRN is such a network already.
 
 "Difference" is the largest of an example, relative to its largest attribution; of all examples the median.
 Gradients of VRN differ where the maxima of its pools are equal, as in empty space, and rounding decides which
@@ -147,7 +148,7 @@ def _sides(network: str, folder: Path, notes: dict[str, None]) -> dict[str, _Sid
         ("captum", FLAGS.captum_python, "explain_captum", {}),
         ("xplique", FLAGS.xplique_python, "explain_xplique", {"plain": False}),
     ]
-    if network.startswith("pointnet_"):
+    if not voxels:
         wanted.append(("xplique, plain", FLAGS.xplique_python, "explain_xplique", {"plain": True}))
     sides = {}
     for name, python, module, more in wanted:

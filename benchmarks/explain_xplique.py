@@ -1,12 +1,9 @@
-"""xplique's worker of explain.py, with our Keras model or, for PointNet, the plain one of the same weights.
+"""xplique's worker of explain.py, with our Keras model or, of points, the plain one of the same weights.
 
 It needs an environment with xplique, in which tfxai3d can be imported.
 """
 
-import importlib
 import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,11 +62,13 @@ class _Gradient(attributions.Saliency):
 
 
 def _plain(model: Any) -> keras.Model:
-    """Returns the same PointNet layer by layer in plain Keras, as the tests have it."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models"))
-    written = importlib.import_module("plain_pointnet")
-    plain: keras.Model = written.plain_pointnet(model.num_classes)
-    written.copy_weights(model, plain)
+    """Returns the same network layer by layer in plain Keras, as the tests have it."""
+    from tests.models.layered_pointnet2 import layered_pointnet2
+    from tests.models.plain_pointnet import copy_weights, plain_pointnet
+
+    build = layered_pointnet2 if isinstance(model, models.PointNet2) else plain_pointnet
+    plain: keras.Model = build(model.num_classes)
+    copy_weights(model, plain)
     return plain
 
 

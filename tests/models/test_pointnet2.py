@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from tests.models import plain_pointnet2 as plain
+from tests.models.layered_pointnet2 import Gather, layered_pointnet2
 from tests.models.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
 from tfxai3d.models import (
     PointNet2,
@@ -22,7 +23,7 @@ from tfxai3d.models import (
     save_preset,
     split,
 )
-from tfxai3d.models.set_abstraction import NeighborDense, NeighborMax
+from tfxai3d.models.set_abstraction import Group, NeighborDense, NeighborMax
 from tfxai3d.models.shared_mlp import SharedDense
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,16 @@ def test_a_set_abstraction_equals_plain_keras(training, dtype):
         )
 
 
+@pytest.mark.parametrize("variant", ["ssg", "msg"])
+def test_equals_the_network_layer_by_layer_in_plain_keras(variant):
+    net, other = PointNet2(5, variant), layered_pointnet2(5, variant)
+    randomise(net)
+    copy_weights(net, other)
+    x = cloud(2, 300)
+    expected = np.asarray(other(x))
+    np.testing.assert_allclose(net(x), expected, atol=2e-4 * np.abs(expected).max())
+
+
 def _set_abstractions(dtype):
     """Returns our layers and the plain ones as models with equal random weights."""
     shapes = {"features": (None, 4), "points": (None, 3), "centroids": (9, 3)}
@@ -112,22 +123,12 @@ def _set_abstractions(dtype):
     features, points, centroids, index = inputs
     x = NeighborDense(8, name="a")(inputs)
     ours = keras.Model(inputs, NeighborMax(16, name="c")(SharedDense(8, name="b")(x)))
-    y = keras.layers.Concatenate()([_Group()(points, centroids, index), _Gather()(features, index)])
+    y = keras.layers.Concatenate()([Group()(points, centroids, index), Gather()(features, index)])
     y = dense_norm_relu(dense_norm_relu(dense_norm_relu(y, 8, "a"), 8, "b"), 16, "c")
     other = keras.Model(inputs, _Max()(y))
     randomise(ours)
     copy_weights(ours, other)
     return ours, other
-
-
-class _Group(keras.layers.Layer):
-    def call(self, points, centroids, index):
-        return neighbors.group(points, centroids, index)
-
-
-class _Gather(keras.layers.Layer):
-    def call(self, values, index):
-        return neighbors.gather(values, index)
 
 
 class _Max(keras.layers.Layer):
