@@ -12,18 +12,17 @@ drops as many points in each iteration (ASM with --asm_control only: it takes ma
 are done are kept in --output_dir: started again, the same command goes on where it stopped. The plots under
 rotation about y are those of a second run with --axes=y.
 
-  runs.csv     one row for each object and mode, and for its random control
-  steps.csv    one row for each of their iterations
-  table.md     the summary that is also printed, with --data_dir beside the published one
-  plots/       seconds and points removed by object, points left, accuracy and loss by iteration
-  run.json     settings and versions
+  runs.csv       one row for each object and mode, and for its random control
+  steps.csv      one row for each of their iterations
+  table.md       the summary that is also printed, with --data_dir beside the published one
+  plots/         seconds and points removed by object, points left, accuracy and loss by iteration
+  settings.json  settings and versions
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +107,6 @@ def main(argv: list[str]) -> None:
     with files.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
     print(table, end="")
-    files.write_json(output_dir / "run.json", {"settings": _settings(), "versions": cli.versions()})
     if FLAGS.pictures:
         _plot([row for row in steps if row["control"] == "0"], output_dir / "plots")
 
@@ -219,20 +217,12 @@ def _mean(rows: list[Row], column: str, digits: int = 1) -> str:
 
 def _done(output_dir: Path) -> tuple[list[Row], list[Row]]:
     """Returns the rows and steps of an earlier run with the same settings, and notes the settings."""
-    settings = _settings()
-    noted = output_dir / "settings.json"
+    cli.keep_settings(output_dir, _SETTINGS)
     if not (output_dir / "runs.csv").exists():
-        files.write_json(noted, settings)
         return [], []
-    if not noted.exists() or json.loads(noted.read_text(encoding="utf-8")) != settings:
-        raise UserError(f"--output_dir={output_dir} holds a run with other settings; give another folder")
     rows, steps = (_read(output_dir / name) for name in ("runs.csv", "steps.csv"))
     done = {row["object"] for row in rows}  # the steps are written first
     return rows, [step for step in steps if step["object"] in done]
-
-
-def _settings() -> dict[str, object]:
-    return {name: FLAGS[name].value for name in _SETTINGS}
 
 
 def _read(path: Path) -> list[Row]:
@@ -244,17 +234,10 @@ def _read(path: Path) -> list[Row]:
 
 def _objects(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
     """Returns the first objects of each class that the model classifies right."""
-    if FLAGS.data_dir:
-        points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
-        known = data.MODELNET40_CLASSES
-    else:
-        made = data.shapes.make_dataset(
-            len(data.shapes.SHAPE_CLASSES) * FLAGS.objects * 4, FLAGS.num_points, 2 * FLAGS.seed + 1
-        )
-        points, labels, known = made.points, made.labels, made.classes
-    if unknown := sorted(set(known) - set(model.class_names)):
-        raise UserError(f"{FLAGS.model} does not know {unknown[0]!r}; give --data_dir or another --model")
-    labels = np.array([model.class_names.index(name) for name in known])[labels]
+    num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.objects * 4
+    points, labels = data.unseen_clouds(
+        model.class_names, FLAGS.data_dir, FLAGS.num_points, num_shapes, FLAGS.seed
+    )
     right = evaluate.classify(model, points, labels).predicted == labels
     if not right.any():
         raise UserError(f"--model={FLAGS.model} classifies none of the {len(labels)} objects right")

@@ -106,7 +106,7 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     conditions = [_Condition.parse(text) for text in FLAGS.condition]
     model = models.from_preset(preset)
-    clouds = _clouds(model, preset)
+    clouds = _clouds(model)
     settings = {name: FLAGS[name].value for name in _SETTINGS} | {
         "model": preset,
         "data": Path(FLAGS.data_dir).name if FLAGS.data_dir else "procedural",
@@ -265,22 +265,13 @@ def _order(accuracies: dict[str, dict[int, float]], count: int) -> str:
     return " < ".join(f"{name} {ends[name]:.3f}" for name in sorted(ends, key=ends.__getitem__))
 
 
-def _clouds(model: keras.Model, preset: str) -> Clouds:
-    if FLAGS.data_dir:
-        points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
-        known = data.MODELNET40_CLASSES
-    else:
-        known = tuple(name for name in data.shapes.SHAPE_CLASSES if name in model.class_names)
-        if not known:
-            raise UserError(f"{preset} knows none of the procedural classes; give --data_dir")
-        made = data.shapes.make_dataset(FLAGS.num_clouds or 100, FLAGS.num_points, 2 * FLAGS.seed + 1, known)
-        points, labels = made.points, made.labels
-    if unknown := sorted(set(known) - set(model.class_names)):
-        raise UserError(f"{preset} does not know {unknown[0]!r}; give another --data_dir or --model")
+def _clouds(model: keras.Model) -> Clouds:
+    points, labels = data.unseen_clouds(
+        model.class_names, FLAGS.data_dir, FLAGS.num_points, FLAGS.num_clouds or 100, FLAGS.seed
+    )
     if (FLAGS.num_clouds or 0) > len(points):
         raise UserError(f"--num_clouds={FLAGS.num_clouds}: there are {len(points)}")
     chosen = np.linspace(0, len(points) - 1, FLAGS.num_clouds or len(points)).round().astype(int)
-    labels = np.array([model.class_names.index(name) for name in known])[labels]
     return Clouds(points[chosen], labels[chosen], tuple(model.class_names))
 
 

@@ -128,12 +128,11 @@ def _load(model: keras.Model, split: Any) -> Examples:
     else:
         views, labels, known, facts = (_voxelised if voxels else _sampled)(folder, split)
         where = [{"file": str(path)} for path in data.modelnet_files(folder, split)[0]]
-    if unknown := sorted(set(known) - set(model.class_names)):
-        raise UserError(f"{FLAGS.data_dir}: {FLAGS.model} was not trained on {', '.join(unknown)}")
+    labels = data.relabel(labels, known, model.class_names)
     if voxels:
         views = (np.asarray(data.coarsen(view, model.size)) for view in views)
     where = [{"index": i, **place} for i, place in enumerate(where)]
-    return Examples(views, np.array([model.class_names.index(name) for name in known])[labels], where, facts)
+    return Examples(views, labels, where, facts)
 
 
 Loaded = tuple[Iterable[np.ndarray], np.ndarray, tuple[str, ...], dict[str, Any]]
@@ -173,7 +172,7 @@ def _procedural(model: keras.Model) -> Examples:
         raise UserError(f"{FLAGS.model} knows none of the procedural classes; give --data_dir")
     made = data.shapes.make_dataset(FLAGS.num_shapes, FLAGS.num_points, FLAGS.seed, shared)
     views = evaluate.turned_points(made.points, FLAGS.votes)
-    labels = np.array([model.class_names.index(name) for name in shared])[made.labels]
+    labels = data.relabel(made.labels, shared, model.class_names)
     where = [{"index": i, "dataset": f"shapes, seed {FLAGS.seed}"} for i in range(len(labels))]
     return Examples(views, labels, where, {"points": FLAGS.num_points})
 

@@ -198,7 +198,7 @@ def _procedural(name: str, model: keras.Model) -> tuple[data.shapes.ShapesDatase
         raise UserError(f"{name} knows none of the procedural classes")
     # Seed 1 is the test set of pointnet_shapes; no shipped network was trained on it.
     made = data.shapes.make_dataset(FLAGS.examples, FLAGS.num_points, 1, known)
-    return made, np.array([model.class_names.index(shape) for shape in known])[made.labels]
+    return made, data.relabel(made.labels, known, model.class_names)
 
 
 def _grids(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:
@@ -215,7 +215,8 @@ def _grids(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:
     meshes = [data.shapes.make_shape(*shape) for shape in shapes]
     upright = [Mesh(data.z_up_to_y_up(mesh.vertices), mesh.faces) for mesh in meshes]
     grids = np.stack([voxelize(mesh) for mesh in upright])[..., None].astype(np.float32)
-    return grids, np.array([model.class_names.index(name) for name, _ in shapes]), "procedural objects"
+    labels = data.relabel(np.arange(len(grids)) % len(known), known, model.class_names)
+    return grids, labels, "procedural objects"
 
 
 def _occupied_correlation(one: np.ndarray, other: np.ndarray, occupied: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ def main(argv: list[str]) -> None:
     steps = len(loaded.train[0]) // FLAGS.batch_size
     if not steps:
         raise UserError(f"--batch_size={FLAGS.batch_size} is larger than the training set")
-    _write_settings(output_dir)
+    cli.keep_settings(output_dir, _DECISIVE)
 
     table = _Table(output_dir, *loaded.test)
     table.add("original", model)
@@ -240,20 +240,6 @@ def _batches(loaded: Data) -> Callable[[int], tf.data.Dataset]:
         return data.training_batches(*loaded.train, num_points=num_points, **shared)
 
     return make
-
-
-def _write_settings(output_dir: Path) -> None:
-    """Notes the settings; a folder of a run with others is refused, for its rows would not fit."""
-    settings = {name: FLAGS[name].value for name in _DECISIVE}
-    path = output_dir / "settings.json"
-    old = json.loads(path.read_text(encoding="utf-8"))["settings"] if path.exists() else settings
-    for name, value in settings.items():
-        if old.get(name) != value:
-            raise UserError(
-                f"--{name}={value}: {output_dir} holds a run with {old.get(name)}; "
-                "give the same flags to go on, or another --output_dir"
-            )
-    files.write_json(path, {"settings": settings, "versions": cli.versions()})
 
 
 def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, output_dir: Path) -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from tfxai3d import __version__, cli, data, evaluate, files, models
+from tfxai3d import __version__, cli, data, evaluate, models
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:  # main imports them once the flags are known to be right
@@ -129,7 +129,7 @@ def main(argv: list[str]) -> None:
         raise UserError(
             f"--batch_size={FLAGS.batch_size} cannot be divided among {strategy.num_replicas_in_sync} devices"
         )
-    _write_settings(output_dir)
+    cli.keep_settings(output_dir, _DECISIVE)
 
     steps = len(train[0]) // FLAGS.batch_size
     epochs = sum(count for _, count in stages)
@@ -304,19 +304,6 @@ def _strategy() -> tf.distribute.Strategy:
         except (ValueError, TypeError, KeyError, RuntimeError) as error:
             raise UserError(f"TF_CONFIG: {' '.join(str(error).split())[:200]}") from error
     return tf.distribute.MirroredStrategy() if FLAGS.strategy == "mirrored" else tf.distribute.get_strategy()
-
-
-def _write_settings(output_dir: Path) -> None:
-    """Notes the settings; a folder of a training with others is refused, for its schedule would be wrong."""
-    settings = {name: FLAGS[name].value for name in _DECISIVE}
-    path = output_dir / "settings.json"
-    if path.exists() and (old := json.loads(path.read_text(encoding="utf-8")))["settings"] != settings:
-        name = next(name for name in settings if settings[name] != old["settings"].get(name))
-        raise UserError(
-            f"--{name}={settings[name]}: {output_dir} holds a training with {old['settings'].get(name)}; "
-            "give the same flags to go on, or another --output_dir"
-        )
-    files.write_json(path, {"settings": settings, "versions": cli.versions()})
 
 
 def _initialise(model: keras.Model) -> None:

@@ -52,7 +52,13 @@ def main(argv: list[str]) -> None:
     model = models.from_preset(preset)
     if not isinstance(model, models.PointNet):
         raise UserError(f"--model={preset} is no PointNet: only there is it known what a point can change")
-    points, labels = _clouds(model)
+    every = FLAGS.every if FLAGS.data_dir else 1
+    points, labels = (
+        part[::every]
+        for part in data.unseen_clouds(
+            model.class_names, FLAGS.data_dir, FLAGS.num_points, FLAGS.num_shapes, FLAGS.seed
+        )
+    )
     removal = _Removal(model)
     outcomes: dict[str, list[Outcome]] = {}
     for i in tqdm(range(0, len(points), FLAGS.batch_size), unit="batch", disable=None):
@@ -140,21 +146,6 @@ def _table(outcomes: dict[str, Outcome], labels: np.ndarray) -> str:
         cells = [name, f"{kept.mean():.0f}", f"{result.overall_accuracy:.1%}", f"{sure:.3f}", f"{change:.2g}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _clouds(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-    if FLAGS.data_dir:
-        points, labels = data.load_modelnet40(FLAGS.data_dir, "test", FLAGS.num_points)
-        points, labels, known = points[:: FLAGS.every], labels[:: FLAGS.every], data.MODELNET40_CLASSES
-    else:
-        known = tuple(name for name in data.shapes.SHAPE_CLASSES if name in model.class_names)
-        if not known:
-            raise UserError(f"--model={FLAGS.model} knows none of the procedural classes; give --data_dir")
-        made = data.shapes.make_dataset(FLAGS.num_shapes, FLAGS.num_points, 2 * FLAGS.seed + 1, known)
-        points, labels = made.points, made.labels
-    if unknown := sorted(set(known) - set(model.class_names)):
-        raise UserError(f"--model={FLAGS.model} does not know {unknown[0]!r}; give another")
-    return points, np.array([model.class_names.index(name) for name in known])[labels]
 
 
 if __name__ == "__main__":

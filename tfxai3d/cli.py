@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from tfxai3d import files
 from tfxai3d.errors import UserError, missing_extra
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
@@ -85,6 +87,28 @@ def changed_flags(app_path: str) -> list[str]:
     """Returns the app's own flags that differ from their defaults, as command-line words."""
     own = flags.FLAGS.flags_by_module_dict().get(app_path, [])
     return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
+
+
+def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str]) -> None:
+    """Notes in settings.json what decides a run's result, so that nobody goes on with something else.
+
+    Args:
+        output_dir: Folder of the run.
+        names: The flags that must be those of the run which is in the folder already, if one is.
+
+    Raises:
+        UserError: If one of them is another; it names the flag.
+    """
+    settings = {name: flags.FLAGS[name].value for name in names}
+    path = Path(output_dir) / "settings.json"
+    old = json.loads(path.read_text(encoding="utf-8"))["settings"] if path.exists() else settings
+    for name, value in settings.items():
+        if old.get(name) != value:
+            raise UserError(
+                f"--{name}={value}: {output_dir} holds a run with {old.get(name)}; "
+                "give the same flags to go on, or another --output_dir"
+            )
+    files.write_json(path, {"settings": settings, "versions": versions()})
 
 
 def versions() -> dict[str, str]:

@@ -1,5 +1,7 @@
 """PointNet++ layer by layer in plain Keras, with our searches of neighbours: a yardstick of speed."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -12,14 +14,16 @@ from tfxai3d.models.set_abstraction import BallQuery, Centroids, Group
 class Gather(keras.layers.Layer):
     """Looks up the features (B,N,C) of neighbours (B,S,K)."""
 
-    def call(self, features, index):
+    def call(self, features: Any, index: Any) -> Any:
+        """Returns (B,S,K,C)."""
         return gather(features, index)
 
 
-def layered_pointnet2(num_classes, variant="ssg"):
+def layered_pointnet2(num_classes: int, variant: str = "ssg") -> keras.Model:
     """Returns the network; the names of its layers are those of PointNet2, its norms' end in `_norm`."""
-    points = places = keras.Input((None, 3))
-    features = None
+    points = keras.Input((None, 3))
+    places: Any = points
+    features: Any = None
     for level, (count, scales) in enumerate(pointnet2._LEVELS[variant], start=1):
         centroids = Centroids(count)(places)
         outputs = []

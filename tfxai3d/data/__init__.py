@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from tfxai3d.data import shapes as shapes
     from tfxai3d.data.files import load_points as load_points
     from tfxai3d.data.files import read as read
+    from tfxai3d.data.labelled import relabel as relabel
+    from tfxai3d.data.labelled import unseen_clouds as unseen_clouds
     from tfxai3d.data.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
     from tfxai3d.data.modelnet import load_modelnet40 as load_modelnet40
     from tfxai3d.data.modelnet import load_modelnet_tree as load_modelnet_tree
@@ -35,6 +37,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "files": ("load_points", "read"),
+        "labelled": ("relabel", "unseen_clouds"),
         "modelnet": (
             "MODELNET40_CLASSES",
             "load_modelnet40",
