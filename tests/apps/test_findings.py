@@ -35,6 +35,9 @@ def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
     # On occupied voxels a gradient times 1 is the gradient.
     assert "+1.00" in rows["`vanilla_gradient`, `gradient_times_input`"][1]
     assert pruned.count("+1.00 (+1.00 to +1.00)") == 2  # a network agrees with itself
+    deletions = [line.split("|")[3:6] for line in pruned.splitlines() if line.startswith(("| `", "| random"))]
+    assert len(deletions) == 3
+    assert all(len(set(three)) == 1 for three in deletions)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["examples"] == 2
     assert "nan" not in text
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.calibration import with_temperature as with_temperature
     from tfxai3d.evaluate.classification import Classification as Classification
     from tfxai3d.evaluate.classification import classify as classify
+    from tfxai3d.evaluate.deletion import deletion_score as deletion_score
+    from tfxai3d.evaluate.deletion import without_important as without_important
     from tfxai3d.evaluate.drop_modes import MIRRORED as MIRRORED
     from tfxai3d.evaluate.drop_modes import MODES as MODES
     from tfxai3d.evaluate.drop_modes import Order as Order
@@ -47,6 +49,7 @@ __getattr__, __dir__ = lazy(
     {
         "calibration": ("Reliability", "fit_temperature", "reliability", "with_temperature"),
         "classification": ("Classification", "classify"),
+        "deletion": ("deletion_score", "without_important"),
         "drop_modes": (
             "MIRRORED",
             "MODES",
