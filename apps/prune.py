@@ -56,6 +56,11 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_float("target", 0.05, "Share of the weights to leave.", 0, 1)
 flags.DEFINE_enum("scope", "global", ["global", "layer"], "Whether of all layers together or of each.")
+flags.DEFINE_enum(
+    "importance", "magnitude", ["magnitude", "lamp", "gradient"],
+    "What decides which weights stay: |W|; lamp: |W| in proportion to the larger weights of its layer, so "
+    "that no layer is lost; gradient: |W dL/dW|.",
+)  # fmt: skip
 flags.DEFINE_list("exclude", None, "Layers to leave alone; VRN's dense layers are by default.")
 flags.DEFINE_integer("epochs", 2, "Epochs until the target is reached; 0: at once.", lower_bound=0)
 flags.DEFINE_integer("tune_epochs", 1, "Epochs of training at the target.", lower_bound=0)
@@ -72,9 +77,9 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 
 # What decides the result: a run goes on only with the same.
 _DECISIVE = (
-    "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope", "exclude",
-    "epochs", "tune_epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "augment",
-    "seed",
+    "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope",
+    "importance", "exclude", "epochs", "tune_epochs", "batch_size", "learning_rate", "weight_decay",
+    "label_smoothing", "augment", "seed",
 )  # fmt: skip
 
 
@@ -107,7 +112,8 @@ def main(argv: list[str]) -> None:
     table = _Table(output_dir, *loaded.test)
     table.add("original", model)
     once = models.from_preset(FLAGS.model)
-    pruning.prune_magnitude(once, FLAGS.target, FLAGS.scope, exclude=FLAGS.exclude)
+    at_once = "lamp" if FLAGS.importance == "lamp" else "magnitude"  # there is no gradient yet
+    pruning.prune_magnitude(once, FLAGS.target, FLAGS.scope, at_once, exclude=FLAGS.exclude)
     table.add("pruned at once, no tuning", once)
     history = _train(model, loaded, steps, output_dir, table)
     _write_preset(model, loaded, len(history), table, output_dir)
@@ -149,7 +155,11 @@ def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table
     target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency)
     log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
     surgery = pruning.DynamicNetworkSurgery(
-        target=target, scope=FLAGS.scope, exclude=FLAGS.exclude, log_dir=log_dir
+        target=target,
+        scope=FLAGS.scope,
+        importance=FLAGS.importance,
+        exclude=FLAGS.exclude,
+        log_dir=log_dir,
     )
     batches = _batches(loaded)
     history: models.History = []

@@ -136,7 +136,7 @@ def test_one_crate_a_layer(float64):
         np.testing.assert_array_equal(second != 0, size >= 0.9 * (size.mean() + size.std()))
 
 
-@pytest.mark.parametrize("importance", ["magnitude", "gradient"])
+@pytest.mark.parametrize("importance", ["magnitude", "lamp", "gradient"])
 @pytest.mark.parametrize("scope", ["global", "layer"])
 def test_the_share_left_is_the_target(float64, scope, importance):
     model = network(keras.optimizers.Adam(0.05))
@@ -368,7 +368,8 @@ def test_surgery_ends_with_fit_and_goes_on_with_the_next():
         ({"target": 0.0}, "target 0.0: the share of weights left must be above 0"),
         ({"target": 1.5}, r"target 1\.5"),
         ({"target": 0.1, "scope": "model"}, "scope 'model': must be one of global, layer"),
-        ({"c": 1.0, "importance": "gradient"}, "give a target"),
+        ({"c": 1.0, "importance": "gradient"}, "needs a target, give one"),
+        ({"c": 1.0, "importance": "lamp"}, "needs a target, give one"),
         ({"c": 1.0, "iter_stop": 0}, "iter_stop 0"),
     ],
 )

@@ -38,8 +38,9 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
             at each surgery. Or a schedule: called with the step (a tensor), it returns whether to operate and
             the share to cut, as `GradualTarget` and tensorflow_model_optimization's pruning schedules do.
         scope: Whether the target holds for all layers together, with one threshold, or for each "layer".
-        importance: What is compared with the threshold: "magnitude" is |W|; "gradient" is |W dL/dW|, the
-            estimated change of the loss, as a moving average (only with a target).
+        importance: What is compared with the threshold: "magnitude" is |W|; with a target also "lamp", |W| in
+            proportion to the larger weights of its layer (`importance.lamp`), and "gradient", |W dL/dW|, the
+            estimated change of the loss, as a moving average.
         gamma: A step i operates with probability `(1 + gamma * i) ** -power`; a schedule decides this itself.
         power: See gamma.
         iter_stop: No surgery from this step on.

@@ -11,7 +11,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.pruning.schedules import Schedule, check_share
 
 Scope = Literal["global", "layer"]
-Importance = Literal["magnitude", "gradient"]
+Importance = Literal["magnitude", "lamp", "gradient"]
 Crate = float | Sequence[float] | Mapping[str, float]
 
 
@@ -42,8 +42,8 @@ class Plan:
                 raise UserError(
                     f"{name} {getattr(self, name)!r}: must be one of {', '.join(get_args(known))}"
                 )
-        if self.importance == "gradient" and self.target is None:
-            raise UserError("importance 'gradient' starts at zero and has no statistics for c; give a target")
+        if self.importance != "magnitude" and self.target is None:
+            raise UserError(f"c is for magnitudes; importance {self.importance!r} needs a target, give one")
         if self.gamma < 0 or self.power < 0 or self.iter_stop < 1 or self.frequency < 1:
             raise UserError(
                 f"gamma {self.gamma}, power {self.power}, iter_stop {self.iter_stop}, frequency "

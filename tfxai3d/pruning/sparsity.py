@@ -1,12 +1,13 @@
 """How many weights a model has left, and cutting the small ones in one go."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
 from tfxai3d.pruning import thresholds
+from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
 from tfxai3d.pruning.plan import Scope
 from tfxai3d.pruning.schedules import check_share
@@ -41,18 +42,20 @@ def prune_magnitude(
     model: keras.Model,
     target: float,
     scope: Scope = "global",
+    importance: Literal["magnitude", "lamp"] = "magnitude",
     include: Selection | None = None,
     exclude: Selection | None = None,
     biases: bool = False,
 ) -> None:
     """Sets the smallest weights to zero, once and for all, without training.
 
-    It cuts what one surgery of `DynamicNetworkSurgery(target=target)` does.
+    It cuts what one surgery of `DynamicNetworkSurgery(target, scope=scope, importance=importance)` does.
 
     Args:
         model: A built model; changed in place.
         target: Share of the weights to leave at most.
         scope: Whether of all layers together or of each "layer".
+        importance: Whether by |W|, or by "lamp", |W| in proportion to the larger weights of its layer.
         include: See `DynamicNetworkSurgery`, as the other arguments.
         exclude: Variables to leave alone.
         biases: Also prune biases.
@@ -64,7 +67,7 @@ def prune_magnitude(
     selected = select_kernels(model, include, exclude, biases)
     check_finite(selected)
     kernels = list(selected.values())
-    importances = [ops.abs(kernel) for kernel in kernels]
+    importances = BY_VALUE[importance](kernels)
     masks = [ops.ones(kernel.shape, "bool") for kernel in kernels]
     dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in kernels))
     t = thresholds.solve(importances, masks, target, scope == "layer", dtype)

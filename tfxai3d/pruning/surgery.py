@@ -15,6 +15,7 @@ from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import thresholds
+from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.kernels import check_finite
 from tfxai3d.pruning.plan import Plan
 
@@ -143,7 +144,7 @@ class Surgery:
         due, share = self.plan.due(step, keras.random.uniform((), seed=self.draws, dtype="float32"))
 
         def cut_and_splice() -> tuple[list[Any], Any, Any]:
-            importances = [ops.abs(x) for x in self.saliency or weights]
+            importances = self.saliency or BY_VALUE[self.plan.importance](weights)
             t = old
             if self.plan.target is not None:
                 layerwise = self.plan.scope == "layer"
