@@ -134,7 +134,7 @@ def _in_empty_space() -> Iterator[str]:
         agreement = []
         for one, other in (_VOXEL_METHODS[:2], _VOXEL_METHODS[1:], _VOXEL_METHODS[::2]):
             everywhere = evaluate.rank_correlation(np.abs(maps[one]), np.abs(maps[other]))
-            occupied = _occupied_correlation(maps[one], maps[other], ~empty)
+            occupied = _correlation_within(~empty, maps[one], maps[other])
             agreement.append(
                 [f"`{one}`, `{other}`", _interval(everywhere, "{:+.2f}"), _interval(occupied, "{:+.2f}")]
             )
@@ -157,21 +157,24 @@ def _after_pruning(pairs: list[tuple[str, str]]) -> Iterator[str]:
         else:
             inputs, labels, source = _clouds(nets[0])
             methods = tuple(FLAGS.methods)
+        there = np.ones(inputs.shape[:-1], bool) if kind == "points" else inputs[..., 0] > 0
+        part = "points" if kind == "points" else "occupied voxels"
         rows = []
         for (method, before), (_, after) in zip(
             *(_maps(net, methods, inputs, labels) for net in nets), strict=True
         ):
-            correlation = evaluate.rank_correlation(np.abs(before), np.abs(after))
+            correlation = _correlation_within(there, before, after)
             rows.append([f"`{method}`", _interval(correlation, "{:+.2f}")])
             rows[-1] += _deletion(nets, inputs, labels, before, after)
         chance = np.random.default_rng(FLAGS.seed).random(inputs.shape[:-1])
         rows.append(["random", "-", *_deletion(nets, inputs, labels, chance, chance)])
         columns = ["rank correlation of the maps", "original", "pruned", "pruned, by the original's map"]
+        names = " and ".join(f"`{Path(name).name}`" for name in (original, pruned))
         yield (
-            f"## Before and after pruning: `{original}` and `{Path(pruned).name}`, {len(labels)} {source}\n\n"
-            "The last three columns are confidence in the true class without the most important 5, 10, 15 "
-            f"and 20 % of the {'occupied voxels' if kind == 'voxels' else 'points'}, mean of the four; the "
-            "less, the better the map.\n\n" + _table(["method", *columns], rows)
+            f"## Before and after pruning: {names}, {len(labels)} {source}\n\n"
+            f"Correlations are over the {part}; the last three columns are confidence in the true class "
+            f"without the most important 5, 10, 15 and 20 % of the {part}, mean of the four: the less, the "
+            "better the map.\n\n" + _table(["method", *columns], rows)
         )
 
 
@@ -234,12 +237,12 @@ def _grids(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:
     return grids, labels, "procedural objects"
 
 
-def _occupied_correlation(one: np.ndarray, other: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-    """Rank correlation over each example's occupied voxels alone, (B,)."""
+def _correlation_within(part: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Rank correlation of the absolute maps over a part of each example alone, bool like them; (B,)."""
     return np.concatenate(
         [
             evaluate.rank_correlation(np.abs(first[here])[None], np.abs(second[here])[None])
-            for first, second, here in zip(one, other, occupied, strict=True)
+            for first, second, here in zip(one, other, part, strict=True)
         ]
     )
 
