@@ -37,6 +37,7 @@ flags.DEFINE_integer("dense_epochs", 8, "Epochs of the dense model that both sta
 flags.DEFINE_integer("epochs", 6, "Epochs of pruning; the target is reached after two thirds.", lower_bound=1)
 flags.DEFINE_integer("width", 1, "How many times as wide as the small network.", lower_bound=1)
 flags.DEFINE_list("sparsities", ["0.9", "0.95", "0.99"], "Shares of the weights to cut.")
+flags.DEFINE_enum("importance", "magnitude", ["magnitude", "lamp"], "How our side compares weights.")
 flags.DEFINE_integer("rounds", 5, "Rounds of the timing.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of weights and data.", lower_bound=0)
 
@@ -85,7 +86,7 @@ def _ours(
 
     def surgery(left: float) -> pruning.DynamicNetworkSurgery:
         target = pruning.GradualTarget(left, ramp, ramp + ramp // 4)
-        return pruning.DynamicNetworkSurgery(target=target)
+        return pruning.DynamicNetworkSurgery(target=target, importance=FLAGS.importance)
 
     accuracies = {}
     for sparsity in _sparsities():
