@@ -112,8 +112,13 @@ def main(argv: list[str]) -> None:
     table = _Table(output_dir, *loaded.test)
     table.add("original", model)
     once = models.from_preset(FLAGS.model)
-    at_once = "lamp" if FLAGS.importance == "lamp" else "magnitude"  # there is no gradient yet
-    pruning.prune_magnitude(once, FLAGS.target, FLAGS.scope, at_once, exclude=FLAGS.exclude)
+    pruning.prune_magnitude(
+        once,
+        FLAGS.target,
+        FLAGS.scope,
+        "lamp" if FLAGS.importance == "lamp" else "magnitude",  # there is no gradient yet
+        exclude=FLAGS.exclude,
+    )
     table.add("pruned at once, no tuning", once)
     history = _train(model, loaded, steps, output_dir, table)
     _write_preset(model, loaded, len(history), table, output_dir)
