@@ -97,11 +97,14 @@ def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str]) -> N
         names: The flags that must be those of the run which is in the folder already, if one is.
 
     Raises:
-        UserError: If one of them is another; it names the flag.
+        UserError: If one of them is another; it names the flag. Or if settings.json is damaged.
     """
     settings = {name: flags.FLAGS[name].value for name in names}
     path = Path(output_dir) / "settings.json"
-    old = json.loads(path.read_text(encoding="utf-8"))["settings"] if path.exists() else settings
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))["settings"] if path.exists() else settings
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not the settings of a run; give another --output_dir") from error
     for name, value in settings.items():
         if old.get(name) != value:
             raise UserError(
