@@ -26,7 +26,7 @@ def test_a_run_goes_on_with_the_same_settings_only(seed, tmp_path):
     kept = (tmp_path / "settings.json").read_bytes()
     assert json.loads(kept)["settings"] == {"seed": 1}
     seed(2)
-    with pytest.raises(UserError, match="--seed=2: .* holds a run with 1; give the same flags"):
+    with pytest.raises(UserError, match=r"--seed=2: .* holds a run with 1; give the same flags"):
         cli.keep_settings(tmp_path, ["seed"])
     assert (tmp_path / "settings.json").read_bytes() == kept
 
