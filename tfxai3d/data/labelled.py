@@ -26,7 +26,9 @@ def relabel(labels: np.ndarray, names: Sequence[str], class_names: Sequence[str]
     """
     class_names = list(class_names or ())
     if unknown := sorted(set(names) - set(class_names)):
-        raise UserError(f"the model was not trained on {', '.join(unknown)}: give other data, or another one")
+        raise UserError(
+            f"the model was not trained on {', '.join(unknown)}; give other --data_dir or --model"
+        )
     return np.array([class_names.index(name) for name in names])[labels]
 
 

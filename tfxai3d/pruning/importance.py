@@ -26,10 +26,11 @@ def lamp(kernels: Sequence[Any]) -> list[Any]:
 def _lamp(kernel: Any) -> Any:
     wide = keras.backend.result_type("float32", kernel.dtype)
     h = ops.cast(ops.reshape(ops.abs(kernel), (-1,)), wide)
+    h = ops.divide_no_nan(h, ops.max(h))  # so that no square underflows
     ascending = ops.sort(h)
     tails = ops.flip(ops.cumsum(ops.flip(ops.square(ascending))))
     tail = ops.take(tails, ops.searchsorted(ascending, h))
-    return ops.reshape(h / ops.sqrt(ops.maximum(tail, keras.config.epsilon() ** 4)), kernel.shape)
+    return ops.reshape(ops.divide_no_nan(h, ops.sqrt(tail)), kernel.shape)
 
 
 BY_VALUE: dict[str, Callable[[Sequence[Any]], list[Any]]] = {"magnitude": magnitude, "lamp": lamp}
