@@ -111,10 +111,8 @@ def _write(
         "iterations": len(run.steps),
         "stopped_by": run.stopped_by,
         "dropped_at": run.dropped_at.tolist(),
-        "settings": {flag.name: flag.value for flag in FLAGS.get_flags_for_module(__name__)},
-        "versions": cli.versions(),
     }
-    files.write_json(folder / "run.json", report)
+    cli.write_report(folder / "run.json", report)
     print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
 
 

@@ -114,7 +114,7 @@ def main(argv: list[str]) -> None:
     }
     tables = {one.text: _run(one, model, clouds, output_dir / one.file_name, settings) for one in conditions}
     _report(tables, model, clouds, output_dir)
-    files.write_json(output_dir / "run.json", {"settings": settings, "versions": cli.versions()})
+    cli.write_report(output_dir / "run.json", {"settings": settings})
     print(f"results in {output_dir}")
 
 

@@ -41,7 +41,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, explain, files, models, objects, view
+from tfxai3d import cli, explain, models, objects, view
 from tfxai3d.errors import UserError
 from tfxai3d.objects import Object
 
@@ -90,7 +90,7 @@ def main(argv: list[str]) -> None:
             explanation.save(output_dir / item.name / f"{explanation.method}.npz")
         rows.append(row)
         records.append(record)
-    _write_report(output_dir, records)
+    cli.write_report(output_dir / "report.json", {"objects": records})
     names = [item.name for item in found]
     for name in ("panel.png", "panel.html"):  # of an earlier run into this folder
         (output_dir / name).unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def _explain_split(output_dir: Path, model: keras.Model) -> None:
         total = -(-len(inputs) // FLAGS.shard_size)
         for _ in tqdm(paths, total=total, desc=method, unit="file", disable=None):
             pass
-    _write_report(output_dir, [])
+    cli.write_report(output_dir / "report.json", {"objects": []})
     print(f"{len(inputs)} examples explained; results in {output_dir}")
 
 
@@ -237,12 +237,6 @@ def _mistake_lines() -> list[dict[str, str]]:
     except (KeyError, ValueError, csv.Error):
         pass
     raise UserError(f"--mistakes={path}: not a list with index, true and predicted of apps/evaluate.py")
-
-
-def _write_report(output_dir: Path, records: list[dict[str, Any]]) -> None:
-    settings = {flag.name: flag.value for flag in FLAGS.get_flags_for_module(__name__)}
-    report = {"objects": records, "settings": settings, "versions": cli.versions()}
-    files.write_json(output_dir / "report.json", report)
 
 
 if __name__ == "__main__":

@@ -83,10 +83,7 @@ def main(argv: list[str]) -> None:
     _check_flags()
     cli.load_tensorflow()
     gallery, found = _filters(output_dir) if FLAGS.filters else _units(output_dir)
-    settings = {flag.name: flag.value for flag in FLAGS.get_flags_for_module(__name__)}
-    files.write_json(
-        output_dir / "report.json", {"found": found, "settings": settings, "versions": cli.versions()}
-    )
+    cli.write_report(output_dir / "report.json", {"found": found})
     for name in ("features.png", "features.html"):  # of an earlier run into this folder
         (output_dir / name).unlink(missing_ok=True)
     if FLAGS.pictures:

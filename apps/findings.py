@@ -76,8 +76,7 @@ def main(argv: list[str]) -> None:
     text = "\n\n".join(["# Findings", *sections]) + "\n"
     with files.atomic_path(output_dir / "findings.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    settings = {flag.name: flag.value for flag in FLAGS.get_flags_for_module(__name__)}
-    files.write_json(output_dir / "run.json", {"settings": settings, "versions": cli.versions()})
+    cli.write_report(output_dir / "run.json", {})
     print(text, end="")
 
 

@@ -68,6 +68,7 @@ flags.DEFINE_integer("batch_size", 32, "Examples a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bound=0)
 flags.DEFINE_float("weight_decay", 0.01, "Decoupled weight decay of the matrices.", lower_bound=0)
 flags.DEFINE_float("label_smoothing", 0.1, "Share of the label spread over all classes.", 0, 1)
+flags.DEFINE_float("dropout", None, "Dropout rate of the head in training; the model's own by default.", 0, 1)
 flags.DEFINE_list(
     "augment", None, "Augmentations; by default scale_axes,shift_far of points, flip,shift of voxels."
 )
@@ -79,7 +80,7 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 _DECISIVE = (
     "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope",
     "importance", "exclude", "epochs", "tune_epochs", "batch_size", "learning_rate", "weight_decay",
-    "label_smoothing", "augment", "seed",
+    "label_smoothing", "dropout", "augment", "seed",
 )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def main(argv: list[str]) -> None:
 
     tf.get_logger().setLevel("ERROR")  # it warns of compiling one model after the other
     keras.utils.set_random_seed(FLAGS.seed)
-    model = models.from_preset(FLAGS.model)
+    model = _with_dropout(models.from_preset(FLAGS.model))
     loaded = _load(model)
     steps = len(loaded.train[0]) // FLAGS.batch_size
     if not steps:
@@ -157,7 +158,9 @@ def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table
     )
     ramp = max(0, steps * FLAGS.epochs - 1)
     stop, frequency = ramp + 1 + steps * FLAGS.tune_epochs // 2, min(25, 1 + ramp // 20)
-    target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency)
+    left = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
+    start = max(FLAGS.target, left["left"] / left["total"])  # a pruned model goes on from where it is
+    target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency, start)
     log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
     surgery = pruning.DynamicNetworkSurgery(
         target=target,
@@ -237,6 +240,18 @@ def _load(model: keras.Model) -> Data:
     if tuple(model.class_names or ()) != tuple(loaded.class_names):
         raise UserError(f"--model={FLAGS.model} was not trained on --dataset={FLAGS.dataset}: other classes")
     return loaded
+
+
+def _with_dropout(model: keras.Model) -> keras.Model:
+    """Returns the model, or its copy with another rate: few weights need less dropout than all of them."""
+    if FLAGS.dropout is None:
+        return model
+    config = model.get_config()
+    if "dropout" not in config:
+        raise UserError(f"--model={FLAGS.model} has no dropout to set: leave --dropout away")
+    changed = type(model).from_config(config | {"dropout": FLAGS.dropout})
+    changed.set_weights(model.get_weights())
+    return changed
 
 
 def _batches(loaded: Data) -> Callable[[int], tf.data.Dataset]:

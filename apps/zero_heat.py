@@ -68,8 +68,7 @@ def main(argv: list[str]) -> None:
     table = _table({name: _joined(parts) for name, parts in outcomes.items()}, labels)
     with files.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
-    settings = {flag.name: flag.value for flag in FLAGS.get_flags_for_module(__name__)} | {"model": preset}
-    files.write_json(output_dir / "run.json", {"settings": settings, "versions": cli.versions()})
+    cli.write_report(output_dir / "run.json", {"model": preset})
     print(table, end="")
 
 

@@ -36,3 +36,17 @@ def test_settings_that_are_none_are_named(seed, tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
     with pytest.raises(UserError, match=r"settings\.json: not the settings of a run; give another"):
         cli.keep_settings(tmp_path, ["seed"])
+
+
+def test_a_report_holds_flags_versions_and_facts(monkeypatch, tmp_path):
+    own = cli.flags.FlagValues()
+    cli.flags.DEFINE_integer("seed", 7, "", flag_values=own, module_name="program")
+    cli.flags.DEFINE_integer("other", 8, "", flag_values=own, module_name="library")
+    own(["program"])
+    monkeypatch.setattr(cli.flags, "FLAGS", own)
+    monkeypatch.setattr(cli.sys, "argv", ["program"])
+    cli.write_report(tmp_path / "run.json", {"found": 3})
+    report = json.loads((tmp_path / "run.json").read_text())
+    assert report["settings"] == {"seed": 7}
+    assert report["found"] == 3
+    assert report["versions"].keys() >= {"python", "platform", "keras"}

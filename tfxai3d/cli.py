@@ -7,8 +7,9 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags
 
@@ -112,6 +113,18 @@ def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str]) -> N
                 "give the same flags to go on, or another --output_dir"
             )
     files.write_json(path, {"settings": settings, "versions": versions()})
+
+
+def write_report(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+    """Writes what a run found as JSON, with the program's flags and the versions that decide results.
+
+    Args:
+        path: The file.
+        facts: What it shall say, by name; its own "settings", if any, stand instead of the flags.
+    """
+    own = flags.FLAGS.get_flags_for_module(sys.argv[0])
+    settings = {flag.name: flag.value for flag in own}
+    files.write_json(path, {"settings": settings, "versions": versions(), **facts})
 
 
 def versions() -> dict[str, str]:

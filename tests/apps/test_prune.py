@@ -25,6 +25,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
     flags = (
         *SMALL,
         "--train_points=48",
+        "--dropout=0.1",
         "--target=0.02",
         "--epochs=1",
         "--tune_epochs=1",
@@ -48,6 +49,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
     assert float(log[0]["cut"]) > float(log[1]["cut"])
     card = json.loads((tmp_path / "preset" / "card.json").read_text())
     assert card["stages"] == ["48x2"]
+    assert json.loads((tmp_path / "preset" / "config.json").read_text())["config"]["dropout"] == 0.1
     assert card["kernels"] == {"total": original, "left": pruned[-1]}
     assert card["test"]["overall_accuracy"] == float(table[-1]["accuracy"])
     assert f"{(tmp_path / 'preset' / 'weights.npz').stat().st_size:,} bytes" in out
@@ -81,6 +83,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
         (["--target=1.5"], "--target"),
+        (["--model=vrn_half_modelnet10", "--dropout=0"], "--model=vrn_half_modelnet10 has no dropout"),
         (["--train_points=600"], "--train_points=600 is more than --num_points=512"),
     ],
 )

@@ -181,6 +181,8 @@ def test_gradual_target():
     assert cut[10] == pytest.approx(0.9 * (1 - 0.5**3))
     assert cut[20:] == pytest.approx([0.9] * 20)
     assert [float(x) for x in GradualTarget(0.1, 0, 1)(0)] == [1, pytest.approx(0.9)]
+    again = GradualTarget(left=0.1, ramp_steps=20, stop_step=34, start=0.5)
+    assert [float(again(step)[1]) for step in (0, 10, 20)] == pytest.approx([0.5, 0.9 - 0.4 / 8, 0.9])
 
 
 def test_probability_of_surgery_decays_until_iter_stop(float64):
