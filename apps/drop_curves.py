@@ -114,7 +114,7 @@ def main(argv: list[str]) -> None:
     }
     tables = {one.text: _run(one, model, clouds, output_dir / one.file_name, settings) for one in conditions}
     _report(tables, model, clouds, output_dir)
-    cli.write_report(output_dir / "run.json", {"settings": settings})
+    cli.write_report(__name__, output_dir / "run.json", {"settings": settings})
     print(f"results in {output_dir}")
 
 

@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
         report["temperature"] = round(temperature, 4)
         report["calibration_error_with_it"] = round(evaluate.reliability(result).expected_error, 4)
     _print(report)
-    cli.write_report(output_dir / "report.json", report)
+    cli.write_report(__name__, output_dir / "report.json", report)
     _write_tables(output_dir, result, examples, model.class_names)
     if FLAGS.pictures:
         _draw(output_dir, result, report, model.class_names)

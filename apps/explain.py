@@ -90,7 +90,7 @@ def main(argv: list[str]) -> None:
             explanation.save(output_dir / item.name / f"{explanation.method}.npz")
         rows.append(row)
         records.append(record)
-    cli.write_report(output_dir / "report.json", {"objects": records})
+    cli.write_report(__name__, output_dir / "report.json", {"objects": records})
     names = [item.name for item in found]
     for name in ("panel.png", "panel.html"):  # of an earlier run into this folder
         (output_dir / name).unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def _explain_split(output_dir: Path, model: keras.Model) -> None:
         total = -(-len(inputs) // FLAGS.shard_size)
         for _ in tqdm(paths, total=total, desc=method, unit="file", disable=None):
             pass
-    cli.write_report(output_dir / "report.json", {"objects": []})
+    cli.write_report(__name__, output_dir / "report.json", {"objects": []})
     print(f"{len(inputs)} examples explained; results in {output_dir}")
 
 

@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
     _check_flags()
     cli.load_tensorflow()
     gallery, found = _filters(output_dir) if FLAGS.filters else _units(output_dir)
-    cli.write_report(output_dir / "report.json", {"found": found})
+    cli.write_report(__name__, output_dir / "report.json", {"found": found})
     for name in ("features.png", "features.html"):  # of an earlier run into this folder
         (output_dir / name).unlink(missing_ok=True)
     if FLAGS.pictures:

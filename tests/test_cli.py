@@ -44,8 +44,7 @@ def test_a_report_holds_flags_versions_and_facts(monkeypatch, tmp_path):
     cli.flags.DEFINE_integer("other", 8, "", flag_values=own, module_name="library")
     own(["program"])
     monkeypatch.setattr(cli.flags, "FLAGS", own)
-    monkeypatch.setattr(cli.sys, "argv", ["program"])
-    cli.write_report(tmp_path / "run.json", {"found": 3})
+    cli.write_report("program", tmp_path / "run.json", {"found": 3})
     report = json.loads((tmp_path / "run.json").read_text())
     assert report["settings"] == {"seed": 7}
     assert report["found"] == 3

@@ -115,14 +115,15 @@ def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str]) -> N
     files.write_json(path, {"settings": settings, "versions": versions()})
 
 
-def write_report(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+def write_report(app_name: str, path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
     """Writes what a run found as JSON, with the program's flags and the versions that decide results.
 
     Args:
+        app_name: The program's `__name__`.
         path: The file.
         facts: What it shall say, by name; its own "settings", if any, stand instead of the flags.
     """
-    own = flags.FLAGS.get_flags_for_module(sys.argv[0])
+    own = flags.FLAGS.get_flags_for_module(app_name)
     settings = {flag.name: flag.value for flag in own}
     files.write_json(path, {"settings": settings, "versions": versions(), **facts})
 
