@@ -158,8 +158,8 @@ def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table
     )
     ramp = max(0, steps * FLAGS.epochs - 1)
     stop, frequency = ramp + 1 + steps * FLAGS.tune_epochs // 2, min(25, 1 + ramp // 20)
-    left = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
-    start = max(FLAGS.target, left["left"] / left["total"])  # a pruned model goes on from where it is
+    report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
+    start = max(FLAGS.target, report["left"] / report["total"])  # a pruned model goes on from where it is
     target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency, start)
     log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
     surgery = pruning.DynamicNetworkSurgery(
