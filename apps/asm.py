@@ -40,7 +40,7 @@ flags.DEFINE_integer("num_drop", 5, "Points dropped in a step.", lower_bound=1)
 flags.DEFINE_integer("num_steps", 20, "Steps.", lower_bound=1)
 flags.DEFINE_bool("drop_neg", False, "Drop the lowest values first: the points that speak against the class.")
 flags.DEFINE_float("power", 1.0, "Of the distance from the centre; published 1 for PointNet, 6 for DGCNN.")
-flags.DEFINE_list("centre", ["median"], "median, mean, or three coordinates.")
+flags.DEFINE_list("centre", ["median"], "median, mean, three coordinates, or ball: of PointNet++'s balls.")
 flags.DEFINE_bool(
     "until_changed", False, "Go on until the prediction is wrong and half of the turned copies too."
 )
@@ -128,14 +128,15 @@ def _rotation_test(model: keras.Model) -> evaluate.RotationTest | None:
 
 
 def _centre() -> str | list[float]:
-    if FLAGS.centre in (["median"], ["mean"]):
+    if FLAGS.centre in (["median"], ["mean"], ["ball"]):
         return str(FLAGS.centre[0])
     try:
         centre = [float(text) for text in FLAGS.centre]
     except ValueError:
         centre = []
     if len(centre) != 3 or not np.isfinite(centre).all():
-        raise UserError(f"--centre={','.join(FLAGS.centre)}: give median, mean, or three numbers as 0,0.5,0")
+        given = ",".join(FLAGS.centre)
+        raise UserError(f"--centre={given}: give median, mean, ball, or three numbers as 0,0.5,0")
     return centre
 
 

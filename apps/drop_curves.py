@@ -60,13 +60,18 @@ flags.DEFINE_integer("num_drop", 5, "Points dropped in a step.", lower_bound=1)
 flags.DEFINE_integer("num_steps", 40, "Steps; a cloud keeps at least 10 points.", lower_bound=1)
 flags.DEFINE_bool("recompute", True, "Compute the importance anew in each step, not once.")
 flags.DEFINE_float("power", 1.0, "Of the distance in point_saliency.")
+flags.DEFINE_enum(
+    "centre", "median", ["median", "mean", "ball"],
+    "Where point_saliency moves a point: to the middle of the cloud, or of PointNet++'s balls.",
+)  # fmt: skip
 flags.DEFINE_integer("batch_size", 32, "Clouds at once.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of the random orders and the procedural shapes.", lower_bound=0)
 flags.DEFINE_bool("pictures", True, "Draw the curves and the sequences.")
 flags.DEFINE_bool("tensorboard", False, "Also write TensorBoard's files; needs the extra tensorboard.")
 flags.DEFINE_string("output_dir", "out/drop_curves", "Folder of the results.")
 
-_SETTINGS = ("model", "num_points", "num_clouds", "num_drop", "num_steps", "recompute", "power", "seed")
+_SETTINGS = ("model", "num_points", "num_clouds", "num_drop", "num_steps", "recompute", "seed")
+_SALIENCY_SETTINGS = ("power", "centre")
 # Zheng et al., ICCV 2019, read off the figures (+-0.004): accuracy by condition and points dropped.
 _PUBLISHED: dict[str, dict[str, dict[int, float]]] = {
     "PointNet": {
@@ -112,8 +117,13 @@ def main(argv: list[str]) -> None:
         "data": Path(FLAGS.data_dir).name if FLAGS.data_dir else "procedural",
         "clouds": len(clouds.points),
     }
-    tables = {one.text: _run(one, model, clouds, output_dir / one.file_name, settings) for one in conditions}
+    tables = {
+        one.text: _run(one, model, clouds, output_dir / one.file_name, settings | one.options())
+        for one in conditions
+    }
     _report(tables, model, clouds, output_dir)
+    for one in conditions:
+        settings |= one.options()
     cli.write_report(__name__, output_dir / "run.json", {"settings": settings})
     print(f"results in {output_dir}")
 
@@ -141,6 +151,10 @@ class _Condition(NamedTuple):
     def file_name(self) -> str:
         return f"{self.text.replace(':', '_')}.h5"
 
+    def options(self) -> dict[str, Any]:
+        """Returns the options of the method, which no other method depends on."""
+        return {name: FLAGS[name].value for name in _SALIENCY_SETTINGS if self.method == "point_saliency"}
+
     def importance(self, model: keras.Model) -> Callable[[np.ndarray, np.ndarray, int], evaluate.Importance]:
         """Returns what makes the importance of a batch: clouds, labels, and the first cloud's number."""
         if self.method == "random":
@@ -148,8 +162,8 @@ class _Condition(NamedTuple):
             return lambda clouds, labels, first: evaluate.Fixed(
                 evaluate.random_importance([len(cloud) for cloud in clouds], FLAGS.seed, first), forward
             )
-        options = {"power": FLAGS.power} if self.method == "point_saliency" else {}
-        source = evaluate.Recomputed(explain.get(self.method)(model, batch_size=FLAGS.batch_size, **options))
+        method = explain.get(self.method)
+        source = evaluate.Recomputed(method(model, batch_size=FLAGS.batch_size, **self.options()))
         if FLAGS.recompute:
             return lambda clouds, labels, first: source
         return lambda clouds, labels, first: evaluate.Fixed.once(source, clouds, labels)

@@ -157,7 +157,8 @@ def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table
         label_smoothing=FLAGS.label_smoothing,
     )
     ramp = max(0, steps * FLAGS.epochs - 1)
-    stop, frequency = ramp + 1 + steps * FLAGS.tune_epochs // 2, min(25, 1 + ramp // 20)
+    stop = ramp + 1 + steps * FLAGS.tune_epochs // 2
+    frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
     report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
     start = max(FLAGS.target, report["left"] / report["total"])  # a pruned model goes on from where it is
     target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency, start)

@@ -193,11 +193,12 @@ def test_points_that_win_nowhere_change_nothing(run, tmp_path):
 @pytest.mark.parametrize(
     ("app", "argument", "message"),
     [
-        ("asm", "--centre=1,2", "--centre=1,2: give median, mean, or three numbers"),
+        ("asm", "--centre=1,2", "--centre=1,2: give median, mean, ball, or three numbers"),
         ("asm", "--rotations=3 --num_votes=3", "copies that are counted, or --num_votes"),
         ("asm", "--index=x", "--index=x: give numbers from 0"),
         ("asm", "--data_dir=nowhere", "--data_dir needs --label"),
         ("asm", "--label=spoon", "'spoon' is no class of the model"),
+        ("asm", "--centre=ball", "has no balls of neighbours"),
         ("drop_curves", "--condition=guess", "unknown method 'guess'"),
         ("drop_curves", "--condition=random:best", "after the colon say highest or lowest"),
         ("drop_curves", "--data_dir=nowhere", "no such file"),

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.ball_places import groups_points, scaled_network
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.explain.gradients import input_gradient
 from tfxai3d.explain.target import TargetTensor, resolved, target_score
@@ -20,15 +21,20 @@ class PointSaliency(Explainer):
     Points with high values speak for the class, those with values below 0 against it. The attributions are
     the three products whose sum is a point's importance. For a target that is no class, L is minus its score.
 
+    PointNet++ sees a point by its places u in the balls of its neighbours, and the place that tells it
+    nothing is the ball's centre, not the cloud's. With "ball" the point moves there, in all its balls at
+    once: `s_i r_i^power` becomes the sum of `-(dL/du . u) |u|^power` over them. By docs/dropping.md that
+    tells what its answer rests on, where the published centre hardly does.
+
     Args:
         model: Maps points (B,N,3) to logits; see `Explainer`.
-        centre: "median" (published) or "mean" of each axis over the points, or three coordinates.
+        centre: "median" (published) or "mean" of each axis over the points, three coordinates, or "ball".
         power: Of the distance; published 1 for PointNet and 6 for DGCNN.
         **kwargs: Of `Explainer`.
 
     Raises:
-        UserError: If the model takes voxels, the centre is none of these, or the power is negative or not a
-            finite number.
+        UserError: If the model takes voxels, the centre is none of these or the model has no balls, or the
+            power is negative or not a finite number.
     """
 
     method: ClassVar[str] = "point_saliency"
@@ -46,6 +52,8 @@ class PointSaliency(Explainer):
         if self.network.kind != "points":
             raise UserError(f"{self.method} moves points; {self.network.name} takes {self.network.kind}")
         self.centre, self.power = _checked(centre), float(power)
+        if self.centre == "ball" and not groups_points(self.model):
+            raise UserError(f"centre 'ball': {self.network.name} has no balls of neighbours (PointNet++ has)")
 
     def options(self) -> dict[str, Any]:
         """Returns the centre and the power."""
@@ -54,10 +62,18 @@ class PointSaliency(Explainer):
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the saliency of each point and its three terms."""
+        if self.centre == "ball":
+            return self._within_balls(inputs, target)
         downhill, scores = input_gradient(self.network, inputs, lambda logits: -_loss(logits, target))
         offset = inputs - self._centre_of(inputs)
         distance = tf.norm(offset, axis=-1, keepdims=True)
         terms = downhill * offset * distance**self.power
+        return Parts(terms, tf.reduce_sum(terms, axis=-1), scores)
+
+    def _within_balls(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
+        """Returns the saliency with the places in the balls for the offset from the cloud's centre."""
+        scaled = scaled_network(self.network, self.model, inputs, self.power)
+        terms, scores = input_gradient(scaled, tf.ones_like(inputs), lambda logits: -_loss(logits, target))
         return Parts(terms, tf.reduce_sum(terms, axis=-1), scores)
 
     def _centre_of(self, points: tf.Tensor) -> tf.Tensor:
@@ -86,7 +102,7 @@ def _median(points: tf.Tensor) -> tf.Tensor:
 
 def _checked(centre: str | Sequence[float]) -> str | tuple[float, ...]:
     if isinstance(centre, str):
-        if centre in ("median", "mean"):
+        if centre in ("median", "mean", "ball"):
             return centre
     else:
         try:
@@ -95,4 +111,4 @@ def _checked(centre: str | Sequence[float]) -> str | tuple[float, ...]:
             coordinates = np.empty(0)
         if coordinates.shape == (3,) and np.isfinite(coordinates).all():
             return tuple(coordinates.tolist())
-    raise UserError(f"centre must be 'median', 'mean' or three numbers, it is {centre!r}")
+    raise UserError(f"centre must be 'median', 'mean', 'ball' or three numbers, it is {centre!r}")
