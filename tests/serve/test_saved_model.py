@@ -25,10 +25,11 @@ OPTIONS = {
     "expected_gradients": {"samples": 2},
     "smooth_grad": {"samples": 2},
     "var_grad": {"samples": 2},
+    ("pointnet2", "point_saliency"): {"batch_size": 2, "centre": "ball"},
 }
 METHODS = {
     "pointnet": ("vanilla_gradient", "integrated_gradients", "guided_backprop", "p_grad_cam"),
-    "pointnet2": ("integrated_gradients", "grad_cam"),
+    "pointnet2": ("integrated_gradients", "grad_cam", "point_saliency"),
     "vrn": ("gradient_times_input", "grad_cam"),
     "pruned": (
         "deconvnet",
@@ -65,9 +66,10 @@ def exported(tmp_path_factory):
             (model, inputs), kind = pruned(), "points"
         else:
             model, inputs, kind = getattr(networks, name)(), VOXELS if name == "vrn" else POINTS, None
+        options = [OPTIONS.get((name, one)) or OPTIONS.get(one, {"batch_size": 2}) for one in methods]
         explainers = [
-            explain.get(method)(model, data_kind=kind, **OPTIONS.get(method, {"batch_size": 2}))
-            for method in methods
+            explain.get(method)(model, data_kind=kind, **some)
+            for method, some in zip(methods, options, strict=True)
         ]
         serve.export(model, root / name, explainers, data_kind=kind)
         target = np.array([-1, 0, 1, 2, -1, 0], np.int32)[: len(inputs)]
