@@ -53,7 +53,8 @@ class PointSaliency(Explainer):
             raise UserError(f"{self.method} moves points; {self.network.name} takes {self.network.kind}")
         self.centre, self.power = _checked(centre), float(power)
         if self.centre == "ball" and not groups_points(self.model):
-            raise UserError(f"centre 'ball': {self.network.name} has no balls of neighbours (PointNet++ has)")
+            name = self.network.name
+            raise UserError(f"centre 'ball': {name} has no balls of neighbours, PointNet++ has; give 'median'")
 
     def options(self) -> dict[str, Any]:
         """Returns the centre and the power."""
