@@ -54,7 +54,7 @@ class PointSaliency(Explainer):
         self.centre, self.power = _checked(centre), float(power)
         if self.centre == "ball" and not groups_points(self.model):
             name = self.network.name
-            raise UserError(f"centre 'ball': {name} has no balls of neighbours, PointNet++ has; give 'median'")
+            raise UserError(f"centre 'ball': {name} has no balls of neighbours as PointNet++; give 'median'")
 
     def options(self) -> dict[str, Any]:
         """Returns the centre and the power."""
