@@ -127,7 +127,7 @@ def test_options_and_name(model):
         ({"centre": (1, 2)}, "three numbers"),
         ({"centre": (1, 2, np.nan)}, "three numbers"),
         ({"centre": ("a", "b", "c")}, "three numbers"),
-        ({"centre": "ball"}, "centre 'ball': model 'point_net' has no balls of neighbours"),
+        ({"centre": "ball"}, "centre 'ball': model 'point_net.*' has no balls"),
         ({"power": float("nan")}, "power must be"),
         ({"power": -1}, "power must be"),
     ],
