@@ -19,7 +19,7 @@ def groups_points(model: Any) -> bool:
     )
 
 
-def scaled_network(network: Network, model: keras.Model, points: tf.Tensor, power: float = 0.0) -> Network:
+def scaled_network(network: Network, model: keras.Model, points: tf.Tensor, power: float) -> Network:
     """Returns the network at the clouds as a function of a factor on each point's places in its balls.
 
     A point's place u in a ball becomes `u (1 + (a - 1) |u|^power)` with its factor a: at 1 it stays, and on
