@@ -7,16 +7,14 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.explain.network import Network, inference
-from tfxai3d.explain.shadow import shadow
+from tfxai3d.explain.shadow import has_layer, shadow
 from tfxai3d.models.neighbors import gather
 from tfxai3d.models.set_abstraction import Group
 
 
 def groups_points(model: Any) -> bool:
     """Whether the model sees points by their places in balls alone, as PointNet++ does."""
-    return isinstance(model, keras.Model) and any(
-        isinstance(layer, Group) for layer in model._flatten_layers()
-    )
+    return has_layer(model, Group)
 
 
 def scaled_network(network: Network, model: keras.Model, points: tf.Tensor, power: float) -> Network:

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.explain.network import Network, inference
-from tfxai3d.explain.shadow import shadow
+from tfxai3d.explain.shadow import has_layer, shadow
 from tfxai3d.models.set_abstraction import Choice
 
 
@@ -50,9 +50,7 @@ def held_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[[t
 
 def has_neighbors(model: Any) -> bool:
     """Whether the model chooses centroids or neighbours, as PointNet++ does."""
-    return isinstance(model, keras.Model) and any(
-        isinstance(layer, Choice) for layer in model._flatten_layers()
-    )
+    return has_layer(model, Choice)
 
 
 def _with_choices(model: keras.Model, change: Callable[..., Any]) -> Callable[[tf.Tensor], Any]:

@@ -52,3 +52,8 @@ def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
         return run
 
     return of(model)
+
+
+def has_layer(model: Any, kind: type) -> bool:
+    """Whether the model is of Keras and has a layer of this kind, also a nested one."""
+    return isinstance(model, keras.Model) and any(isinstance(one, kind) for one in model._flatten_layers())
