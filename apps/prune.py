@@ -40,6 +40,8 @@ if TYPE_CHECKING:  # main imports them once the flags are known to be right
     import keras
     import tensorflow as tf
 
+Batches = Callable[[int], "tf.data.Dataset"]
+
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_shapes", "Shipped preset or a folder written by apps/train.py.")
 flags.DEFINE_enum(
@@ -69,6 +71,11 @@ flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bo
 flags.DEFINE_float("weight_decay", 0.01, "Decoupled weight decay of the matrices.", lower_bound=0)
 flags.DEFINE_float("label_smoothing", 0.1, "Share of the label spread over all classes.", 0, 1)
 flags.DEFINE_float("dropout", None, "Dropout rate of the head in training; the model's own by default.", 0, 1)
+flags.DEFINE_string(
+    "teacher", None,
+    "Shipped preset or folder of a network whose probabilities are learnt beside the labels (distillation): "
+    "the one before pruning, or a better one. They are soft already: --label_smoothing=0 suits them.",
+)  # fmt: skip
 flags.DEFINE_list(
     "augment", None, "Augmentations; by default scale_axes,shift_far of points, flip,shift of voxels."
 )
@@ -80,7 +87,7 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 _DECISIVE = (
     "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope",
     "importance", "exclude", "epochs", "tune_epochs", "batch_size", "learning_rate", "weight_decay",
-    "label_smoothing", "dropout", "augment", "seed",
+    "label_smoothing", "dropout", "teacher", "augment", "seed",
 )  # fmt: skip
 
 
@@ -105,6 +112,7 @@ def main(argv: list[str]) -> None:
     keras.utils.set_random_seed(FLAGS.seed)
     model = _with_dropout(models.from_preset(FLAGS.model))
     loaded = _load(model)
+    teacher = _load_teacher(model)
     steps = len(loaded.train[0]) // FLAGS.batch_size
     if not steps:
         raise UserError(f"--batch_size={FLAGS.batch_size} is larger than the training set")
@@ -121,7 +129,7 @@ def main(argv: list[str]) -> None:
         exclude=FLAGS.exclude,
     )
     table.add("pruned at once, no tuning", once)
-    history = _train(model, loaded, steps, output_dir, table)
+    history = _train(model, _batches(loaded, teacher), steps, output_dir, table)
     _write_preset(model, loaded, len(history), table, output_dir)
     _write_layers(once, model, output_dir)
     _write_small(loaded.test[0][: FLAGS.batch_size], output_dir)
@@ -145,7 +153,9 @@ def _check_flags() -> None:
             cli.check_package(package, "tensorboard", "--notensorboard")
 
 
-def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table: _Table) -> models.History:
+def _train(
+    model: keras.Model, batches: Batches, steps: int, output_dir: Path, table: _Table
+) -> models.History:
     """Surgery, then tuning; leaves an ordinary model with zeros."""
     epochs = FLAGS.epochs + FLAGS.tune_epochs
     models.compile_classifier(
@@ -170,7 +180,6 @@ def _train(model: keras.Model, loaded: Data, steps: int, output_dir: Path, table
         exclude=FLAGS.exclude,
         log_dir=log_dir,
     )
-    batches = _batches(loaded)
     history: models.History = []
     if FLAGS.epochs:
         history = models.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
@@ -255,7 +264,20 @@ def _with_dropout(model: keras.Model) -> keras.Model:
     return changed
 
 
-def _batches(loaded: Data) -> Callable[[int], tf.data.Dataset]:
+def _load_teacher(model: keras.Model) -> keras.Model | None:
+    """Loads the teacher, if there is to be one, and checks that it knows the model's inputs and classes."""
+    if not FLAGS.teacher:
+        return None
+    teacher = models.from_preset(FLAGS.teacher)
+    if teacher.input_shape != model.input_shape or teacher.class_names != model.class_names:
+        raise UserError(
+            f"--teacher={FLAGS.teacher} has other inputs or classes than --model={FLAGS.model}: "
+            "take the network that was pruned"
+        )
+    return teacher
+
+
+def _batches(loaded: Data, teacher: keras.Model | None) -> Batches:
     """Returns what makes the batches of an epoch."""
     voxels = FLAGS.dataset == "modelnet10_voxels"
     known: Callable[..., Any] = data.voxel_augmentation if voxels else data.augmentation
@@ -266,9 +288,11 @@ def _batches(loaded: Data) -> Callable[[int], tf.data.Dataset]:
         shared: dict[str, Any] = {"num_classes": len(loaded.class_names), "batch_size": FLAGS.batch_size}
         shared |= {"augment": augment, "seed": (FLAGS.seed, epoch)}
         if voxels:
-            return data.voxel_batches(*loaded.train, size=loaded.train[0].shape[1], **shared)
-        num_points = FLAGS.train_points or FLAGS.num_points
-        return data.training_batches(*loaded.train, num_points=num_points, **shared)
+            batches = data.voxel_batches(*loaded.train, size=loaded.train[0].shape[1], **shared)
+        else:
+            num_points = FLAGS.train_points or FLAGS.num_points
+            batches = data.training_batches(*loaded.train, num_points=num_points, **shared)
+        return models.soften_labels(batches, teacher) if teacher else batches
 
     return make
 

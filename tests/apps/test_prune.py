@@ -76,6 +76,18 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
     assert "holds a run with 0.02" in err
 
 
+@pytest.mark.slow
+def test_learns_from_a_teacher_and_says_so(prune, tmp_path):
+    flags = (*SMALL, "--epochs=0", "--tune_epochs=1", f"--output_dir={tmp_path}")
+    code, _, err = prune(*flags, "--teacher=pointnet_shapes", "--label_smoothing=0")
+    assert (code, err) == (0, ""), err
+    card = json.loads((tmp_path / "preset" / "card.json").read_text())
+    assert "--teacher=pointnet_shapes" in card["command"]
+    code, _, err = prune(*flags, "--label_smoothing=0")
+    assert code == 1
+    assert "holds a run with pointnet_shapes" in err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -84,6 +96,8 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
         (["--target=1.5"], "--target"),
         (["--model=vrn_half_modelnet10", "--dropout=0"], "--model=vrn_half_modelnet10 has no dropout"),
+        (["--teacher=vrn_half_modelnet10"], "--teacher=vrn_half_modelnet10 has other inputs or classes"),
+        (["--teacher=nowhere"], "nowhere"),
         (["--train_points=600"], "--train_points=600 is more than --num_points=512"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.models.distillation import soften_labels as soften_labels
     from tfxai3d.models.distribution import Replicas as Replicas
     from tfxai3d.models.endpoint import Split as Split
     from tfxai3d.models.endpoint import split as split
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "distillation": ("soften_labels",),
         "distribution": ("Replicas",),
         "endpoint": ("Split", "split"),
         "pointnet": ("PointNet",),
