@@ -66,6 +66,11 @@ flags.DEFINE_enum(
 flags.DEFINE_list("exclude", None, "Layers to leave alone; VRN's dense layers are by default.")
 flags.DEFINE_integer("epochs", 2, "Epochs until the target is reached; 0: at once.", lower_bound=0)
 flags.DEFINE_integer("tune_epochs", 1, "Epochs of training at the target.", lower_bound=0)
+flags.DEFINE_integer(
+    "recover_epochs", None,
+    "The first so many of --tune_epochs in which weights that were cut can still come back in exchange for "
+    "others; default half of them.", lower_bound=0,
+)  # fmt: skip
 flags.DEFINE_integer("batch_size", 32, "Examples a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bound=0)
 flags.DEFINE_float("weight_decay", 0.01, "Decoupled weight decay of the matrices.", lower_bound=0)
@@ -86,8 +91,8 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 # What decides the result: a run goes on only with the same.
 _DECISIVE = (
     "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope",
-    "importance", "exclude", "epochs", "tune_epochs", "batch_size", "learning_rate", "weight_decay",
-    "label_smoothing", "dropout", "teacher", "augment", "seed",
+    "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "batch_size", "learning_rate",
+    "weight_decay", "label_smoothing", "dropout", "teacher", "augment", "seed",
 )  # fmt: skip
 
 
@@ -140,6 +145,10 @@ def main(argv: list[str]) -> None:
 def _check_flags() -> None:
     if not FLAGS.target:
         raise UserError("--target=0: at least some weights must be left")
+    if (FLAGS.recover_epochs or 0) > FLAGS.tune_epochs:
+        raise UserError(
+            f"--recover_epochs={FLAGS.recover_epochs} is more than --tune_epochs={FLAGS.tune_epochs}"
+        )
     if not FLAGS.epochs + FLAGS.tune_epochs:
         raise UserError("--epochs=0 and --tune_epochs=0: nothing would be trained; give one of them")
     if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
@@ -167,7 +176,8 @@ def _train(
         label_smoothing=FLAGS.label_smoothing,
     )
     ramp = max(0, steps * FLAGS.epochs - 1)
-    stop = ramp + 1 + steps * FLAGS.tune_epochs // 2
+    recovery = FLAGS.tune_epochs / 2 if FLAGS.recover_epochs is None else FLAGS.recover_epochs
+    stop = ramp + 1 + int(steps * recovery)
     frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
     report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
     start = max(FLAGS.target, report["left"] / report["total"])  # a pruned model goes on from where it is

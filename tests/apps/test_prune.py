@@ -88,11 +88,23 @@ def test_learns_from_a_teacher_and_says_so(prune, tmp_path):
     assert "holds a run with pointnet_shapes" in err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("flags", "exchanged"), [((), True), (("--recover_epochs=0",), False)])
+def test_cut_weights_come_back_while_they_may(prune, tmp_path, flags, exchanged):
+    rate = "--learning_rate=0.05"  # high enough for ranks to change in a few steps
+    code, _, err = prune(*SMALL, "--epochs=0", "--tune_epochs=2", rate, *flags, f"--output_dir={tmp_path}")
+    assert (code, err) == (0, ""), err
+    first, second = (float(row["spliced"]) for row in rows(tmp_path / "log.csv"))
+    assert (first > 0) == exchanged
+    assert second == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--target=0"], "--target=0: at least some weights"),
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
+        (["--recover_epochs=2"], "--recover_epochs=2 is more than --tune_epochs=1"),
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
         (["--target=1.5"], "--target"),
         (["--model=vrn_half_modelnet10", "--dropout=0"], "--model=vrn_half_modelnet10 has no dropout"),
