@@ -310,7 +310,6 @@ def _batches(loaded: Data, teacher: keras.Model | None) -> Batches:
 def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, output_dir: Path) -> None:
     """Saves the model compactly, loads it back, and measures what was loaded."""
     folder = output_dir / "preset"
-    report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
     inputs = loaded.test[0]
     changed = [f for f in cli.changed_flags(sys.argv[0]) if not f.startswith(("--data_dir", "--output_dir"))]
     card = {
@@ -323,7 +322,6 @@ def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, 
         "seed": FLAGS.seed,
         "command": "python apps/prune.py " + " ".join(changed),
         "parameters": model.count_params(),
-        "kernels": {"total": report["total"], "left": report["left"]},
         "tfxai3d": __version__,
     }
     models.save_preset(model, folder, card)
@@ -331,6 +329,9 @@ def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, 
     name = f"tuned for {FLAGS.tune_epochs} epochs" if FLAGS.tune_epochs else "compact file"
     result = table.measure(name, again)
     unit = "voxels" if FLAGS.dataset == "modelnet10_voxels" else "points"
+    # Of what was loaded: as float16 the smallest weights are zeros.
+    report = pruning.kernel_sparsity(again, exclude=FLAGS.exclude)
+    card["kernels"] = {"total": report["total"], "left": report["left"]}
     card["test"] = {unit: inputs.shape[1], **result.summary(loaded.class_names)}
     models.save_preset(model, folder, card)
     size = (folder / "weights.npz").stat().st_size
