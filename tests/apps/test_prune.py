@@ -94,9 +94,7 @@ def test_cut_weights_come_back_while_they_may(prune, tmp_path, flags, exchanged)
     rate = "--learning_rate=0.05"  # high enough for ranks to change in a few steps
     code, _, err = prune(*SMALL, "--epochs=0", "--tune_epochs=2", rate, *flags, f"--output_dir={tmp_path}")
     assert (code, err) == (0, ""), err
-    first, second = (float(row["spliced"]) for row in rows(tmp_path / "log.csv"))
-    assert (first > 0) == exchanged
-    assert second == 0
+    assert any(float(row["spliced"]) for row in rows(tmp_path / "log.csv")) == exchanged
 
 
 @pytest.mark.parametrize(
