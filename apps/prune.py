@@ -14,7 +14,8 @@ Prints a table (weights, weights left, test accuracy: original, pruned without t
 to --output_dir as table.csv, beside
 
   layers.csv        weights left in each layer, cut at once and after training
-  log.csv           loss, accuracy, share left, weights cut and spliced a step, by epoch
+  log.csv           loss, accuracy (with --teacher: agreement with it), share left, weights cut and spliced
+                    a step, by epoch
   preset            the pruned model in compact form, for --model of this and the other programs
   small.keras       the same without the channels that pruning left dead or unread, if there are any: a
                     smaller dense model with the same outputs, for keras.saving.load_model after importing
