@@ -330,9 +330,8 @@ def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, 
     name = f"tuned for {FLAGS.tune_epochs} epochs" if FLAGS.tune_epochs else "compact file"
     result = table.measure(name, again)
     unit = "voxels" if FLAGS.dataset == "modelnet10_voxels" else "points"
-    # Of what was loaded: as float16 the smallest weights are zeros.
-    report = pruning.kernel_sparsity(again, exclude=FLAGS.exclude)
-    card["kernels"] = {"total": report["total"], "left": report["left"]}
+    row = table.rows[-1]  # of what was loaded: as float16 the smallest weights are zeros
+    card["kernels"] = {"total": row["parameters"], "left": row["left"]}
     card["test"] = {unit: inputs.shape[1], **result.summary(loaded.class_names)}
     models.save_preset(model, folder, card)
     size = (folder / "weights.npz").stat().st_size
