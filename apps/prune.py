@@ -15,7 +15,7 @@ to --output_dir as table.csv, beside
 
   layers.csv        weights left in each layer, cut at once and after training
   log.csv           loss, accuracy (with --teacher: agreement with it), share left, weights cut and spliced
-                    a step, by epoch
+                    a step, or exchanged, by epoch
   preset            the pruned model in compact form, for --model of this and the other programs
   small.keras       the same without the channels that pruning left dead or unread, if there are any: a
                     smaller dense model with the same outputs, for keras.saving.load_model after importing
@@ -72,6 +72,12 @@ flags.DEFINE_integer(
     "The first so many of --tune_epochs in which weights that were cut can still come back in exchange for "
     "others; default half of them.", lower_bound=0,
 )  # fmt: skip
+flags.DEFINE_integer(
+    "exchange_epochs", 0,
+    "With --epochs=0, and in place of --recover_epochs: after each of the first so many of --tune_epochs the "
+    "least useful of the weights left give their places to others, 15 % of them at first, ever fewer then. "
+    "For long tuning of few weights.", lower_bound=0,
+)  # fmt: skip
 flags.DEFINE_integer("batch_size", 32, "Examples a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Peak of the learning rate.", lower_bound=0)
 flags.DEFINE_float("weight_decay", 0.01, "Decoupled weight decay of the matrices.", lower_bound=0)
@@ -92,8 +98,8 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 # What decides the result: a run goes on only with the same.
 _DECISIVE = (
     "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope",
-    "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "batch_size", "learning_rate",
-    "weight_decay", "label_smoothing", "dropout", "teacher", "augment", "seed",
+    "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "exchange_epochs", "batch_size",
+    "learning_rate", "weight_decay", "label_smoothing", "dropout", "teacher", "augment", "seed",
 )  # fmt: skip
 
 
@@ -127,13 +133,7 @@ def main(argv: list[str]) -> None:
     table = _Table(output_dir, *loaded.test)
     table.add("original", model)
     once = models.from_preset(FLAGS.model)
-    pruning.prune_magnitude(
-        once,
-        FLAGS.target,
-        FLAGS.scope,
-        "lamp" if FLAGS.importance == "lamp" else "magnitude",  # there is no gradient yet
-        exclude=FLAGS.exclude,
-    )
+    _cut_at_once(once)
     table.add("pruned at once, no tuning", once)
     history = _train(model, _batches(loaded, teacher), steps, output_dir, table)
     _write_preset(model, loaded, len(history), table, output_dir)
@@ -149,6 +149,15 @@ def _check_flags() -> None:
     if (FLAGS.recover_epochs or 0) > FLAGS.tune_epochs:
         raise UserError(
             f"--recover_epochs={FLAGS.recover_epochs} is more than --tune_epochs={FLAGS.tune_epochs}"
+        )
+    if FLAGS.exchange_epochs > FLAGS.tune_epochs:
+        raise UserError(
+            f"--exchange_epochs={FLAGS.exchange_epochs} is more than --tune_epochs={FLAGS.tune_epochs}"
+        )
+    if FLAGS.exchange_epochs and (FLAGS.epochs or FLAGS.recover_epochs or FLAGS.tensorboard):
+        raise UserError(
+            f"--exchange_epochs={FLAGS.exchange_epochs} is not for surgery: give --epochs=0 too, and leave "
+            "--recover_epochs and --tensorboard away"
         )
     if not FLAGS.epochs + FLAGS.tune_epochs:
         raise UserError("--epochs=0 and --tune_epochs=0: nothing would be trained; give one of them")
@@ -176,21 +185,7 @@ def _train(
         weight_decay=FLAGS.weight_decay,
         label_smoothing=FLAGS.label_smoothing,
     )
-    ramp = max(0, steps * FLAGS.epochs - 1)
-    recovery = FLAGS.tune_epochs / 2 if FLAGS.recover_epochs is None else FLAGS.recover_epochs
-    stop = ramp + 1 + int(steps * recovery)
-    frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
-    report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
-    start = max(FLAGS.target, report["left"] / report["total"])  # a pruned model goes on from where it is
-    target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency, start)
-    log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
-    surgery = pruning.DynamicNetworkSurgery(
-        target=target,
-        scope=FLAGS.scope,
-        importance=FLAGS.importance,
-        exclude=FLAGS.exclude,
-        log_dir=log_dir,
-    )
+    surgery = _exchange(model) if FLAGS.exchange_epochs else _surgery(model, steps, output_dir)
     history: models.History = []
     if FLAGS.epochs:
         history = models.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
@@ -199,6 +194,40 @@ def _train(
         history = models.fit_resumable(model, batches, epochs, output_dir, callbacks=[surgery])
     surgery.finalize()
     return history
+
+
+def _cut_at_once(model: keras.Model) -> None:
+    """Cuts the model down to the target."""
+    pruning.prune_magnitude(
+        model,
+        FLAGS.target,
+        FLAGS.scope,
+        "lamp" if FLAGS.importance == "lamp" else "magnitude",  # there is no gradient yet
+        exclude=FLAGS.exclude,
+    )
+
+
+def _exchange(model: keras.Model) -> pruning.ExchangeWeights:
+    _cut_at_once(model)
+    return pruning.ExchangeWeights(FLAGS.exchange_epochs, exclude=FLAGS.exclude)
+
+
+def _surgery(model: keras.Model, steps: int, output_dir: Path) -> pruning.DynamicNetworkSurgery:
+    ramp = max(0, steps * FLAGS.epochs - 1)
+    recovery = FLAGS.tune_epochs / 2 if FLAGS.recover_epochs is None else FLAGS.recover_epochs
+    stop = ramp + 1 + int(steps * recovery)
+    frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
+    report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
+    start = max(FLAGS.target, report["left"] / report["total"])  # a pruned model goes on from where it is
+    target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency, start)
+    log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
+    return pruning.DynamicNetworkSurgery(
+        target=target,
+        scope=FLAGS.scope,
+        importance=FLAGS.importance,
+        exclude=FLAGS.exclude,
+        log_dir=log_dir,
+    )
 
 
 class _Table:

@@ -97,12 +97,26 @@ def test_cut_weights_come_back_while_they_may(prune, tmp_path, flags, exchanged)
     assert any(float(row["spliced"]) for row in rows(tmp_path / "log.csv")) == exchanged
 
 
+@pytest.mark.slow
+def test_weights_change_places_instead(prune, tmp_path):
+    flags = (*SMALL, "--epochs=0", "--tune_epochs=2", "--exchange_epochs=1", f"--output_dir={tmp_path}")
+    code, _, err = prune(*flags)
+    assert (code, err) == (0, ""), err
+    log, layers = rows(tmp_path / "log.csv"), rows(tmp_path / "layers.csv")
+    left = int(rows(tmp_path / "table.csv")[1]["left"])
+    assert [float(row["exchanged"]) for row in log] == [int(0.15 * left), 0]
+    assert len({row["left"] for row in log}) == 1
+    assert any(row["left"] != row["left_at_once"] for row in layers)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--target=0"], "--target=0: at least some weights"),
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
         (["--recover_epochs=2"], "--recover_epochs=2 is more than --tune_epochs=1"),
+        (["--exchange_epochs=2"], "--exchange_epochs=2 is more than --tune_epochs=1"),
+        (["--exchange_epochs=1"], "--exchange_epochs=1 is not for surgery: give --epochs=0"),
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
         (["--target=1.5"], "--target"),
         (["--model=vrn_half_modelnet10", "--dropout=0"], "--model=vrn_half_modelnet10 has no dropout"),

@@ -7,6 +7,7 @@ from tfxai3d._lazy import lazy
 if TYPE_CHECKING:
     from tfxai3d.pruning.dead_channels import remove_dead_channels as remove_dead_channels
     from tfxai3d.pruning.dns import DynamicNetworkSurgery as DynamicNetworkSurgery
+    from tfxai3d.pruning.exchange import ExchangeWeights as ExchangeWeights
     from tfxai3d.pruning.kernels import select_kernels as select_kernels
     from tfxai3d.pruning.schedules import GradualTarget as GradualTarget
     from tfxai3d.pruning.sparse_store import load_sparse as load_sparse
@@ -19,6 +20,7 @@ __getattr__, __dir__ = lazy(
     {
         "dead_channels": ("remove_dead_channels",),
         "dns": ("DynamicNetworkSurgery",),
+        "exchange": ("ExchangeWeights",),
         "kernels": ("select_kernels",),
         "schedules": ("GradualTarget",),
         "sparse_store": ("load_sparse", "save_sparse"),

@@ -1,8 +1,6 @@
 """Dynamic network surgery as a callback (Guo, Yao and Chen, NIPS 2016)."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -10,13 +8,14 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.board import mask_board
-from tfxai3d.pruning.kernels import Selection, select_kernels
+from tfxai3d.pruning.kernels import Selection
+from tfxai3d.pruning.operating import OperatingCallback
 from tfxai3d.pruning.plan import Crate, Importance, Plan, Scope
 from tfxai3d.pruning.schedules import Schedule
 from tfxai3d.pruning.surgery import Surgery
 
 
-class DynamicNetworkSurgery(keras.callbacks.Callback):
+class DynamicNetworkSurgery(OperatingCallback[Surgery]):
     """Prunes a model while it trains; weights that were cut by mistake grow back.
 
         model.fit(..., callbacks=[pruning.DynamicNetworkSurgery(target=0.05)])
@@ -77,21 +76,10 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         log_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
     ):
-        super().__init__()
+        super().__init__(include, exclude, biases)
         self.plan = Plan(c, target, scope, importance, gamma, power, iter_stop, frequency)
-        self.include, self.exclude, self.biases = include, exclude, biases
         self.log_layers, self.seed = log_layers, seed
         self._write = mask_board(log_dir) if log_dir is not None else None
-        self._surgery: Surgery | None = None
-        self._patient: keras.Model | None = None
-        self._plain_step: Any = None
-        self._pruning_step: Any = None
-
-    @property
-    def masks(self) -> dict[str, np.ndarray]:
-        """Masks T by variable path, bool."""
-        surgery = self._begun()
-        return dict(zip(surgery.paths, map(np.asarray, surgery.masks), strict=True))
 
     @property
     def dense_weights(self) -> dict[str, np.ndarray]:
@@ -105,54 +93,7 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         surgery = self._begun()
         return dict(zip(surgery.paths, np.asarray(surgery.threshold).tolist(), strict=True))
 
-    @contextlib.contextmanager
-    def operating(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-        """Makes surgery a part of `optimizer.apply` inside the block, for training loops of your own.
-
-        Functions that call it must be compiled (traced) inside the block.
-
-        Args:
-            model: A built model.
-            optimizer: The optimiser of its trainable variables.
-        """
-        surgery = self._begin(model, optimizer)
-        surgery.check_kernels()
-        surgery.install()
-        try:
-            yield
-        finally:
-            surgery.remove()
-
-    def finalize(self) -> None:
-        """Ends the surgery: the model keeps its zeros and is an ordinary one, the optimiser too."""
-        if self._surgery is not None:
-            self._stop()
-            self._surgery.leave()
-            self._surgery = self._patient = self._plain_step = self._pruning_step = None
-
     # --- events of keras.callbacks.Callback
-
-    def set_model(self, model: keras.Model) -> None:
-        """Takes a compiled model under surgery; call it yourself before you restore a checkpoint."""
-        super().set_model(model)
-        if getattr(model, "optimizer", None) is None:
-            raise UserError(
-                f"model {model.name!r} is not compiled: surgery is a part of its optimiser's step"
-            )
-        self._begin(model, model.optimizer)
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts surgery into the training step."""
-        surgery = self._begun()
-        surgery.check_finite()
-        surgery.check_kernels()
-        surgery.install()
-        if self.model.train_function not in (self._plain_step, self._pruning_step):  # compiled anew
-            self._plain_step, self._pruning_step = self.model.train_function, None
-        if self._pruning_step is None:
-            self.model.make_train_function(force=True)
-            self._pruning_step = self.model.train_function
-        self.model.train_function = self._pruning_step
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts counting."""
@@ -182,43 +123,10 @@ class DynamicNetworkSurgery(keras.callbacks.Callback):
         if logs is not None:
             logs.update(totals | layers if self.log_layers else totals)
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes surgery out of the training step."""
-        self._stop()
-
     # ---
 
-    def _begin(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Surgery:
-        for owner in (
-            getattr(model, "distribute_strategy", None),
-            getattr(optimizer, "_distribution_strategy", None),
-        ):
-            if owner is not None and owner.num_replicas_in_sync > 1:
-                raise UserError("surgery does not work on several replicas; train on one device")
-        if self._surgery is None:
-            kernels = select_kernels(model, self.include, self.exclude, self.biases)
-            if not optimizer.built:
-                optimizer.build(model.trainable_variables)
-            self._surgery, self._patient = Surgery(self.plan, kernels, optimizer, self.seed), model
-        elif model is not self._patient:
-            raise UserError(
-                "this callback has another model under surgery; finalize it, or make a new callback"
-            )
-        else:
-            self._surgery.move(optimizer)
-        return self._surgery
-
-    def _begun(self) -> Surgery:
-        if self._surgery is None:
-            raise UserError("no model is under surgery yet: pass this callback to model.fit")
-        return self._surgery
-
-    def _stop(self) -> None:
-        if self._surgery is None or self._patient is None or not self._surgery.installed:
-            return
-        self._surgery.remove()
-        if self._pruning_step is not None:
-            self._patient.train_function = self._plain_step
+    def _prepare(self, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Surgery:
+        return Surgery(self.plan, kernels, optimizer, self.seed)
 
     def _report(self, surgery: Surgery) -> tuple[dict[str, float], dict[str, float]]:
         """Returns the epoch's numbers of all layers together, and of each."""

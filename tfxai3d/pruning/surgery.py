@@ -3,10 +3,10 @@
 Between two steps a kernel holds W * T. For the optimiser's step the dense weights W take its place, so that
 whatever the optimiser does, momentum, Adam, weight decay, clipping, it does to W with the gradient with
 respect to W * T: `W <- W - beta dL/d(W T)`, the masked weights too. Then surgery renews T and the kernel
-becomes W * T again. All of it is a part of `optimizer.apply`, and so of the compiled training step.
+becomes W * T again.
 """
 
-import logging
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -17,15 +17,14 @@ from tfxai3d.errors import UserError
 from tfxai3d.pruning import thresholds
 from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.kernels import check_finite
+from tfxai3d.pruning.operation import Operation
 from tfxai3d.pruning.plan import Plan
 
 _SALIENCY_MEMORY = 0.9
 
 
-class Surgery:
+class Surgery(Operation):
     """State and step of dynamic network surgery (Guo et al., NIPS 2016, section 3).
-
-    The state lives among the optimiser's variables: what checkpoints the optimiser checkpoints the surgery.
 
     Args:
         plan: When to cut how much.
@@ -40,11 +39,10 @@ class Surgery:
     def __init__(
         self, plan: Plan, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer, seed: int
     ):
-        self.plan, self.paths, self.kernels = plan, list(kernels), list(kernels.values())
+        super().__init__(kernels)
+        self.plan = plan
         self.dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in self.kernels))
         starts = [np.asarray(kernel) for kernel in self.kernels]
-        check_finite(kernels)
-        self.sizes = np.array([start.size for start in starts])
         self.dense = [_variable(start, start.dtype.name) for start in starts]
         self.masks = [_variable(np.ones(start.shape), "bool") for start in starts]
         self.threshold = _variable(self._start_thresholds(starts), self.dtype)
@@ -56,11 +54,18 @@ class Surgery:
             else []
         )
         self.draws = keras.random.SeedGenerator(seed)
-        self.variables = [
-            *self.dense, *self.masks, *self.saliency, self.threshold, self.step, self.counts, self.draws.state
-        ]  # fmt: skip
-        self.installed = False
-        self._adopt(optimizer)
+        self.adopt(
+            optimizer,
+            [
+                *self.dense,
+                *self.masks,
+                *self.saliency,
+                self.threshold,
+                self.step,
+                self.counts,
+                self.draws.state,
+            ],
+        )
 
     def _start_thresholds(self, starts: list[np.ndarray]) -> np.ndarray:
         if self.plan.c is None:
@@ -79,60 +84,23 @@ class Surgery:
                 )
         return values
 
-    # --- with the optimiser
-
-    def _adopt(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Puts the state among an optimiser's variables."""
-        while isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            optimizer = optimizer.inner_optimizer  # the one that is not asked when a gradient overflows
-        if optimizer.use_ema:
-            raise UserError("use_ema=True overwrites pruned weights by their averages; prune without it")
-        self.optimizer = optimizer
-        self._plain_variables = optimizer._variables
-        # Past Keras's tracking, which would add them to the plain list for good.
-        vars(optimizer)["_variables"] = [*optimizer._variables, *self.variables]
-
-    def move(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Goes on with another optimiser, after the model was compiled anew."""
-        self.leave()
-        self._adopt(optimizer)
-
-    def leave(self) -> None:
-        """Takes the state out of the optimiser's variables, and the surgery out of its step."""
-        self.remove()
-        vars(self.optimizer)["_variables"] = self._plain_variables
-
-    def install(self) -> None:
-        """Makes surgery a part of `optimizer.apply`."""
-        if not self.installed:
-            self._plain_apply = self.optimizer.apply
-            self.optimizer.apply = self._apply
-            self.installed = True
-
-    def remove(self) -> None:
-        """Gives the optimiser back its own `apply`."""
-        if self.installed:
-            del self.optimizer.apply
-            self.installed = False
-
     # --- the step
 
-    def _apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Stands in for `optimizer.apply`."""
+    def apply(self, grads: Iterable[Any], trainable_variables: list[Any] | None = None) -> None:
+        """Takes the optimiser's step with the dense weights, and operates."""
         grads = list(grads)
         before = self.optimizer.iterations + 0
         for kernel, dense in zip(self.kernels, self.dense, strict=True):
             kernel.assign(dense)
         if self.saliency:
-            self._note_saliency(grads, trainable_variables or self.optimizer._trainable_variables)
-        self._plain_apply(grads, trainable_variables)
+            self._note_saliency(self.gradients(grads, trainable_variables))
+        self.plain_apply(grads, trainable_variables)
         self._operate(self.optimizer.iterations > before)  # not after a part of an accumulated gradient
 
-    def _note_saliency(self, grads: list[Any], variables: list[Any]) -> None:
-        gradient_of = {id(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
-        for kernel, saliency in zip(self.kernels, self.saliency, strict=True):
-            if id(kernel) in gradient_of:
-                now = ops.abs(kernel * ops.cast(gradient_of[id(kernel)], kernel.dtype))
+    def _note_saliency(self, grads: list[Any]) -> None:
+        for kernel, grad, saliency in zip(self.kernels, grads, self.saliency, strict=True):
+            if grad is not None:
+                now = ops.abs(kernel * ops.cast(grad, kernel.dtype))
                 saliency.assign(_SALIENCY_MEMORY * saliency + (1 - _SALIENCY_MEMORY) * now)
 
     def _operate(self, updated: Any) -> None:
@@ -177,24 +145,11 @@ class Surgery:
         check_finite(dict(zip(self.paths, self.dense, strict=True)))
 
     def check_kernels(self) -> None:
-        """Raises a UserError if somebody changed the kernels since the last step."""
+        """Raises a UserError if a weight is NaN or somebody changed the kernels since the last step."""
+        self.check_finite()
         for path, kernel, dense, mask in zip(self.paths, self.kernels, self.dense, self.masks, strict=True):
             if not np.array_equal(np.asarray(kernel), np.where(mask, dense, 0)):
                 raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
-
-    def check_left(self) -> None:
-        """Warns of layers that lost all weights; raises a UserError if all did."""
-        lost = [path for path, left in zip(self.paths, self.left(), strict=True) if not left]
-        if len(lost) == len(self.paths):
-            raise UserError(
-                "no weight is left: give a smaller c or a larger target, or a lower learning rate"
-            )
-        if lost:
-            logging.warning("no weight is left of %s; exclude layers that must stay", ", ".join(lost))
-
-    def left(self) -> np.ndarray:
-        """Returns the number of weights left in each layer, int (L,)."""
-        return np.array([np.count_nonzero(np.asarray(mask)) for mask in self.masks])
 
 
 def _variable(value: Any, dtype: str) -> keras.Variable:
