@@ -13,9 +13,19 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax")
-def test_the_equations_hold_on_jax():
-    chosen = "equations and (momentum or adamw) or bit_identical or layer-gradient or ends_with_fit"
-    command = [sys.executable, "-m", "pytest", "-q", "tests/pruning/test_dns.py", "-k", chosen]
+@pytest.mark.parametrize(
+    ("file", "chosen", "number"),
+    [
+        (
+            "test_dns",
+            "equations and (momentum or adamw) or bit_identical or layer-gradient or ends_with_fit",
+            5,
+        ),
+        ("test_exchange", "equations or fades or leave", 4),
+    ],
+)
+def test_the_equations_hold_on_jax(file, chosen, number):
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/pruning/{file}.py", "-k", chosen]
     environment = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
     done = subprocess.run(
         command,
@@ -27,4 +37,4 @@ def test_the_equations_hold_on_jax():
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert f"{number} passed" in done.stdout

@@ -53,7 +53,7 @@ class Exchange(Operation):
                 self.squares[i].assign(self.squares[i] + ops.square(grad))
         self.plain_apply(grads, trainable_variables)
         for kernel, mask in zip(self.kernels, self.masks, strict=True):
-            kernel.assign(ops.where(mask, kernel, ops.zeros_like(kernel)))
+            kernel.assign(kernel * ops.cast(mask, kernel.dtype))
 
     def check_kernels(self) -> None:
         """Raises a UserError if a weight is NaN, or a pruned one was changed since the last step."""
