@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.pruning import reference
 from tfxai3d.errors import UserError
 from tfxai3d.models import fit_resumable
-from tfxai3d.pruning import ExchangeWeights
+from tfxai3d.pruning import DynamicNetworkSurgery, ExchangeWeights, prune_magnitude
 from tfxai3d.pruning.exchange import apportion
 
 RNG = np.random.default_rng(0)
@@ -229,3 +229,20 @@ def test_weights_that_become_nan_stop_the_training_with_one_line():
     with pytest.raises(UserError, match=r"first/kernel holds .* lower learning rate"):
         model.fit(X, Y * np.nan, callbacks=[ExchangeWeights(1)], verbose=0)
     assert model.optimizer.apply == plain
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [ExchangeWeights(1, 0.3), DynamicNetworkSurgery(target=0.2, importance="gradient", frequency=1)],
+    ids=["exchange", "surgery"],
+)
+def test_embeddings_have_sparse_gradients(callback):
+    model = keras.Sequential(
+        [keras.Input((4,), dtype="int32"), keras.layers.Embedding(20, 8), keras.layers.Dense(2)]
+    )
+    prune_magnitude(model, 0.3)
+    model.compile("adam", "mse", jit_compile=False)
+    words = np.random.default_rng(0).integers(0, 10, (64, 4))
+    model.fit(words, np.ones((64, 4, 2)), 8, 2, 0, callbacks=[callback])
+    embedding = next(iter(callback.masks.values()))
+    assert embedding[:10].sum() > embedding[10:].sum()  # words that never come are worth nothing

@@ -48,7 +48,6 @@ class Exchange(Operation):
         grads = list(grads)
         for i, grad in enumerate(self.gradients(grads, trainable_variables)):
             if grad is not None:
-                grad = ops.cast(grad, self.sums[i].dtype)
                 self.sums[i].assign(self.sums[i] + grad)
                 self.squares[i].assign(self.squares[i] + ops.square(grad))
         self.plain_apply(grads, trainable_variables)

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.kernels import check_finite
@@ -77,10 +78,15 @@ class Operation(abc.ABC):
             self.installed = False
 
     def gradients(self, grads: list[Any], trainable_variables: list[Any] | None) -> list[Any]:
-        """Returns the gradients of the kernels, those of `apply`; None for a kernel that has none."""
+        """Returns the gradients of the kernels among those of `apply`; None for a kernel without."""
         variables = trainable_variables or self.optimizer._trainable_variables
-        gradient_of = {id(v): g for v, g in zip(variables, grads, strict=True)}
-        return [gradient_of.get(id(kernel)) for kernel in self.kernels]
+        gradient_of = {id(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
+        return [  # dense ones, which those of embeddings are not
+            ops.zeros_like(kernel) + ops.cast(gradient_of[id(kernel)], kernel.dtype)
+            if id(kernel) in gradient_of
+            else None
+            for kernel in self.kernels
+        ]
 
     def check_left(self) -> None:
         """Warns of layers that lost all weights; raises a UserError if all did."""

@@ -100,7 +100,7 @@ class Surgery(Operation):
     def _note_saliency(self, grads: list[Any]) -> None:
         for kernel, grad, saliency in zip(self.kernels, grads, self.saliency, strict=True):
             if grad is not None:
-                now = ops.abs(kernel * ops.cast(grad, kernel.dtype))
+                now = ops.abs(kernel * grad)
                 saliency.assign(_SALIENCY_MEMORY * saliency + (1 - _SALIENCY_MEMORY) * now)
 
     def _operate(self, updated: Any) -> None:
