@@ -7,7 +7,7 @@
 The first needs no download. The target is the share of the kernels' weights that shall be left. It is
 reached step by step within --epochs of training, or at once with --epochs=0, as in the paper; --tune_epochs
 of training follow, in whose first half weights that were cut by mistake can still come back in exchange for
-others.
+others. With --from_scratch the network is pruned while it is trained for the first time.
 Stop it at any moment; the same command goes on after the last finished epoch.
 
 Prints a table (weights, weights left, test accuracy: original, pruned without tuning, tuned), and writes it
@@ -45,6 +45,11 @@ Batches = Callable[[int], "tf.data.Dataset"]
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_shapes", "Shipped preset or a folder written by apps/train.py.")
+flags.DEFINE_bool(
+    "from_scratch",
+    False,
+    "Forget the weights of --model, and prune its architecture while it is trained anew, in --epochs.",
+)
 flags.DEFINE_enum(
     "dataset", "shapes", ["shapes", "modelnet40", "modelnet10_voxels"], "What the model was trained on."
 )
@@ -97,9 +102,9 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 
 # What decides the result: a run goes on only with the same.
 _DECISIVE = (
-    "model", "dataset", "num_train", "num_test", "num_points", "train_points", "target", "scope",
-    "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "exchange_epochs", "batch_size",
-    "learning_rate", "weight_decay", "label_smoothing", "dropout", "teacher", "augment", "seed",
+    "model", "from_scratch", "dataset", "num_train", "num_test", "num_points", "train_points", "target",
+    "scope", "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "exchange_epochs",
+    "batch_size", "learning_rate", "weight_decay", "label_smoothing", "dropout", "teacher", "augment", "seed",
 )  # fmt: skip
 
 
@@ -135,6 +140,8 @@ def main(argv: list[str]) -> None:
     once = models.from_preset(FLAGS.model)
     _cut_at_once(once)
     table.add("pruned at once, no tuning", once)
+    if FLAGS.from_scratch:
+        model = type(model).from_config(model.get_config())
     history = _train(model, _batches(loaded, teacher), steps, output_dir, table)
     _write_preset(model, loaded, len(history), table, output_dir)
     _write_layers(once, model, output_dir)
@@ -159,6 +166,8 @@ def _check_flags() -> None:
             f"--exchange_epochs={FLAGS.exchange_epochs} is not for surgery: give --epochs=0 too, and leave "
             "--recover_epochs and --tensorboard away"
         )
+    if FLAGS.from_scratch and not FLAGS.epochs:
+        raise UserError("--from_scratch with --epochs=0 would prune random weights; give it epochs to train")
     if not FLAGS.epochs + FLAGS.tune_epochs:
         raise UserError("--epochs=0 and --tune_epochs=0: nothing would be trained; give one of them")
     if FLAGS.dataset != "shapes" and not FLAGS.data_dir:
@@ -346,7 +355,7 @@ def _write_preset(model: keras.Model, loaded: Data, epochs: int, table: _Table, 
         "data": FLAGS.dataset,
         "split": "pruned and tuned on train",
         "epoch_choice": f"{epochs}, the last",
-        "pruned_from": FLAGS.model,
+        "pruned_from": "new weights" if FLAGS.from_scratch else FLAGS.model,
         "epochs": epochs,
         "stages": [f"{FLAGS.train_points or inputs.shape[1]}x{epochs}"],
         "seed": FLAGS.seed,

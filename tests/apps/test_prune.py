@@ -98,6 +98,27 @@ def test_cut_weights_come_back_while_they_may(prune, tmp_path, flags, exchanged)
 
 
 @pytest.mark.slow
+def test_prunes_while_training_from_scratch(prune, tmp_path):
+    flags = (
+        *SMALL,
+        "--from_scratch",
+        "--importance=lamp",
+        "--epochs=2",
+        "--tune_epochs=1",
+        f"--output_dir={tmp_path}",
+    )
+    code, _, err = prune(*flags)
+    assert (code, err) == (0, ""), err
+    log, table = rows(tmp_path / "log.csv"), rows(tmp_path / "table.csv")
+    assert float(table[0]["accuracy"]) > 0.8  # of the shipped one
+    assert float(log[0]["accuracy"]) < 0.3  # of new weights
+    assert 0.05 < float(log[0]["left"]) < 1
+    assert float(log[1]["left"]) == pytest.approx(0.05, rel=0.02)
+    card = json.loads((tmp_path / "preset" / "card.json").read_text())
+    assert card["pruned_from"] == "new weights"
+
+
+@pytest.mark.slow
 def test_weights_change_places_instead(prune, tmp_path):
     flags = (*SMALL, "--epochs=0", "--tune_epochs=2", "--exchange_epochs=1", f"--output_dir={tmp_path}")
     code, _, err = prune(*flags)
@@ -115,6 +136,7 @@ def test_weights_change_places_instead(prune, tmp_path):
         (["--target=0"], "--target=0: at least some weights"),
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
         (["--recover_epochs=2"], "--recover_epochs=2 is more than --tune_epochs=1"),
+        (["--from_scratch", "--epochs=0"], "--from_scratch with --epochs=0"),
         (["--exchange_epochs=2"], "--exchange_epochs=2 is more than --tune_epochs=1"),
         (["--exchange_epochs=1"], "--exchange_epochs=1 is not for surgery: give --epochs=0"),
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),

@@ -159,6 +159,22 @@ def test_importance_from_gradients_keeps_the_weights_that_matter(float64):
         np.testing.assert_array_equal(apply(model, optimizer, [[0.0], [1.0]]), [[0, 0], [1, 1]])
 
 
+def test_pruning_while_training_from_scratch_finds_the_weights_that_matter(float64):
+    """From random weights, none of which says anything yet."""
+    rng = np.random.default_rng(3)
+    x, truth = rng.normal(size=(512, 30)), rng.normal(size=(30, 4))
+    truth[np.abs(truth) < 0.8] = 0
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(4, use_bias=False)])
+    model.compile(keras.optimizers.Adam(0.03), "mse", jit_compile=False)
+    share = np.count_nonzero(truth) / truth.size
+    assert 0.1 < share < 0.6
+    surgery = DynamicNetworkSurgery(target=GradualTarget(share, 300, 500, 5))
+    model.fit(x, x @ truth, 8, 10, 0, callbacks=[surgery])
+    np.testing.assert_array_equal(model.get_weights()[0] != 0, truth != 0)
+    np.testing.assert_allclose(model.get_weights()[0], truth, atol=0.02)
+
+
 class LikeTfmot:
     """Cuts at steps 1 and 3, as the schedules of tensorflow_model_optimization say it."""
 
