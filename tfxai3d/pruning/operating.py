@@ -1,5 +1,6 @@
 """The callback that has an operation on a model's kernels while it trains."""
 
+import abc
 import contextlib
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
@@ -14,7 +15,7 @@ from tfxai3d.pruning.operation import Operation
 Op = TypeVar("Op", bound=Operation)
 
 
-class OperatingCallback(keras.callbacks.Callback, Generic[Op]):
+class OperatingCallback(keras.callbacks.Callback, abc.ABC, Generic[Op]):
     """Has an operation on a model's kernels while it trains.
 
     Args:
@@ -31,9 +32,9 @@ class OperatingCallback(keras.callbacks.Callback, Generic[Op]):
         self._plain_step: Any = None
         self._pruning_step: Any = None
 
+    @abc.abstractmethod
     def _prepare(self, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Op:
         """Makes the operation."""
-        raise NotImplementedError
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
