@@ -82,7 +82,7 @@ class Operation(abc.ABC):
         variables = trainable_variables or self.optimizer._trainable_variables
         gradient_of = {id(v): g for v, g in zip(variables, grads, strict=True) if g is not None}
         return [  # dense ones, which those of embeddings are not
-            ops.zeros_like(kernel) + ops.cast(gradient_of[id(kernel)], kernel.dtype)
+            ops.zeros(kernel.shape, kernel.dtype) + ops.cast(gradient_of[id(kernel)], kernel.dtype)
             if id(kernel) in gradient_of
             else None
             for kernel in self.kernels
