@@ -153,14 +153,9 @@ def main(argv: list[str]) -> None:
 def _check_flags() -> None:
     if not FLAGS.target:
         raise UserError("--target=0: at least some weights must be left")
-    if (FLAGS.recover_epochs or 0) > FLAGS.tune_epochs:
-        raise UserError(
-            f"--recover_epochs={FLAGS.recover_epochs} is more than --tune_epochs={FLAGS.tune_epochs}"
-        )
-    if FLAGS.exchange_epochs > FLAGS.tune_epochs:
-        raise UserError(
-            f"--exchange_epochs={FLAGS.exchange_epochs} is more than --tune_epochs={FLAGS.tune_epochs}"
-        )
+    for name, number in (("recover", FLAGS.recover_epochs), ("exchange", FLAGS.exchange_epochs)):
+        if (number or 0) > FLAGS.tune_epochs:
+            raise UserError(f"--{name}_epochs={number} is more than --tune_epochs={FLAGS.tune_epochs}")
     if FLAGS.exchange_epochs and (FLAGS.epochs or FLAGS.recover_epochs or FLAGS.tensorboard):
         raise UserError(
             f"--exchange_epochs={FLAGS.exchange_epochs} is not for surgery: give --epochs=0 too, and leave "
