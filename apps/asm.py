@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, evaluate, explain, files, models, objects, view
+from tfxai3d import cli, evaluate, explain, models, results, storage, view
+from tfxai3d.cli import objects
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def main(argv: list[str]) -> None:
         explanation = explainer(item.inputs[None], target)
         label = int(explanation.target[0])
         print(f"{item.name}, {len(item.inputs)} points, {explanation.class_name(label)!r}")
-        cli.print_row(evaluate.DropStep.COLUMNS)
+        cli.print_row(results.DropStep.COLUMNS)
         for runs in evaluate.drop_clouds(
             evaluate.Recomputed(explainer),
             [item.inputs],
@@ -87,13 +88,13 @@ def main(argv: list[str]) -> None:
 
 
 def _write(
-    folder: Path, item: objects.Object, explanation: explain.Explanation, run: evaluate.DropRun
+    folder: Path, item: objects.Object, explanation: explain.Explanation, run: results.DropRun
 ) -> None:
     label = int(explanation.target[0])
     name = explanation.class_name(label)
     explanation.save(folder / "explanation.npz")
-    files.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
-    table = evaluate.DropTable().extended([run], [label])
+    storage.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
+    table = results.DropTable().extended([run], [label])
     view.write_drop_page(
         folder / "sequence.html",
         item.inputs,

@@ -31,7 +31,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, files, models, view
+from tfxai3d import cli, data, evaluate, explain, models, results, storage, view
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -101,10 +101,10 @@ def main(argv: list[str]) -> None:
                 which = {"object": str(number), "class": name, "mode": mode, "control": str(control)}
                 rows.append(which | _summary(run))
                 steps += [which | _cells_of(step) for step in run.steps]
-        files.write_csv(output_dir / "steps.csv", steps)
-        files.write_csv(output_dir / "runs.csv", rows)
+        storage.write_csv(output_dir / "steps.csv", steps)
+        storage.write_csv(output_dir / "runs.csv", rows)
     table = _table(rows) + (_PUBLISHED if FLAGS.data_dir else "")
-    with files.atomic_path(output_dir / "table.md") as temporary:
+    with storage.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
     print(table, end="")
     if FLAGS.pictures:
@@ -117,7 +117,7 @@ def _runs(
     points: np.ndarray,
     label: int,
     mode: str,
-) -> Iterator[evaluate.DropRun]:
+) -> Iterator[results.DropRun]:
     """Yields the run of a mode, and its random control."""
     if mode == "asm":
         rule = evaluate.by_count(FLAGS.num_drop)
@@ -134,7 +134,7 @@ def _runs(
         yield control
 
 
-def _summary(run: evaluate.DropRun) -> Row:
+def _summary(run: results.DropRun) -> Row:
     return {
         "removed": str(run.points_removed),
         "iterations": str(len(run.steps)),
@@ -144,7 +144,7 @@ def _summary(run: evaluate.DropRun) -> Row:
     }
 
 
-def _cells_of(step: evaluate.DropStep) -> Row:
+def _cells_of(step: results.DropStep) -> Row:
     return {
         name: f"{value:.6g}" if isinstance(value, float) else str(value)
         for name, value in dataclasses.asdict(step).items()

@@ -35,7 +35,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, files, models, serve, view
+from tfxai3d import cli, data, evaluate, explain, models, results, storage, tensorboard, view
 from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
 
@@ -178,9 +178,9 @@ class _Condition(NamedTuple):
 
 def _run(
     condition: _Condition, model: keras.Model, clouds: Clouds, path: Path, settings: dict[str, Any]
-) -> evaluate.DropTable:
+) -> results.DropTable:
     """Runs a condition, batch by batch, from where an earlier run was stopped."""
-    table = evaluate.DropTable.load(path, settings) if path.exists() else evaluate.DropTable()
+    table = results.DropTable.load(path, settings) if path.exists() else results.DropTable()
     importance = condition.importance(model)
     count, steps = condition.schedule()
     rule = evaluate.by_count(count, condition.order)
@@ -198,20 +198,20 @@ def _run(
 
 
 def _report(
-    tables: dict[str, evaluate.DropTable], model: keras.Model, clouds: Clouds, output_dir: Path
+    tables: dict[str, results.DropTable], model: keras.Model, clouds: Clouds, output_dir: Path
 ) -> None:
     rows = [
         {"condition": name} | row
         for name, table in tables.items()
         for row in table.by_step_and_class(clouds.names)
     ]
-    files.write_csv(output_dir / "curves.csv", rows)
+    storage.write_csv(output_dir / "curves.csv", rows)
     text = _table(tables, _PUBLISHED.get(type(model).__name__, {}) if FLAGS.data_dir else {})
-    with files.atomic_path(output_dir / "table.md") as temporary:
+    with storage.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(text, end="")
     if FLAGS.tensorboard:
-        serve.write_drop_curves(output_dir / "tensorboard", tables)
+        tensorboard.write_drop_curves(output_dir / "tensorboard", tables)
     if not FLAGS.pictures:
         return
     curves = {name: table.by_step() for name, table in tables.items()}
@@ -239,7 +239,7 @@ def _report(
         )
 
 
-def _table(tables: dict[str, evaluate.DropTable], published: dict[str, dict[int, float]]) -> str:
+def _table(tables: dict[str, results.DropTable], published: dict[str, dict[int, float]]) -> str:
     """Returns accuracy by points dropped in Markdown, the published ones in brackets, areas and the order."""
     most = min(FLAGS.num_drop * FLAGS.num_steps, FLAGS.num_points - MIN_POINTS)
     counts = sorted({most, *(count for count in _REPORTED if count < most)})
@@ -257,7 +257,7 @@ def _table(tables: dict[str, evaluate.DropTable], published: dict[str, dict[int,
     return "\n".join(lines) + "\n"
 
 
-def _accuracy(table: evaluate.DropTable) -> dict[int, float]:
+def _accuracy(table: results.DropTable) -> dict[int, float]:
     """Returns the accuracy by points dropped."""
     curve = table.by_step()
     dropped = np.round(curve["points"][0] - curve["points"]).astype(int)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, files, models, view
+from tfxai3d import cli, data, evaluate, models, storage, view
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -201,13 +201,13 @@ def _write_tables(
         dict(zip(("true", *names), (name, *row), strict=True))
         for name, row in zip(names, result.confusion.tolist(), strict=True)
     ]
-    files.write_csv(output_dir / "confusion.csv", rows)
+    storage.write_csv(output_dir / "confusion.csv", rows)
     found = evaluate.reliability(result)
     columns = zip(found.edges, found.edges[1:], found.counts, found.confidence, found.accuracy, strict=False)
     names_of_columns = ("above", "up_to", "examples", "confidence", "accuracy")
     bins = [dict(zip(names_of_columns, map(_rounded, row), strict=True)) for row in columns]
-    files.write_csv(output_dir / "calibration.csv", bins)
-    files.write_csv(output_dir / "mistakes.csv", _mistakes(result, examples.where, names))
+    storage.write_csv(output_dir / "calibration.csv", bins)
+    storage.write_csv(output_dir / "mistakes.csv", _mistakes(result, examples.where, names))
 
 
 def _rounded(value: Any) -> Any:

@@ -41,9 +41,10 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, explain, models, objects, view
+from tfxai3d import cli, explain, models, view
+from tfxai3d.cli import objects
+from tfxai3d.cli.objects import Object
 from tfxai3d.errors import UserError
-from tfxai3d.objects import Object
 
 if TYPE_CHECKING:
     import keras

@@ -25,7 +25,7 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, explain, files, models, serve
+from tfxai3d import cli, data, explain, models, serve, storage
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
     cli.check_output_dir(output_dir)
     cli.load_tensorflow()
     explain.get(FLAGS.method)
-    bulk = serve.beam  # an error without Beam, before any work
+    bulk = serve.bulk  # an error without Beam, before any work
     patterns = _patterns(output_dir)
     with _saved_model() as saved_model:
         job = bulk.Job(
@@ -95,7 +95,7 @@ def _patterns(output_dir: Path) -> list[str]:
         import h5py
 
         made = data.shapes.make_dataset(FLAGS.shapes, FLAGS.num_points, seed=FLAGS.seed)
-        with files.atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with storage.atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             file["data"], file["label"] = made.points, made.labels
     return [str(path)]
 

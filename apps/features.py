@@ -35,7 +35,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, features, files, models, pruning, view
+from tfxai3d import cli, data, features, models, pruning, storage, view
 from tfxai3d.data.geometry import Mesh
 from tfxai3d.errors import UserError
 
@@ -202,7 +202,7 @@ def _filters(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     ]
     for record in records:
         print("{model}: {left:,} of {weights:,} weights of {layer} left".format(**record))
-    with files.atomic_path(output_dir / "features.npz") as temporary, temporary.open("wb") as file:
+    with storage.atomic_path(output_dir / "features.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, names=np.array(list(kernels)), kernels=np.stack(list(kernels.values())))
     return gallery, records
 

@@ -25,7 +25,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, files, models
+from tfxai3d import cli, data, evaluate, explain, models, storage
 from tfxai3d.data.geometry import Mesh
 from tfxai3d.data.voxelization import voxelize
 from tfxai3d.errors import UserError
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
     pairs = [_pair(text) for text in FLAGS.pruned]
     sections = [*_on_edges(), *_on_varied_surface(), *_in_empty_space(), *_after_pruning(pairs)]
     text = "\n\n".join(["# Findings", *sections]) + "\n"
-    with files.atomic_path(output_dir / "findings.md") as temporary:
+    with storage.atomic_path(output_dir / "findings.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     cli.write_report(__name__, output_dir / "run.json", {})
     print(text, end="")

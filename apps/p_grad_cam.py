@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, explain, files, models, objects, view
-from tfxai3d.objects import Object
+from tfxai3d import cli, data, evaluate, explain, models, results, storage, view
+from tfxai3d.cli import objects
+from tfxai3d.cli.objects import Object
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +106,7 @@ def _hint_at_up_axis(item: Object, explanation: explain.Explanation, model: kera
         print(f"({lying.max():.0%}, against {upright.max():.0%})")
 
 
-def _conclude(item: Object, explanation: explain.Explanation, run: evaluate.DropRun) -> None:
+def _conclude(item: Object, explanation: explain.Explanation, run: results.DropRun) -> None:
     name = explanation.class_name(int(explanation.target[0]))
     endings = {
         "decision": f"the network no longer sees {name!r}",
@@ -126,14 +127,14 @@ def _drop(
     rotation_test: evaluate.RotationTest,
     points: np.ndarray,
     explanation: explain.Explanation,
-) -> evaluate.DropRun:
+) -> results.DropRun:
     """Runs the loop and prints a row an iteration; a random mode first runs the mode it mirrors."""
     label, counts = int(explanation.target[0]), []
     if mirrored := evaluate.MIRRORED.get(FLAGS.mode):
         print(f"running {mirrored!r} first, for the number of points to drop", flush=True)
         for run in evaluate.drop_points(explainer, rotation_test, points, label, mirrored):
             counts = run.counts or [0]
-    cli.print_row(evaluate.DropStep.COLUMNS)
+    cli.print_row(results.DropStep.COLUMNS)
     for run in evaluate.drop_points(
         explainer, rotation_test, points, label, FLAGS.mode, counts=counts, seed=FLAGS.seed
     ):
@@ -142,10 +143,10 @@ def _drop(
 
 
 def _write_results(
-    folder: Path, item: Object, explanation: explain.Explanation, run: evaluate.DropRun
+    folder: Path, item: Object, explanation: explain.Explanation, run: results.DropRun
 ) -> None:
     explanation.save(folder / "explanation.npz")
-    files.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
+    storage.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
     report = {
         "object": item.name,
         "target": explanation.class_name(int(explanation.target[0])),

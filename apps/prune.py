@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from tfxai3d import __version__, cli, data, evaluate, files, models, pruning
+from tfxai3d import __version__, cli, data, evaluate, models, pruning, storage, training
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:  # main imports them once the flags are known to be right
@@ -178,10 +178,10 @@ def _check_flags() -> None:
 
 def _train(
     model: keras.Model, batches: Batches, steps: int, output_dir: Path, table: _Table
-) -> models.History:
+) -> training.History:
     """Surgery, then tuning; leaves an ordinary model with zeros."""
     epochs = FLAGS.epochs + FLAGS.tune_epochs
-    models.compile_classifier(
+    training.compile_classifier(
         model,
         steps=steps * epochs,
         warmup_steps=steps * epochs // 20,
@@ -190,12 +190,12 @@ def _train(
         label_smoothing=FLAGS.label_smoothing,
     )
     surgery = _exchange(model) if FLAGS.exchange_epochs else _surgery(model, steps, output_dir)
-    history: models.History = []
+    history: training.History = []
     if FLAGS.epochs:
-        history = models.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
+        history = training.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
         table.add(f"pruned in {FLAGS.epochs} epochs", model)
     if FLAGS.tune_epochs:
-        history = models.fit_resumable(model, batches, epochs, output_dir, callbacks=[surgery])
+        history = training.fit_resumable(model, batches, epochs, output_dir, callbacks=[surgery])
     surgery.finalize()
     return history
 
@@ -260,8 +260,8 @@ class _Table:
             "accuracy": round(result.overall_accuracy, 4),
         }
         self.rows = [*(other for other in self.rows if other["model"] != name), row]
-        files.write_json(self.path, self.rows)
-        files.write_csv(self.path.with_suffix(".csv"), self.rows)
+        storage.write_json(self.path, self.rows)
+        storage.write_csv(self.path.with_suffix(".csv"), self.rows)
         print("{model}: {share:.2%} of the weights, accuracy {accuracy:.2%}".format(**row), flush=True)
         return result
 
@@ -336,7 +336,7 @@ def _batches(loaded: Data, teacher: keras.Model | None) -> Batches:
         else:
             num_points = FLAGS.train_points or FLAGS.num_points
             batches = data.training_batches(*loaded.train, num_points=num_points, **shared)
-        return models.soften_labels(batches, teacher) if teacher else batches
+        return training.soften_labels(batches, teacher) if teacher else batches
 
     return make
 
@@ -381,7 +381,7 @@ def _write_small(inputs: np.ndarray, output_dir: Path) -> None:
     expected = model.predict(inputs, verbose=0)
     difference = np.abs(small.predict(inputs, verbose=0) - expected).max()
     path = output_dir / "small.keras"
-    with files.atomic_path(path) as temporary:
+    with storage.atomic_path(path) as temporary:
         small.save(temporary)
     print(
         f"{path}: {after:,} of {before:,} parameters; outputs differ by {difference:.1e} "
@@ -392,7 +392,7 @@ def _write_small(inputs: np.ndarray, output_dir: Path) -> None:
 def _write_layers(once: keras.Model, model: keras.Model, output_dir: Path) -> None:
     """Writes the weights left in each layer."""
     before, after = (pruning.kernel_sparsity(m, exclude=FLAGS.exclude)["layers"] for m in (once, model))
-    files.write_csv(
+    storage.write_csv(
         output_dir / "layers.csv",
         [
             {

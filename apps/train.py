@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from tfxai3d import __version__, cli, data, evaluate, models
+from tfxai3d import __version__, cli, data, evaluate, models, training
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:  # main imports them once the flags are known to be right
@@ -139,10 +139,10 @@ def main(argv: list[str]) -> None:
         model = _compiled_network(strategy, size, loaded.class_names, steps, epochs)
         chooser = _BestEpoch(model, validation, begin, output_dir) if validation is not None else None
         epoch_batches = functools.partial(batches, size)
-        history = models.fit_resumable(
+        history = training.fit_resumable(
             model, epoch_batches, end, output_dir, validate=chooser, tensorboard=FLAGS.tensorboard
         )
-    if not models.Replicas(model).chief:
+    if not training.Replicas(model).chief:
         return
     if validation is not None:
         model = models.from_preset(output_dir / "best")
@@ -156,7 +156,7 @@ class _BestEpoch:
         self.model, self.first, self.folder = model, first, output_dir / "best"
         self.inputs, self.labels = held_back
 
-    def __call__(self, history: models.History) -> float:
+    def __call__(self, history: training.History) -> float:
         inputs = _sized(self.inputs, self.model)
         accuracy = evaluate.classify(self.model, inputs, self.labels).overall_accuracy
         if all(accuracy > record["validation_accuracy"] for record in history[self.first :]):
@@ -245,7 +245,7 @@ def _compiled_network(
         model = _network(size, class_names)
         if FLAGS.initial:
             _initialise(model)
-        models.compile_classifier(
+        training.compile_classifier(
             model,
             steps=steps * epochs,
             warmup_steps=steps,
@@ -310,14 +310,14 @@ def _initialise(model: keras.Model) -> None:
     """Starts from the preset --initial, each channel of which several of a wider network copy."""
     initial = models.from_preset(FLAGS.initial)
     try:
-        weights = models.widened(initial, [tuple(variable.shape) for variable in model.weights], FLAGS.seed)
+        weights = training.widened(initial, [tuple(variable.shape) for variable in model.weights], FLAGS.seed)
     except UserError as error:
         raise UserError(f"--initial={FLAGS.initial}: {error}") from error
     model.set_weights(weights)
 
 
 def _write_preset(
-    model: keras.Model, loaded: Data, history: models.History, first: int, output_dir: Path
+    model: keras.Model, loaded: Data, history: training.History, first: int, output_dir: Path
 ) -> None:
     """Saves the model, loads it back, and reports the accuracy of what was loaded."""
     held_back = bool(FLAGS.validation_fraction)

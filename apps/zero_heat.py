@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, files, models
+from tfxai3d import cli, data, evaluate, explain, models, storage
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> None:
         for name, outcome in removal(points[some], labels[some]).items():
             outcomes.setdefault(name, []).append(outcome)
     table = _table({name: _joined(parts) for name, parts in outcomes.items()}, labels)
-    with files.atomic_path(output_dir / "table.md") as temporary:
+    with storage.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
     cli.write_report(__name__, output_dir / "run.json", {"model": preset})
     print(table, end="")
@@ -78,7 +78,7 @@ class _Removal:
     def __init__(self, model: keras.Model):
         import tensorflow as tf
 
-        from tfxai3d.models.shared_mlp import SharedDenseMax
+        from tfxai3d.models.layers.shared_mlp import SharedDenseMax
 
         options = {"batch_size": FLAGS.batch_size}
         self._heat = {pool: explain.PGradCAM(model, pool, **options) for pool in ("max", "mean")}

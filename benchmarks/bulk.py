@@ -66,13 +66,13 @@ def _throughput(folder: Path) -> None:
             explainer(points[start : start + FLAGS.batch_size])
 
     def through_beam(source: str) -> None:
-        job = serve.beam.Job(
+        job = serve.bulk.Job(
             str(folder / "model"),
             str(folder / f"out-{next(numbers)}"),
             num_points=FLAGS.num_points,
             batch_size=FLAGS.batch_size,
         )
-        serve.beam.explain_bulk(job, [source])
+        serve.bulk.explain_bulk(job, [source])
 
     sides: dict[str, Callable[[], None]] = {
         "in process": lambda: in_batches(ours),
@@ -116,7 +116,7 @@ def _memory(folder: Path) -> None:
     source = _write(folder / "many.h5", clouds)
     del clouds
     out, size = folder / "out-many", max(1, FLAGS.memory_clouds // 100)
-    job = serve.beam.Job(str(folder / "tiny"), str(out), "vanilla_gradient", num_points=128, shard_size=size)
+    job = serve.bulk.Job(str(folder / "tiny"), str(out), "vanilla_gradient", num_points=128, shard_size=size)
     ended, resident = threading.Event(), dict[int, float]()
 
     def watch() -> None:
@@ -128,7 +128,7 @@ def _memory(folder: Path) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        serve.beam.explain_bulk(job, [source])
+        serve.bulk.explain_bulk(job, [source])
     finally:
         ended.set()
         watcher.join()

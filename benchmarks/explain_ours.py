@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from benchmarks.explain_worker import Method, Settings, serve
 from tfxai3d import explain, models
-from tfxai3d.explain.gradients import input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient
 
 _SIMPLE = ("vanilla_gradient", "gradient_times_input", "guided_backprop", "deconvnet")
 

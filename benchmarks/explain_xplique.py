@@ -63,8 +63,8 @@ class _Gradient(attributions.Saliency):
 
 def _plain(model: Any) -> keras.Model:
     """Returns the same network layer by layer in plain Keras, as the tests have it."""
-    from tests.models.layered_pointnet2 import layered_pointnet2
-    from tests.models.plain_pointnet import copy_weights, plain_pointnet
+    from tests.reference.layered_pointnet2 import layered_pointnet2
+    from tests.reference.plain_pointnet import copy_weights, plain_pointnet
 
     build = layered_pointnet2 if isinstance(model, models.PointNet2) else plain_pointnet
     plain: keras.Model = build(model.num_classes)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, models
+from tfxai3d import cli, models, training
 
 if TYPE_CHECKING:
     import keras
@@ -119,7 +119,7 @@ def _ours(name: str, shape: list[int]) -> tuple[keras.Model, dict[str, Run]]:
     for layer in moving.layers:
         if hasattr(layer, "branch"):
             layer.keep = 1.0
-    models.compile_classifier(moving, steps=1000, warmup_steps=10)
+    training.compile_classifier(moving, steps=1000, warmup_steps=10)
 
     @tf.function
     def forward(inputs: tf.Tensor) -> tf.Tensor:
@@ -155,8 +155,8 @@ def _matmul(size: int) -> Run:
 
 def _multiply_adds(model: keras.Model) -> int:
     """Returns the published network's multiply-adds for one example: every kernel, at every place."""
-    from tfxai3d.models.set_abstraction import NeighborMax
-    from tfxai3d.models.shared_mlp import SharedDenseMax
+    from tfxai3d.models.layers.set_abstraction import NeighborMax
+    from tfxai3d.models.layers.shared_mlp import SharedDenseMax
 
     total = 0
     for layer in model._flatten_layers(include_self=False):

@@ -54,7 +54,7 @@ def _ours(points: np.ndarray) -> tuple[Runs, np.ndarray]:
     """Returns our functions, compiled as within a model, and the centroids that the queries are for."""
     import tensorflow as tf
 
-    from tfxai3d.models import neighbors
+    from tfxai3d.models.layers import neighbors
 
     tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
     tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)

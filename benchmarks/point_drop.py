@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, evaluate, explain, models
+from tfxai3d import cli, evaluate, explain, models, results
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
         return
     sys.path.insert(0, str(Path(__file__).parents[1]))
     cli.load_tensorflow()
-    from tests.models.plain_pointnet import copy_weights, plain_pointnet
+    from tests.reference.plain_pointnet import copy_weights, plain_pointnet
 
     model = models.from_preset("pointnet_modelnet40")
     plain = plain_pointnet(model.num_classes)
@@ -115,7 +115,7 @@ def _p_grad_cam(model: keras.Model, plain: keras.Model, clouds: np.ndarray, labe
     test, forward = evaluate.RotationTest(model, rotations), _forward(model)
     objects = range(min(FLAGS.objects, len(clouds)))
 
-    def run_of(number: int) -> evaluate.DropRun:
+    def run_of(number: int) -> results.DropRun:
         *_, run = evaluate.drop_points(explainer, test, clouds[number], int(labels[number]), _MODE)
         return run
 
@@ -169,7 +169,7 @@ def _peak(clouds: int, batch_size: int, num_points: int, num_drop: int) -> float
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    table = evaluate.DropTable()
+    table = results.DropTable()
     for _ in range(0, clouds, batch_size):
         some = rng.uniform(-1, 1, (batch_size, num_points, 3)).astype("float32")
         labels = np.zeros(batch_size, int)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, models
+from tfxai3d import cli, models, training
 
 if TYPE_CHECKING:  # main imports it
     import keras
@@ -39,7 +39,7 @@ _TARGET = 0.5
 def main(argv: list[str]) -> None:
     """Measures, then prints a table and the two verdicts."""
     cli.load_tensorflow()
-    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "models"))
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "reference"))
     plain = importlib.import_module("plain_pointnet")
     rng = np.random.default_rng(0)
     points = rng.uniform(-1, 1, (FLAGS.batch_size, FLAGS.num_points, 3)).astype("float32")
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
 
 
 def _trainer(model: keras.Model, points: np.ndarray, labels: np.ndarray, jit: bool) -> Callable[[], Any]:
-    models.compile_classifier(model, steps=1000, warmup_steps=10)
+    training.compile_classifier(model, steps=1000, warmup_steps=10)
     model.compile(model.optimizer, model.loss, jit_compile=jit)
 
     def run() -> None:

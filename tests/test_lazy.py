@@ -7,10 +7,26 @@ from importlib.util import find_spec
 import pytest
 
 import tfxai3d
-from tfxai3d import data, evaluate, explain, features, models, pruning, serve
+from tfxai3d import (
+    cli,
+    data,
+    evaluate,
+    explain,
+    features,
+    models,
+    pruning,
+    results,
+    serve,
+    storage,
+    tensorboard,
+    training,
+)
 from tfxai3d._lazy import lazy
 from tfxai3d.errors import UserError
 
+ROOMS = [
+    tfxai3d, cli, data, evaluate, explain, features, models, pruning, results, serve, storage, tensorboard, training,
+]  # fmt: skip
 HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
 
 
@@ -24,7 +40,7 @@ def loaded_by(statement):
     "statement",
     [
         "import tfxai3d",
-        "from tfxai3d import data, evaluate, explain, features, models, serve, view, cli",
+        "from tfxai3d import cli, data, evaluate, explain, features, models, results, serve, training, view",
         "from tfxai3d.explain import Explanation",
         "from tfxai3d.evaluate import MODES, dropped_points",
     ],
@@ -45,11 +61,11 @@ def test_no_name_may_be_hidden_by_a_module():
         lazy("package", {"a": ("b", "c"), "b": ("d",)})
 
 
-@pytest.mark.parametrize("room", [tfxai3d, data, evaluate, explain, features, models, pruning, serve])
+@pytest.mark.parametrize("room", ROOMS)
 def test_every_public_name_exists(room):
     assert dir(room)
     for name in dir(room):
-        if room is serve and name == "beam" and find_spec("apache_beam") is None:
+        if room is serve and name == "bulk" and find_spec("apache_beam") is None:
             with pytest.raises(UserError, match=r"tfxai3d\[beam\]"):
                 getattr(room, name)
         else:

@@ -10,13 +10,18 @@ __version__ = "0.1.0"
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "cli": (),
         "data": (),
         "evaluate": (),
         "explain": (),
         "features": (),
         "models": (),
         "pruning": (),
+        "results": (),
         "serve": (),
+        "storage": (),
+        "tensorboard": (),
+        "training": (),
         "view": (),
     },
 )

@@ -12,7 +12,8 @@ def lazy(
 
     Args:
         package: The package's `__name__`.
-        homes: Public names by the submodule that defines them; a submodule without names is public itself.
+        homes: Public names by the submodule that defines them, or by the full name of another room's module;
+            a submodule without names is public itself.
 
     Raises:
         ValueError: If a public name is a submodule's as well: once imported, the module would hide it.
@@ -26,7 +27,9 @@ def lazy(
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
         if name in module_of:
-            return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
+            home = module_of[name]
+            home = home if home.startswith("tfxai3d.") else f"{package}.{home}"
+            return getattr(importlib.import_module(home), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

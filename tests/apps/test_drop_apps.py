@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tfxai3d import evaluate, models
-from tfxai3d.evaluate.drop_table import DropTable
 from tfxai3d.explain import Explanation
+from tfxai3d.results.drop_table import DropTable
 
 CURVES = ("--num_points=40", "--num_clouds=3", "--num_drop=5", "--num_steps=2", "--batch_size=2")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tfxai3d.data import MODELNET40_CLASSES
 from tfxai3d.explain import Explanation, read_store
-from tfxai3d.view import _process
+from tfxai3d.view.picture import process
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def names(folder):
 
 def test_points_with_pictures(run, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr(_process, "find_spec", lambda name: None)  # view's tests draw with Open3D
+    monkeypatch.setattr(process, "find_spec", lambda name: None)  # view's tests draw with Open3D
     code, out, err = run("--shape=chair", "--index=0,3")
     assert (code, err.count("\n")) == (0, 1)
     assert "[2/2] chair_3: why 'chair'?" in out

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.explain.networks import assert_close
+from tests.reference.networks import assert_close
 from tfxai3d import explain, models, serve
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (2, 20, 3)).astype("float32")

@@ -9,7 +9,7 @@ import pytest
 
 from tfxai3d.data import MODELNET10_CLASSES
 from tfxai3d.features import Visualization
-from tfxai3d.view import _process
+from tfxai3d.view.picture import process
 
 FILES = {"features.npz", "features.png", "features.html", "report.json"}
 
@@ -50,7 +50,7 @@ def run(run_app, presets, tmp_path, monkeypatch):
     small = ("--num_points=20", "--steps=2", "--num_shapes=6", "--top=2", "--batch_size=2")
 
     def run(*arguments, kind="points"):
-        monkeypatch.setattr(_process, "find_spec", lambda name: None)  # view's tests draw with Open3D
+        monkeypatch.setattr(process, "find_spec", lambda name: None)  # view's tests draw with Open3D
         where = (f"--model={presets / kind}", f"--output_dir={tmp_path / 'out'}")
         return run_app("features", *where, *small, *arguments)
 

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, precision
+from tests.reference import networks
+from tests.reference.networks import POINTS, VOXELS, precision
 from tfxai3d import explain
 
 MODELS = {

@@ -24,8 +24,8 @@ from tests.conformance.cases import (
     normed,
     state,
 )
-from tests.explain import networks
-from tests.explain.networks import POINTS, assert_close
+from tests.reference import networks
+from tests.reference.networks import POINTS, assert_close
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.conformance.cases import METHODS, NEED_FEATURES, NEED_KERAS, OPTIONS, make
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, precision
+from tests.reference import networks
+from tests.reference.networks import POINTS, VOXELS, precision
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 

@@ -17,11 +17,11 @@ import trimesh
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tfxai3d import limits
-from tfxai3d.data import _arrays, files
-from tfxai3d.data.files import load_points, read
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
+from tfxai3d.data.readers import arrays, reading
+from tfxai3d.data.readers.reading import load_points, read
 from tfxai3d.errors import UserError
+from tfxai3d.storage import limits
 
 RANDOM = np.random.default_rng(0)
 CLOUD = RANDOM.normal(size=(12, 3)).astype(np.float32)
@@ -461,7 +461,7 @@ def test_bad_input_is_one_clear_line(put: Put, case: str) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("suffix", files.EXTENSIONS)
+@pytest.mark.parametrize("suffix", reading.EXTENSIONS)
 def test_missing_empty_or_folder(put: Put, tmp_path: Path, suffix: str) -> None:
     with pytest.raises(UserError, match=r"absent\..*: no such file; check the path"):
         read(tmp_path / f"absent{suffix}")
@@ -480,9 +480,9 @@ def test_a_file_of_one_object_has_only_index_zero(put: Put) -> None:
 
 
 def test_size_limits(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (_arrays, limits):
+    for module in (arrays, limits):
         monkeypatch.setattr(module, "MAX_BYTES", 100)
-    monkeypatch.setattr(files, "_MAX_SINGLE_BYTES", 100)
+    monkeypatch.setattr(reading, "_MAX_SINGLE_BYTES", 100)
     contents: dict[str, bytes | str] = {
         "a.npy": npy(CLOUD),
         "a.npz": npz(a=CLOUD),
@@ -606,7 +606,7 @@ MAGIC = {
 }
 
 
-@pytest.mark.parametrize("suffix", [suffix[1:] for suffix in files.EXTENSIONS])
+@pytest.mark.parametrize("suffix", [suffix[1:] for suffix in reading.EXTENSIONS])
 @fuzz
 @example(content=b"\n")
 @example(content=b"\x00")

@@ -43,7 +43,7 @@ def distance_to_segment(point, start, end) -> float:
 
 
 def test_there_are_many_classes_in_modelnets_spelling():
-    from tfxai3d.data.modelnet import MODELNET40_CLASSES
+    from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES
 
     assert len(SHAPE_CLASSES) >= 20
     assert list(SHAPE_CLASSES) == sorted(set(SHAPE_CLASSES))

@@ -11,9 +11,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfxai3d.data.files import read
-from tfxai3d.data.geometry import Mesh
-from tfxai3d.data.voxel_transforms import (
+from tfxai3d.data.augment.voxels import (
     coarsen,
     flip,
     quarter_turn,
@@ -21,9 +19,8 @@ from tfxai3d.data.voxel_transforms import (
     voxel_augmentation,
     voxel_batches,
 )
-from tfxai3d.data.voxel_tree import voxelize_modelnet_tree
-from tfxai3d.data.voxelization import fill_inside, poses, surface_voxels, voxelize, voxelize_points
-from tfxai3d.data.voxels import (
+from tfxai3d.data.datasets.voxel_tree import voxelize_modelnet_tree
+from tfxai3d.data.datasets.voxels import (
     MODELNET10_CLASSES,
     find_empty,
     load_modelnet10,
@@ -31,6 +28,9 @@ from tfxai3d.data.voxels import (
     read_binvox,
     write_binvox,
 )
+from tfxai3d.data.geometry import Mesh
+from tfxai3d.data.readers.reading import read
+from tfxai3d.data.voxelization import fill_inside, poses, surface_voxels, voxelize, voxelize_points
 from tfxai3d.errors import UserError
 
 # --- mesh to occupancy

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import MIRRORED, MODES, dropped_points, random_points
-from tfxai3d.evaluate.drop_modes import threshold
+from tfxai3d.evaluate.dropping.modes import threshold
 
 HEAT_MODES = [mode for mode in MODES if mode not in MIRRORED]
 # Zeros and ties are frequent.

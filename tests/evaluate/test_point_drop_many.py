@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.models.plain_pointnet import randomise
+from tests.reference.plain_pointnet import randomise
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import (
     DropTable,

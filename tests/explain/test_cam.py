@@ -7,13 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, assert_close, precision
-from tests.explain.reference import Reference
+from tests.reference import networks
+from tests.reference.explanations import Reference
+from tests.reference.networks import POINTS, VOXELS, assert_close, precision
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.models import split
-from tfxai3d.models.endpoint import max_over_points
+from tfxai3d.models.layers.endpoint import max_over_points
 
 
 @pytest.fixture(scope="module", params=["basic", "full"])

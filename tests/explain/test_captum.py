@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, assert_close
-from tests.models.plain_pointnet import key
+from tests.reference import networks
+from tests.reference.networks import POINTS, assert_close
+from tests.reference.plain_pointnet import key
 from tfxai3d import explain
 
 torch = pytest.importorskip("torch")

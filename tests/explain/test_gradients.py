@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, assert_close
+from tests.reference import networks
+from tests.reference.networks import POINTS, VOXELS, assert_close
 from tfxai3d import explain
 from tfxai3d.errors import UserError
-from tfxai3d.explain.network import network
+from tfxai3d.explain.engine.network import network
 
 
 def difference(model, inputs, direction, step=1e-8):

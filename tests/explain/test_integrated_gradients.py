@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference import networks
+from tests.reference.networks import POINTS, VOXELS, assert_close, precision
 from tfxai3d import explain
 from tfxai3d.errors import UserError
-from tfxai3d.explain.quadrature import nodes_and_weights
+from tfxai3d.explain.engine.quadrature import nodes_and_weights
 
 
 def power(degree):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, assert_close, precision
-from tests.models.plain_pointnet import copy_weights, plain_pointnet
+from tests.reference import networks
+from tests.reference.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference.plain_pointnet import copy_weights, plain_pointnet
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 

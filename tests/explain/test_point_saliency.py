@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.models.plain_pointnet import randomise
+from tests.reference import networks
+from tests.reference.plain_pointnet import randomise
 from tfxai3d.errors import UserError
 from tfxai3d.explain import Contrast, PointSaliency, get
 from tfxai3d.models import PointNet
-from tfxai3d.models.set_abstraction import Group
+from tfxai3d.models.layers.set_abstraction import Group
 
 RNG = np.random.default_rng(5)
 CLOUDS = RNG.uniform(-1, 1, (2, 12, 3)) * [1, 2, 0.5] + [0.3, 0, 0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain.networks import POINTS, foreign
+from tests.reference.networks import POINTS, foreign
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.explain.networks import assert_close, foreign
+from tests.reference import networks
+from tests.reference.networks import assert_close, foreign
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain import Contrast, Explanation

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain.networks import SIZE, function, pointnet, pointnet2, vrn
+from tests.reference.networks import SIZE, function, pointnet, pointnet2, vrn
 from tfxai3d.errors import UserError
 from tfxai3d.features import ActivationMaximization
 from tfxai3d.features.domains import VoxelDomain

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain.networks import VOXELS, assert_close, function, pointnet, vrn
+from tests.reference.networks import VOXELS, assert_close, function, pointnet, vrn
 from tfxai3d.errors import UserError
 from tfxai3d.features import Units, mean_activating_surface
 

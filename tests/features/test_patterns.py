@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.explain.networks import assert_close, pointnet, pointnet2
+from tests.reference.networks import assert_close, pointnet, pointnet2
 from tfxai3d.errors import UserError
 from tfxai3d.features import first_layer_patterns
 from tfxai3d.models import PointNet2

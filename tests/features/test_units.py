@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain.networks import POINTS, VOXELS, assert_close, foreign, function, pointnet, pointnet2, vrn
+from tests.reference.networks import POINTS, VOXELS, assert_close, foreign, function, pointnet, pointnet2, vrn
 from tfxai3d.errors import UserError
 from tfxai3d.features import Units, convolution_kernel
 

@@ -17,7 +17,8 @@ _STEP = """
 import sys
 import keras
 import numpy as np
-from tfxai3d.models import PointNet, compile_classifier
+from tfxai3d.models import PointNet
+from tfxai3d.training import compile_classifier
 
 store = np.load(sys.argv[1])
 net = PointNet(4, dropout=0.0)

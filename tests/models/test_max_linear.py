@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from tfxai3d.models.max_linear import max_linear
-from tfxai3d.models.moments import moments
+from tfxai3d.models.layers.max_linear import max_linear
+from tfxai3d.models.layers.moments import moments
 
 
 def gradients(function, *arguments):

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from tests.models import plain_pointnet2 as plain
-from tfxai3d.models import neighbors
+from tests.reference import plain_pointnet2 as plain
+from tfxai3d.models.layers import neighbors
 
 few = settings(deadline=None, max_examples=25)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from tests.models.plain_pointnet import copy_weights, key, plain_pointnet, randomise
+from tests.reference.plain_pointnet import copy_weights, key, plain_pointnet, randomise
 from tfxai3d.models import PointNet
 from tfxai3d.models.pointnet import Transform
 

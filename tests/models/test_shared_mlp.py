@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.models.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
-from tfxai3d.models.shared_mlp import SharedDense, SharedDenseMax
+from tests.reference.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
+from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-11}
 

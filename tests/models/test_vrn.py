@@ -13,10 +13,11 @@ import tensorflow as tf
 from keras import ops
 
 from tfxai3d.data import coarsen
-from tfxai3d.models import VRN, compile_classifier, fit_resumable, from_preset, save_preset, vrn
-from tfxai3d.models.fused_norm import FusedBatchNormalization
-from tfxai3d.models.pooling3d import HalvingPool3D
-from tfxai3d.models.stochastic_depth import StochasticDepth
+from tfxai3d.models import VRN, from_preset, save_preset, vrn
+from tfxai3d.models.layers.fused_norm import FusedBatchNormalization
+from tfxai3d.models.layers.pooling3d import HalvingPool3D
+from tfxai3d.models.layers.stochastic_depth import StochasticDepth
+from tfxai3d.training import compile_classifier, fit_resumable
 
 WIDTH = 0.125  # 4 channels, the narrowest
 

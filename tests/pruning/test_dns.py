@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.pruning import reference
+from tests.reference import surgery as reference
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import DynamicNetworkSurgery, GradualTarget, kernel_sparsity
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.models import fit_resumable
 from tfxai3d.pruning import DynamicNetworkSurgery, GradualTarget
+from tfxai3d.training import fit_resumable
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(4, 12, 6)), RNG.normal(size=(4, 12, 3))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.explain import networks
-from tests.explain.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference import networks
+from tests.reference.networks import POINTS, VOXELS, assert_close, precision
 from tests.serve import tutorial
 from tfxai3d import explain, pruning, serve
 from tfxai3d.errors import UserError

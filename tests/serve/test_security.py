@@ -8,13 +8,14 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.explain.networks import precision
-from tfxai3d import data, limits
+from tests.reference.networks import precision
+from tfxai3d import data
+from tfxai3d.cli.objects import Object, told_apart
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import DropTable
 from tfxai3d.explain import Explanation
-from tfxai3d.files import file_name
-from tfxai3d.objects import Object, told_apart
+from tfxai3d.storage import limits
+from tfxai3d.storage.writing import file_name
 
 ABSURD = 10**12
 
@@ -96,7 +97,7 @@ def test_no_pickle_is_opened(readers, reader, tmp_path):
 
 
 def test_a_checkpoint_is_not_trusted_either(tmp_path):
-    from tfxai3d.models.checkpoint import restore_checkpoint
+    from tfxai3d.training.checkpoint import restore_checkpoint
 
     for number, raw in enumerate((npy_header((ABSURD,)), npy_header((), "|O") + pickle.dumps(Bomb()))):
         write_npz(tmp_path / f"epoch-{number:04d}.npz", {"meta": raw})
@@ -160,8 +161,8 @@ def test_absurd_h5_files_are_refused(tmp_path):
 @pytest.fixture
 def bulk(tmp_path):
     """Plans and reads what a function writes into an H5 file, as a bulk run does."""
-    from tfxai3d.serve.beam_plan import make_shards
-    from tfxai3d.serve.beam_records import read_records
+    from tfxai3d.serve.bulk.plan import make_shards
+    from tfxai3d.serve.bulk.records import read_records
 
     def run(write):
         with h5py.File(tmp_path / "a.h5", "w") as file:
@@ -199,8 +200,8 @@ def test_a_bulk_run_takes_no_memory_for_a_record_that_is_not_there(tmp_path):
     """TensorFlow would; where the checksum of an absurd length is right, that ends the process."""
     import tensorflow as tf
 
-    from tfxai3d.serve.beam_plan import Source
-    from tfxai3d.serve.beam_records import read_records
+    from tfxai3d.serve.bulk.plan import Source
+    from tfxai3d.serve.bulk.records import read_records
 
     path = tmp_path / "a.tfrecord"
     example = tf.train.Example()

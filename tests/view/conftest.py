@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tfxai3d.explain.explanation import Explanation
-from tfxai3d.features.visualization import Visualization
+from tfxai3d.results.explanation import Explanation
+from tfxai3d.results.visualization import Visualization
 
 
 def _chair(rng: np.random.Generator, count: int) -> np.ndarray:

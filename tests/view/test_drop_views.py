@@ -101,7 +101,7 @@ def test_curves(tmp_path, suffix, x):
 
 def test_curves_are_drawn_where_they_belong(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    from tfxai3d.view import curves
+    from tfxai3d.view.plot import curves
 
     drawn = []
     monkeypatch.setattr(curves, "_save", lambda figure, path: drawn.append(figure.axes[0]))

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import _process, feature_gallery, render_gallery, write_gallery
-from tfxai3d.view.feature_gallery import FAINTEST
+from tfxai3d.view import feature_gallery, render_gallery, write_gallery
+from tfxai3d.view.picture import process
+from tfxai3d.view.shown.features import FAINTEST
 
 
 def test_voxels_grow_with_their_share_of_the_top(visualization):
@@ -37,7 +38,7 @@ def test_points_without_any_gradient_are_drawn_pale(visualization):
 
 def test_picture_and_page_of_several_rows(tmp_path, visualization, monkeypatch):
     imread = pytest.importorskip("matplotlib.image").imread
-    monkeypatch.setattr(_process, "find_spec", lambda name: None)
+    monkeypatch.setattr(process, "find_spec", lambda name: None)
     gallery = feature_gallery(visualization("activation_maximization", "voxels", units=5), "viridis")
     render_gallery(tmp_path / "f.png", gallery)
     write_gallery(tmp_path / "f.html", gallery)

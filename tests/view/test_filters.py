@@ -7,15 +7,15 @@ import pytest
 
 from tfxai3d.errors import UserError
 from tfxai3d.view import (
-    _process,
     feature_gallery,
     filter_gallery,
-    filters,
     open_gallery,
     render_gallery,
     write_gallery,
 )
-from tfxai3d.view._gallery import side_by_side
+from tfxai3d.view.picture import process
+from tfxai3d.view.shown import filters
+from tfxai3d.view.shown.gallery import side_by_side
 
 EVIL = "</script><script>document.title='HACKED'</script><img src=x>$_{"
 
@@ -94,7 +94,7 @@ def test_refuses_what_is_no_kernel(kernels, change, message):
 
 def test_the_picture_shows_both_columns(tmp_path, kernels, monkeypatch, capfd):
     imread = pytest.importorskip("matplotlib.image").imread
-    monkeypatch.setattr(_process, "find_spec", lambda name: None)  # others draw with Open3D
+    monkeypatch.setattr(process, "find_spec", lambda name: None)  # others draw with Open3D
     render_gallery(tmp_path / "filters.png", filter_gallery(kernels, "conv0"))
     assert "drawing with matplotlib instead" in capfd.readouterr().err
     pixels = imread(tmp_path / "filters.png")[130:, :, :3]  # below the legend
@@ -130,7 +130,7 @@ def test_a_window_shows_the_columns_side_by_side(kernels, monkeypatch):
     assert len(marks.centres) == len(colors) == count + len(second.marks.centres)
     assert marks.centres[:count, 0].max() < marks.centres[count:, 0].min()
     np.testing.assert_array_equal(marks.centres[count:, 1:], second.marks.centres[:, 1:])
-    monkeypatch.setattr(_process, "find_spec", lambda name: None)
+    monkeypatch.setattr(process, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="view"):
         open_gallery(gallery)
 

@@ -15,10 +15,10 @@ def test_drawing_loads_no_tensorflow(tmp_path, explanation):
     code = (
         "import sys\n"
         "from tfxai3d import view\n"
-        "from tfxai3d.explain.explanation import Explanation\n"
+        "from tfxai3d.results.explanation import Explanation\n"
         "e = Explanation.load(sys.argv[1])\n"
         "view.write_ply(sys.argv[2], e, colormap='green_red')\n"
-        "import tfxai3d.view._open3d\n"
+        "import tfxai3d.view.picture.open3d_process\n"
         "print('tensorflow' in sys.modules)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "e.npz"), str(tmp_path / "e.ply")]

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import _marks, _process, render_png, write_html
-from tfxai3d.view._subject import subject
+from tfxai3d.view import render_png, write_html
+from tfxai3d.view.picture import process
+from tfxai3d.view.shown import marks
+from tfxai3d.view.shown.subject import subject
 
 
 def test_the_cube_is_closed_and_looks_outwards():
-    vertices, normals, triangles = _marks.cube()
+    vertices, normals, triangles = marks.cube()
     a, b, c = vertices[triangles].transpose(1, 0, 2)
     turned = np.cross(b - a, c - a)
     np.testing.assert_allclose(turned / 4, normals[triangles[:, 0]])
@@ -22,33 +24,33 @@ def test_only_visible_voxels_and_important_empty_ones_are_marked():
     occupied[1:6, 1:6, 1:6] = True
     importance = np.zeros((7, 7, 7))
     importance[0, 0, 0], importance[6, 6, 6], importance[3, 3, 3] = 1.0, 0.4, 5.0
-    marks = _marks.voxel_marks(occupied, importance, top=1.0)
+    found = marks.voxel_marks(occupied, importance, top=1.0)
     shell = 5**3 - 3**3
-    assert len(marks.places) == shell + 1
-    assert [0, 0, 0] in marks.places.tolist()
-    assert [3, 3, 3] not in marks.places.tolist()
-    small = marks.sizes < marks.sizes.max()
-    assert marks.places[small].tolist() == [[0, 0, 0]]
+    assert len(found.places) == shell + 1
+    assert [0, 0, 0] in found.places.tolist()
+    assert [3, 3, 3] not in found.places.tolist()
+    small = found.sizes < found.sizes.max()
+    assert found.places[small].tolist() == [[0, 0, 0]]
 
 
 def test_voxels_at_the_border_of_the_grid_are_seen():
-    marks = _marks.voxel_marks(np.ones((3, 3, 3), bool), np.zeros((3, 3, 3)), top=1.0)
-    assert len(marks.places) == 26
+    found = marks.voxel_marks(np.ones((3, 3, 3), bool), np.zeros((3, 3, 3)), top=1.0)
+    assert len(found.places) == 26
 
 
 def test_z_of_voxels_points_up_as_y_of_points():
     occupied = np.zeros((4, 4, 4), bool)
     occupied[1, 2, 0] = occupied[1, 2, 3] = occupied[3, 2, 0] = True
-    marks = _marks.voxel_marks(occupied, np.zeros((4, 4, 4)), top=1.0)
-    low, high, aside = marks.centres
+    found = marks.voxel_marks(occupied, np.zeros((4, 4, 4)), top=1.0)
+    low, high, aside = found.centres
     np.testing.assert_array_equal(high - low, [0, 3, 0])
     np.testing.assert_array_equal(aside - low, [-2, 0, 0])
 
 
 def test_marks_that_belong_together_keep_their_places():
-    one = _marks.point_marks(np.array([[0, 0, 0], [4, 0, 0.0]]), np.zeros(2))
-    two = _marks.point_marks(np.array([[2, 2, 0], [2, -2, 0.0]]), np.zeros(2))
-    both = np.concatenate([marks.centres for marks in _marks.in_unit_ball([one, two])])
+    one = marks.point_marks(np.array([[0, 0, 0], [4, 0, 0.0]]), np.zeros(2))
+    two = marks.point_marks(np.array([[2, 2, 0], [2, -2, 0.0]]), np.zeros(2))
+    both = np.concatenate([some.centres for some in marks.in_unit_ball([one, two])])
     np.testing.assert_allclose(both, [[-1, 0, 0], [1, 0, 0], [0, 1, 0], [0, -1, 0]])
 
 
@@ -76,7 +78,7 @@ def _drawn(path):
 @pytest.mark.parametrize("open3d", [True, False])
 def test_picture_of_voxels(tmp_path, voxels, monkeypatch, capfd, open3d):
     if not open3d:
-        monkeypatch.setattr(_process, "find_spec", lambda name: None)
+        monkeypatch.setattr(process, "find_spec", lambda name: None)
     render_png(tmp_path / "heat.png", voxels)
     body, coloured = _drawn(tmp_path / "heat.png")
     assert 0.3 < (body > 0.99).all(axis=-1).mean() < 0.95

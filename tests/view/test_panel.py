@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import _process, render_panel, write_panel
-from tfxai3d.view._panel import panel
+from tfxai3d.view import render_panel, write_panel
+from tfxai3d.view.picture import process
+from tfxai3d.view.shown.panel import panel
 
 EVIL = "</script><script>document.title='HACKED'</script><img src=x>$_{"
 
@@ -56,7 +57,7 @@ def test_negative_importance_widens_the_scale(explanation):
 
 def test_the_picture_has_every_cell(tmp_path, rows, monkeypatch, capfd):
     imread = pytest.importorskip("matplotlib.image").imread
-    monkeypatch.setattr(_process, "find_spec", lambda name: None)  # the others draw with Open3D
+    monkeypatch.setattr(process, "find_spec", lambda name: None)  # the others draw with Open3D
     render_panel(tmp_path / "panel.png", rows, ["$x", "b"])
     assert "drawing with matplotlib instead" in capfd.readouterr().err
     image = imread(tmp_path / "panel.png")[..., :3]

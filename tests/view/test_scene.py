@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import _camera, _marks, _process, _scenes, open_window, render_png
+from tfxai3d.view import open_window, render_png
+from tfxai3d.view.picture import camera, process, scenes
+from tfxai3d.view.shown import marks
 
 pytest.importorskip("matplotlib")
 needs_open3d = pytest.mark.skipif(importlib.util.find_spec("open3d") is None, reason="needs Open3D")
@@ -32,7 +34,7 @@ def _assert_shows_a_heat_cloud(pixels):
 
 
 def _no_open3d(*arguments):
-    raise _process.DrawingError("Open3D crashed (signal 11)")
+    raise process.DrawingError("Open3D crashed (signal 11)")
 
 
 @needs_open3d
@@ -45,7 +47,7 @@ def test_open3d_picture(tmp_path, explanation, capfd):
 
 @pytest.mark.parametrize("colormap", ["magma_r", "viridis", "green_red"])
 def test_matplotlib_picture(tmp_path, explanation, monkeypatch, capfd, colormap):
-    monkeypatch.setattr(_process, "render", _no_open3d)
+    monkeypatch.setattr(process, "render", _no_open3d)
     render_png(tmp_path / "heat.png", explanation, 1, colormap)
     _assert_shows_a_heat_cloud(_pixels(tmp_path / "heat.png"))
     assert capfd.readouterr().err == (
@@ -64,13 +66,13 @@ def test_matplotlib_picture(tmp_path, explanation, monkeypatch, capfd, colormap)
     ],
 )
 def test_a_dying_child_is_one_line_and_a_picture(tmp_path, explanation, monkeypatch, capfd, code, message):
-    run = _process.subprocess.run
+    run = process.subprocess.run
 
     def die(command, **options):
         return run([sys.executable, "-c", code], **options)
 
-    monkeypatch.setattr(_process.subprocess, "run", die)
-    monkeypatch.setattr(_process, "_TIMEOUT", 1.5)
+    monkeypatch.setattr(process.subprocess, "run", die)
+    monkeypatch.setattr(process, "_TIMEOUT", 1.5)
     render_png(tmp_path / "heat.png", explanation)
     error = capfd.readouterr().err
     assert len(error.splitlines()) == 1
@@ -79,7 +81,7 @@ def test_a_dying_child_is_one_line_and_a_picture(tmp_path, explanation, monkeypa
 
 
 def test_without_open3d_the_line_names_the_extra(tmp_path, explanation, monkeypatch, capfd):
-    monkeypatch.setattr(_process, "find_spec", lambda name: None)
+    monkeypatch.setattr(process, "find_spec", lambda name: None)
     render_png(tmp_path / "heat.png", explanation)
     assert "pip install 'tfxai3d[view]'" in capfd.readouterr().err
     with pytest.raises(UserError, match="tfxai3d\\[view\\]"):
@@ -97,7 +99,7 @@ def test_window_without_display(explanation, monkeypatch):
 
 
 def test_titles_are_no_formulas(tmp_path, explanation, monkeypatch):
-    monkeypatch.setattr(_process, "render", _no_open3d)
+    monkeypatch.setattr(process, "render", _no_open3d)
     odd = dataclasses.replace(explanation, class_names=("$\\frac$", "$x_{$\n<b>"), method="$_{$")
     render_png(tmp_path / "heat.png", odd)
     assert (tmp_path / "heat.png").stat().st_size > 10_000
@@ -125,15 +127,15 @@ def test_index_out_of_range(tmp_path, explanation, index):
 
 
 def _all_around(points):
-    marks = _marks.point_marks(points, np.zeros(len(points)))
-    return _scenes.scenes([marks], [np.zeros_like(points)], _camera.AZIMUTHS)
+    found = marks.point_marks(points, np.zeros(len(points)))
+    return scenes.scenes([found], [np.zeros_like(points)], camera.AZIMUTHS)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("count", [1, 2, 500])
 def test_the_camera_sees_every_ball(scale, count):
     rng = np.random.default_rng(0)
-    slope = np.tan(np.radians(_camera.FIELD_OF_VIEW / 2))
+    slope = np.tan(np.radians(camera.FIELD_OF_VIEW / 2))
     for scene in _all_around(scale * (rng.normal(size=(count, 3)) * [3, 1, 0.2] + 10)):
         centres, radius = scene.centres, scene.sizes[:, None]
         assert (np.abs(centres[:, :2]) + radius < -slope * centres[:, 2:]).all()

@@ -6,39 +6,39 @@ from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
     from tfxai3d.data import shapes as shapes
-    from tfxai3d.data.files import load_points as load_points
-    from tfxai3d.data.files import read as read
-    from tfxai3d.data.labelled import relabel as relabel
-    from tfxai3d.data.labelled import unseen_clouds as unseen_clouds
-    from tfxai3d.data.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
-    from tfxai3d.data.modelnet import load_modelnet40 as load_modelnet40
-    from tfxai3d.data.modelnet import load_modelnet_tree as load_modelnet_tree
-    from tfxai3d.data.modelnet import modelnet_files as modelnet_files
-    from tfxai3d.data.modelnet import z_up_to_y_up as z_up_to_y_up
+    from tfxai3d.data.augment.points import augmentation as augmentation
+    from tfxai3d.data.augment.points import training_batches as training_batches
+    from tfxai3d.data.augment.voxels import coarsen as coarsen
+    from tfxai3d.data.augment.voxels import voxel_augmentation as voxel_augmentation
+    from tfxai3d.data.augment.voxels import voxel_batches as voxel_batches
+    from tfxai3d.data.datasets.labelled import relabel as relabel
+    from tfxai3d.data.datasets.labelled import unseen_clouds as unseen_clouds
+    from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
+    from tfxai3d.data.datasets.modelnet import load_modelnet40 as load_modelnet40
+    from tfxai3d.data.datasets.modelnet import load_modelnet_tree as load_modelnet_tree
+    from tfxai3d.data.datasets.modelnet import modelnet_files as modelnet_files
+    from tfxai3d.data.datasets.modelnet import z_up_to_y_up as z_up_to_y_up
+    from tfxai3d.data.datasets.voxel_tree import voxelize_modelnet_tree as voxelize_modelnet_tree
+    from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES as MODELNET10_CLASSES
+    from tfxai3d.data.datasets.voxels import find_empty as find_empty
+    from tfxai3d.data.datasets.voxels import load_modelnet10 as load_modelnet10
+    from tfxai3d.data.datasets.voxels import load_voxels as load_voxels
+    from tfxai3d.data.datasets.voxels import read_binvox as read_binvox
+    from tfxai3d.data.datasets.voxels import write_binvox as write_binvox
+    from tfxai3d.data.readers.reading import load_points as load_points
+    from tfxai3d.data.readers.reading import read as read
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface
-    from tfxai3d.data.transforms import augmentation as augmentation
-    from tfxai3d.data.transforms import training_batches as training_batches
-    from tfxai3d.data.voxel_transforms import coarsen as coarsen
-    from tfxai3d.data.voxel_transforms import voxel_augmentation as voxel_augmentation
-    from tfxai3d.data.voxel_transforms import voxel_batches as voxel_batches
-    from tfxai3d.data.voxel_tree import voxelize_modelnet_tree as voxelize_modelnet_tree
     from tfxai3d.data.voxelization import poses as poses
     from tfxai3d.data.voxelization import voxelize as voxelize
     from tfxai3d.data.voxelization import voxelize_points as voxelize_points
-    from tfxai3d.data.voxels import MODELNET10_CLASSES as MODELNET10_CLASSES
-    from tfxai3d.data.voxels import find_empty as find_empty
-    from tfxai3d.data.voxels import load_modelnet10 as load_modelnet10
-    from tfxai3d.data.voxels import load_voxels as load_voxels
-    from tfxai3d.data.voxels import read_binvox as read_binvox
-    from tfxai3d.data.voxels import write_binvox as write_binvox
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "files": ("load_points", "read"),
-        "labelled": ("relabel", "unseen_clouds"),
-        "modelnet": (
+        "readers.reading": ("load_points", "read"),
+        "datasets.labelled": ("relabel", "unseen_clouds"),
+        "datasets.modelnet": (
             "MODELNET40_CLASSES",
             "load_modelnet40",
             "load_modelnet_tree",
@@ -47,11 +47,11 @@ __getattr__, __dir__ = lazy(
         ),
         "sampling": ("normalize", "sample_surface"),
         "shapes": (),
-        "transforms": ("augmentation", "training_batches"),
-        "voxel_transforms": ("coarsen", "voxel_augmentation", "voxel_batches"),
-        "voxel_tree": ("voxelize_modelnet_tree",),
+        "augment.points": ("augmentation", "training_batches"),
+        "augment.voxels": ("coarsen", "voxel_augmentation", "voxel_batches"),
+        "datasets.voxel_tree": ("voxelize_modelnet_tree",),
         "voxelization": ("poses", "voxelize", "voxelize_points"),
-        "voxels": (
+        "datasets.voxels": (
             "MODELNET10_CLASSES",
             "find_empty",
             "load_modelnet10",

@@ -11,29 +11,26 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.calibration import with_temperature as with_temperature
     from tfxai3d.evaluate.classification import Classification as Classification
     from tfxai3d.evaluate.classification import classify as classify
-    from tfxai3d.evaluate.deletion import deletion_score as deletion_score
-    from tfxai3d.evaluate.deletion import without_important as without_important
-    from tfxai3d.evaluate.drop_modes import MIRRORED as MIRRORED
-    from tfxai3d.evaluate.drop_modes import MODES as MODES
-    from tfxai3d.evaluate.drop_modes import Order as Order
-    from tfxai3d.evaluate.drop_modes import Rule as Rule
-    from tfxai3d.evaluate.drop_modes import at_random as at_random
-    from tfxai3d.evaluate.drop_modes import by_count as by_count
-    from tfxai3d.evaluate.drop_modes import by_mode as by_mode
-    from tfxai3d.evaluate.drop_modes import dropped_points as dropped_points
-    from tfxai3d.evaluate.drop_modes import random_points as random_points
-    from tfxai3d.evaluate.drop_run import DropRun as DropRun
-    from tfxai3d.evaluate.drop_run import DropStep as DropStep
-    from tfxai3d.evaluate.drop_table import DropTable as DropTable
-    from tfxai3d.evaluate.forward import Forward as Forward
+    from tfxai3d.evaluate.dropping.forward import Forward as Forward
+    from tfxai3d.evaluate.dropping.importance import Fixed as Fixed
+    from tfxai3d.evaluate.dropping.importance import Importance as Importance
+    from tfxai3d.evaluate.dropping.importance import Recomputed as Recomputed
+    from tfxai3d.evaluate.dropping.importance import random_importance as random_importance
+    from tfxai3d.evaluate.dropping.loop import drop_clouds as drop_clouds
+    from tfxai3d.evaluate.dropping.loop import drop_points as drop_points
+    from tfxai3d.evaluate.dropping.modes import MIRRORED as MIRRORED
+    from tfxai3d.evaluate.dropping.modes import MODES as MODES
+    from tfxai3d.evaluate.dropping.modes import Order as Order
+    from tfxai3d.evaluate.dropping.modes import Rule as Rule
+    from tfxai3d.evaluate.dropping.modes import at_random as at_random
+    from tfxai3d.evaluate.dropping.modes import by_count as by_count
+    from tfxai3d.evaluate.dropping.modes import by_mode as by_mode
+    from tfxai3d.evaluate.dropping.modes import dropped_points as dropped_points
+    from tfxai3d.evaluate.dropping.modes import random_points as random_points
+    from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
+    from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
     from tfxai3d.evaluate.geometry import importance_share as importance_share
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
-    from tfxai3d.evaluate.importance import Fixed as Fixed
-    from tfxai3d.evaluate.importance import Importance as Importance
-    from tfxai3d.evaluate.importance import Recomputed as Recomputed
-    from tfxai3d.evaluate.importance import random_importance as random_importance
-    from tfxai3d.evaluate.point_drop import drop_clouds as drop_clouds
-    from tfxai3d.evaluate.point_drop import drop_points as drop_points
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import even_rotations as even_rotations
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
@@ -49,8 +46,8 @@ __getattr__, __dir__ = lazy(
     {
         "calibration": ("Reliability", "fit_temperature", "reliability", "with_temperature"),
         "classification": ("Classification", "classify"),
-        "deletion": ("deletion_score", "without_important"),
-        "drop_modes": (
+        "faithfulness.deletion": ("deletion_score", "without_important"),
+        "dropping.modes": (
             "MIRRORED",
             "MODES",
             "Order",
@@ -61,12 +58,12 @@ __getattr__, __dir__ = lazy(
             "dropped_points",
             "random_points",
         ),
-        "drop_run": ("DropRun", "DropStep"),
-        "drop_table": ("DropTable",),
-        "forward": ("Forward",),
+        "tfxai3d.results.drop_run": ("DropRun", "DropStep"),
+        "tfxai3d.results.drop_table": ("DropTable",),
+        "dropping.forward": ("Forward",),
         "geometry": ("importance_share", "surface_variation"),
-        "importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
-        "point_drop": ("drop_clouds", "drop_points"),
+        "dropping.importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
+        "dropping.loop": ("drop_clouds", "drop_points"),
         "rotations": ("RotationTest", "even_rotations", "random_rotations"),
         "statistics": ("Interval", "bootstrap_mean", "rank_correlation"),
         "voting": ("turned_grids", "turned_points", "vote"),

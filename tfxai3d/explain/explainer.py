@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.explanation import DataKind, Explanation
-from tfxai3d.explain.network import network
-from tfxai3d.explain.target import Function, TargetTensor, checked
-from tfxai3d.explain.target import target_score as target_score
+from tfxai3d.explain.engine.network import network
+from tfxai3d.explain.engine.target import Function, TargetTensor, checked
+from tfxai3d.explain.engine.target import target_score as target_score
+from tfxai3d.results.explanation import DataKind, Explanation
 
 
 class Parts(NamedTuple):

@@ -35,6 +35,6 @@ def get(name: str) -> type[Explainer]:
     """
     if name not in _METHODS:
         raise UserError(f"unknown method {name!r}; known are {', '.join(methods())}")
-    module = importlib.import_module(f"tfxai3d.explain.{name}")
+    module = importlib.import_module(f"tfxai3d.explain.methods.{name}")
     method: type[Explainer] = getattr(module, _METHODS[name])
     return method

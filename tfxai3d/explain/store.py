@@ -10,9 +10,9 @@ from typing import Any
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.explain.explanation import Explanation
 from tfxai3d.explain.streaming import stream
-from tfxai3d.files import write_json
+from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage.writing import write_json
 
 _INDEX = "store.json"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.explain.explanation import Explanation
+from tfxai3d.results.explanation import Explanation
 
 
 def stream(explainer: Explainer, batches: Iterable[Any]) -> Iterator[Explanation]:

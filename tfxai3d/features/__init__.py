@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfxai3d.features.mean_surface import mean_activating_surface as mean_activating_surface
     from tfxai3d.features.patterns import first_layer_patterns as first_layer_patterns
     from tfxai3d.features.units import Units as Units
-    from tfxai3d.features.visualization import Visualization as Visualization
+    from tfxai3d.results.visualization import Visualization as Visualization
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -23,6 +23,6 @@ __getattr__, __dir__ = lazy(
         "mean_surface": ("mean_activating_surface",),
         "patterns": ("first_layer_patterns",),
         "units": ("Units",),
-        "visualization": ("Visualization",),
+        "tfxai3d.results.visualization": ("Visualization",),
     },
 )

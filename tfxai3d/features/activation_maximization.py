@@ -8,10 +8,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.explanation import DataKind
 from tfxai3d.features.domains import Domain, PointDomain, VoxelDomain
 from tfxai3d.features.units import Pool, Units
-from tfxai3d.features.visualization import Visualization
+from tfxai3d.results.explanation import DataKind
+from tfxai3d.results.visualization import Visualization
 
 _MOMENTUM = 0.9
 _RATES = {"points": 0.02, "voxels": 0.1}  # change of an input number a step, for a gradient of 1

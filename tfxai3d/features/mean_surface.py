@@ -8,9 +8,9 @@ import tensorflow as tf
 from scipy import ndimage
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.explanation import DataKind
 from tfxai3d.features.units import Pool, Units
-from tfxai3d.features.visualization import Visualization
+from tfxai3d.results.explanation import DataKind
+from tfxai3d.results.visualization import Visualization
 
 _NEIGHBOURS = ndimage.generate_binary_structure(3, 1)[None]  # the six, and none in another grid
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.features.visualization import Visualization
-from tfxai3d.models.set_abstraction import BallQuery, Group
-from tfxai3d.models.shared_mlp import SharedDense
+from tfxai3d.models.layers.set_abstraction import BallQuery, Group
+from tfxai3d.models.layers.shared_mlp import SharedDense
+from tfxai3d.results.visualization import Visualization
 
 
 class _Scale(NamedTuple):

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.explanation import DataKind
-from tfxai3d.explain.network import network
-from tfxai3d.explain.shadow import shadow
+from tfxai3d.explain.engine.network import network
+from tfxai3d.explain.engine.shadow import shadow
+from tfxai3d.results.explanation import DataKind
 
 Pool = Literal["mean", "max"]
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
-from tfxai3d.models.shared_mlp import SharedDense, SharedDenseMax
+from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
 Variant = Literal["full", "basic"]
 

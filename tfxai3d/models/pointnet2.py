@@ -4,9 +4,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import keras
 
-from tfxai3d.models.neighbors import carry_to_points
-from tfxai3d.models.set_abstraction import BallQuery, Centroids, Group, NeighborDense, NeighborMax
-from tfxai3d.models.shared_mlp import SharedDense, SharedDenseMax
+from tfxai3d.models.layers.neighbors import carry_to_points
+from tfxai3d.models.layers.set_abstraction import BallQuery, Centroids, Group, NeighborDense, NeighborMax
+from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
 Variant = Literal["ssg", "msg"]
 

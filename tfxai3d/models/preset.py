@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.files import atomic_path, write_json
-from tfxai3d.limits import check_npz
 from tfxai3d.models.pointnet import PointNet
 from tfxai3d.models.pointnet2 import PointNet2
 from tfxai3d.models.vrn import VRN
 from tfxai3d.pruning.sparse_store import pack, unpack
+from tfxai3d.storage.limits import check_npz
+from tfxai3d.storage.writing import atomic_path, write_json
 
 MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet, "PointNet2": PointNet2, "VRN": VRN}
 _SHIPPED = Path(__file__).parent / "shipped"

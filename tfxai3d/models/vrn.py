@@ -4,9 +4,9 @@ from typing import Any
 
 import keras
 
-from tfxai3d.models.fused_norm import FusedBatchNormalization
-from tfxai3d.models.pooling3d import HalvingPool3D
-from tfxai3d.models.stochastic_depth import StochasticDepth
+from tfxai3d.models.layers.fused_norm import FusedBatchNormalization
+from tfxai3d.models.layers.pooling3d import HalvingPool3D
+from tfxai3d.models.layers.stochastic_depth import StochasticDepth
 
 SIZE = 32
 """Voxels along each axis of the input."""

@@ -5,25 +5,25 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
-    from tfxai3d.pruning.dead_channels import remove_dead_channels as remove_dead_channels
     from tfxai3d.pruning.dns import DynamicNetworkSurgery as DynamicNetworkSurgery
-    from tfxai3d.pruning.exchange import ExchangeWeights as ExchangeWeights
     from tfxai3d.pruning.kernels import select_kernels as select_kernels
-    from tfxai3d.pruning.schedules import GradualTarget as GradualTarget
+    from tfxai3d.pruning.regrow import ExchangeWeights as ExchangeWeights
+    from tfxai3d.pruning.report import kernel_sparsity as kernel_sparsity
+    from tfxai3d.pruning.report import prune_magnitude as prune_magnitude
+    from tfxai3d.pruning.schedule import GradualTarget as GradualTarget
+    from tfxai3d.pruning.shrink.dead_channels import remove_dead_channels as remove_dead_channels
     from tfxai3d.pruning.sparse_store import load_sparse as load_sparse
     from tfxai3d.pruning.sparse_store import save_sparse as save_sparse
-    from tfxai3d.pruning.sparsity import kernel_sparsity as kernel_sparsity
-    from tfxai3d.pruning.sparsity import prune_magnitude as prune_magnitude
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "dead_channels": ("remove_dead_channels",),
+        "shrink.dead_channels": ("remove_dead_channels",),
         "dns": ("DynamicNetworkSurgery",),
-        "exchange": ("ExchangeWeights",),
+        "regrow": ("ExchangeWeights",),
         "kernels": ("select_kernels",),
-        "schedules": ("GradualTarget",),
+        "schedule": ("GradualTarget",),
         "sparse_store": ("load_sparse", "save_sparse"),
-        "sparsity": ("kernel_sparsity", "prune_magnitude"),
+        "report": ("kernel_sparsity", "prune_magnitude"),
     },
 )

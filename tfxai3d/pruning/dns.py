@@ -7,12 +7,12 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.board import mask_board
+from tfxai3d.pruning.callback import OperatingCallback
 from tfxai3d.pruning.kernels import Selection
-from tfxai3d.pruning.operating import OperatingCallback
 from tfxai3d.pruning.plan import Crate, Importance, Plan, Scope
-from tfxai3d.pruning.schedules import Schedule
+from tfxai3d.pruning.schedule import Schedule
 from tfxai3d.pruning.surgery import Surgery
+from tfxai3d.tensorboard.masks import mask_board
 
 
 class DynamicNetworkSurgery(OperatingCallback[Surgery]):

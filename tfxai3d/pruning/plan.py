@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.schedules import Schedule, check_share
+from tfxai3d.pruning.schedule import Schedule, check_share
 
 Scope = Literal["global", "layer"]
 Importance = Literal["magnitude", "lamp", "gradient"]

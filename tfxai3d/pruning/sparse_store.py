@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.files import atomic_path
-from tfxai3d.limits import check_npz
-from tfxai3d.pruning.sparsity import kernel_sparsity
+from tfxai3d.pruning.report import kernel_sparsity
+from tfxai3d.storage.limits import check_npz
+from tfxai3d.storage.writing import atomic_path
 
 
 def pack(name: str, value: np.ndarray) -> dict[str, np.ndarray]:

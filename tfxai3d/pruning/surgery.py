@@ -17,7 +17,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.pruning import thresholds
 from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.kernels import check_finite
-from tfxai3d.pruning.operation import Operation
+from tfxai3d.pruning.masked_update import Operation
 from tfxai3d.pruning.plan import Plan
 
 _SALIENCY_MEMORY = 0.9

@@ -12,10 +12,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxai3d import explain
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.network import ANY_SHAPE, Network, network
+from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
-from tfxai3d.explain.explanation import DataKind
-from tfxai3d.explain.network import ANY_SHAPE, Network, network
-from tfxai3d.explain.target import TargetTensor
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve.folder import FACTS
 
 # Operations that run Python code of the process or touch its files: no classifier needs them.

@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from tfxai3d import __version__, explain
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.network import ANY_SHAPE, Network, Shape, network
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.explain.explanation import DataKind
-from tfxai3d.explain.network import ANY_SHAPE, Network, Shape, network
-from tfxai3d.files import write_json
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve import signatures
 from tfxai3d.serve.folder import FACTS, atomic_folder, check_replaceable
+from tfxai3d.storage.writing import write_json
 
 
 def export(

@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfxai3d.explain.engine.network import Network, Shape
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.explain.network import Network, Shape
 
 Function = Callable[..., dict[str, tf.Tensor]]
 

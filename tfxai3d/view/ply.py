@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfxai3d.files import atomic_path
-from tfxai3d.view._marks import Marks, cube
-from tfxai3d.view._subject import subject
-from tfxai3d.view.colors import Colormap, point_colors
+from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.marks import Marks, cube
+from tfxai3d.view.shown.subject import subject
 
 if TYPE_CHECKING:
-    from tfxai3d.explain.explanation import Explanation
+    from tfxai3d.results.explanation import Explanation
 
 
 def write_ply(

@@ -1,0 +1,71 @@
+import csv
+import json
+import os
+import stat
+
+import pytest
+
+from tfxai3d.errors import UserError
+from tfxai3d.storage.writing import atomic_path, write_csv, write_json
+
+
+def test_the_file_appears_when_the_block_succeeds(tmp_path):
+    path = tmp_path / "a" / "b" / "result.tar.gz"
+    with atomic_path(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".gz"
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_failing_block_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+
+    def fail():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write here"), atomic_path(tmp_path / "file" / "result.txt"):
+        pytest.fail("the block must not run")
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are a POSIX matter")
+def test_the_file_is_as_readable_as_any_other(tmp_path):
+    with atomic_path(tmp_path / "ours") as temporary:
+        temporary.write_text("x")
+    (tmp_path / "plain").write_text("x")
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain")}
+    assert len(modes) == 1
+
+
+def test_json_and_csv(tmp_path):
+    content = {"name": 'Stühle, "椅子"', "values": [1, 2.5, None]}
+    write_json(tmp_path / "a.json", content)
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == content
+    records = [{"name": 'a, "b"', "value": 1.5}, {"name": "ü", "value": 2}]
+    write_csv(tmp_path / "a.csv", records)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        read = list(csv.DictReader(file))
+    assert read == [{name: str(value) for name, value in record.items()} for record in records]
+
+
+def test_what_is_no_json_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / "a.json", [1])
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", [object()])
+    assert json.loads((tmp_path / "a.json").read_text()) == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -1,0 +1,33 @@
+"""What the apps share: one-line errors, flags, the objects that flags ask for."""
+
+from typing import TYPE_CHECKING
+
+from tfxai3d._lazy import lazy
+
+if TYPE_CHECKING:
+    from tfxai3d.cli.app import changed_flags as changed_flags
+    from tfxai3d.cli.app import check_output_dir as check_output_dir
+    from tfxai3d.cli.app import check_package as check_package
+    from tfxai3d.cli.app import keep_settings as keep_settings
+    from tfxai3d.cli.app import load_tensorflow as load_tensorflow
+    from tfxai3d.cli.app import print_row as print_row
+    from tfxai3d.cli.app import run as run
+    from tfxai3d.cli.app import versions as versions
+    from tfxai3d.cli.app import write_report as write_report
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "app": (
+            "changed_flags",
+            "check_output_dir",
+            "check_package",
+            "keep_settings",
+            "load_tensorflow",
+            "print_row",
+            "run",
+            "versions",
+            "write_report",
+        ),
+    },
+)

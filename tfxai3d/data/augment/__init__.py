@@ -1,0 +1,1 @@
+"""Batches of an epoch, changed at random."""

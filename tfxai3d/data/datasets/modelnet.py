@@ -1,0 +1,153 @@
+"""ModelNet: the HDF5 layout of `modelnet40_ply_hdf5_2048`, and trees of OFF files."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from tfxai3d.data.readers.reading import load_points
+from tfxai3d.errors import UserError
+from tfxai3d.storage.limits import check_h5
+
+Split = Literal["train", "test"]
+
+# fmt: off
+MODELNET40_CLASSES: tuple[str, ...] = (
+    "airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair", "cone", "cup",
+    "curtain", "desk", "door", "dresser", "flower_pot", "glass_box", "guitar", "keyboard", "lamp", "laptop",
+    "mantel", "monitor", "night_stand", "person", "piano", "plant", "radio", "range_hood", "sink", "sofa",
+    "stairs", "stool", "table", "tent", "toilet", "tv_stand", "vase", "wardrobe", "xbox",
+)
+# fmt: on
+
+
+def load_modelnet40(
+    folder: str | os.PathLike[str], split: Split = "test", num_points: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one split of ModelNet40 from its HDF5 shards, float16 or float32, any number of points.
+
+    Args:
+        folder: Folder with `train_files.txt`, `test_files.txt` and the shards they list.
+        split: "train" or "test".
+        num_points: Keep the first so many points of each cloud; all by default.
+
+    Returns:
+        Points float32 (M,N,3) and labels int64 (M,), classes in the order of MODELNET40_CLASSES.
+
+    Raises:
+        UserError: If a file is missing or is not of this layout, or `num_points` cannot be had.
+    """
+    listing = Path(folder) / f"{split}_files.txt"
+    if not listing.is_file():
+        raise UserError(f"{listing}: no such file; --data_dir must be a ModelNet40 HDF5 folder")
+    # The lists of the public set carry the paths of their authors: only the names count.
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    names = [Path(line.strip()).name for line in lines if line.strip()]
+    if not names:
+        raise UserError(f"{listing}: lists no files")
+    shards = [_read_shard(Path(folder) / name) for name in names]
+    if len(sizes := sorted({shard[0].shape[1] for shard in shards})) > 1:
+        raise UserError(f"{folder}: the shards differ in points a cloud: {', '.join(map(str, sizes))}")
+    points = np.concatenate([shard[0] for shard in shards])
+    labels = np.concatenate([shard[1] for shard in shards])
+    if num_points is not None:
+        if not 1 <= num_points <= sizes[0]:
+            raise UserError(f"{folder}: clouds have {sizes[0]} points, {num_points} were asked for")
+        points = np.ascontiguousarray(points[:, :num_points])
+    return points, labels
+
+
+def load_modelnet_tree(
+    folder: str | os.PathLike[str],
+    split: Split = "test",
+    num_points: int = 1024,
+    *,
+    classes: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Samples the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, and turns them y up.
+
+    Args:
+        folder: The root of the tree.
+        split: "train" or "test".
+        num_points: Points a cloud, uniform by area.
+        classes: Only these classes; all by default.
+        limit: At most so many meshes of each class.
+        seed: Equal seeds sample equal points.
+
+    Returns:
+        Points float32 (M,num_points,3) as in the HDF5 files, labels int64 (M,) and the class names they
+        count.
+
+    Raises:
+        UserError: If the folder is no such tree, lacks a class, or holds a damaged mesh.
+    """
+    paths, labels, names = modelnet_files(folder, split, classes=classes, limit=limit)
+    clouds = [z_up_to_y_up(load_points(path, num_points, seed)) for path in tqdm(paths, disable=None)]
+    return np.stack(clouds), labels, names
+
+
+def modelnet_files(
+    folder: str | os.PathLike[str],
+    split: Split = "test",
+    *,
+    classes: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
+    """Lists the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, in the order of its loaders.
+
+    Args:
+        folder: The root of the tree.
+        split: "train" or "test".
+        classes: Only these classes; all by default.
+        limit: At most so many meshes of each class.
+
+    Returns:
+        M paths, labels int64 (M,) and the class names they count.
+
+    Raises:
+        UserError: If the folder is no such tree or lacks a class.
+    """
+    root = Path(folder)
+    known = sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir())
+    if not known:
+        raise UserError(f"{folder}: no <class>/{split} folders; give a ModelNet tree of OFF files")
+    names = tuple(classes) if classes is not None else tuple(known)
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"{folder}: no class {unknown[0]!r}; there are {', '.join(known)}")
+    files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)[:limit]]
+    return [path for path, _ in files], np.array([label for _, label in files]), names
+
+
+def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
+    """Turns points (...,3) of ModelNet's OFF files, z up, to y up as in its HDF5 files; its own inverse."""
+    return points[..., [0, 2, 1]] * np.array([-1, 1, 1], points.dtype)
+
+
+def _off_files(folder: Path) -> list[Path]:
+    if files := sorted(folder.glob("*.off")):
+        return files
+    raise UserError(f"{folder}: holds no .off files")
+
+
+def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with h5py.File(path, "r") as file:
+            for name in ("data", "label"):
+                check_h5(file[name])
+            points = np.asarray(file["data"], dtype=np.float32)
+            labels = np.asarray(file["label"], dtype=np.int64).reshape(-1)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a readable ModelNet40 shard with `data` and `label`") from error
+    if points.ndim != 3 or points.shape[-1] != 3 or len(points) != len(labels):
+        raise UserError(f"{path}: `data` must be (B,N,3) with as many labels, it is {points.shape}")
+    if not np.isfinite(points).all():
+        raise UserError(f"{path}: `data` holds NaN or infinite coordinates")
+    if ((labels < 0) | (labels >= len(MODELNET40_CLASSES))).any():
+        raise UserError(f"{path}: `label` holds numbers outside 0..{len(MODELNET40_CLASSES) - 1}")
+    return points, labels

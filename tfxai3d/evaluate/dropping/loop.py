@@ -1,0 +1,164 @@
+"""Taking points away, step by step, until a number of steps is done or the network changes its mind.
+
+The loop of p-grad-CAM (Struhs 2020) and of point saliency (Zheng et al., ICCV 2019), for many clouds at
+once. Dropping is removal: what is left is explained and classified as a smaller cloud.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tfxai3d.data.geometry import MIN_POINTS
+from tfxai3d.errors import UserError
+from tfxai3d.evaluate.dropping.forward import Clouds
+from tfxai3d.evaluate.dropping.importance import Importance, Recomputed
+from tfxai3d.evaluate.dropping.modes import MIRRORED, MODES, Rule, at_random, by_mode
+from tfxai3d.evaluate.rotations import RotationTest
+from tfxai3d.explain.explainer import Explainer
+from tfxai3d.results.drop_run import DropRun, DropStep
+
+
+def drop_clouds(
+    importance: Importance,
+    clouds: Clouds,
+    labels: Sequence[int] | np.ndarray,
+    rule: Rule,
+    *,
+    steps: int | None = None,
+    rotation_test: RotationTest | None = None,
+) -> Iterator[list[DropRun]]:
+    """Drops points of many clouds, each independent of the others: alone it would fare the same.
+
+    Each iteration rates and classifies what is left of each cloud, tests rotated copies, and drops points
+    by the rule. A dropped point is gone. At least `MIN_POINTS` stay: a step that asks for more takes as many
+    as may go, and a cloud that cannot lose another point is done. Among equally important points the lower
+    index goes first.
+
+    Args:
+        importance: Rates the points that are left, `Recomputed` or `Fixed`.
+        clouds: Points (N_i,3), at least `MIN_POINTS`.
+        labels: True classes, int (M,).
+        rule: Which points go, such as `by_count(5)` or `by_mode("+average")`.
+        steps: Drop so often, whatever the decision; a last test follows. Without it a cloud is done when
+            its prediction is wrong and at most half of its rotated copies are right.
+        rotation_test: The copies to test, if any.
+
+    Yields:
+        The runs so far, the same list after each iteration, so that a caller can show progress.
+
+    Raises:
+        UserError: If there are no clouds, one is not finite points or has too few, there are not as many
+            labels as clouds, one is no class of the model, or steps is negative.
+    """
+    _check(clouds, labels, steps)
+    labels = np.asarray(labels)
+    runs = [DropRun([], np.full(len(cloud), -1)) for cloud in clouds]
+    done = 0
+    while active := [i for i, run in enumerate(runs) if not run.stopped_by]:
+        start = time.perf_counter()
+        left = [np.flatnonzero(runs[i].dropped_at < 0) for i in active]
+        remaining = [clouds[i][kept] for i, kept in zip(active, left, strict=True)]
+        last = done == steps
+        if last:
+            heats, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
+        else:
+            heats, logits = importance.rate(remaining, left, labels[active], np.array(active))
+        tested = [
+            _tested(row, cloud, int(labels[i]), rotation_test)
+            for i, cloud, row in zip(active, remaining, logits, strict=True)
+        ]
+        for i, kept, heat, step in zip(active, left, heats, tested, strict=True):
+            lost = steps is None and step.predicted != labels[i] and step.accuracy <= 0.5
+            dropped = np.zeros(len(kept), bool) if lost or last else rule(heat, done)
+            runs[i].dropped_at[kept[dropped]] = done
+            runs[i].stopped_by = _stopped_by(lost, last, done, len(kept), bool(dropped.any()))
+            runs[i].steps.append(dataclasses.replace(step, iteration=done, dropped=int(dropped.sum())))
+        seconds = (time.perf_counter() - start) / len(active)
+        for i in active:
+            runs[i].steps[-1] = dataclasses.replace(runs[i].steps[-1], seconds=seconds)
+        yield runs
+        done += 1
+
+
+def drop_points(
+    explainer: Explainer,
+    rotation_test: RotationTest,
+    points: np.ndarray,
+    label: int,
+    mode: str = "+average",
+    *,
+    counts: Sequence[int] = (),
+    seed: int = 0,
+) -> Iterator[DropRun]:
+    """Drops points of one cloud by a mode of p-grad-CAM until the decision is lost; see `drop_clouds`.
+
+    Args:
+        explainer: Rates the points; for the published method a PGradCAM.
+        rotation_test: The copies to test.
+        points: The cloud (N,3), at least `MIN_POINTS`.
+        label: Its true class.
+        mode: One of `MODES`.
+        counts: Random modes only: how many points to drop in each iteration, the counts of another run.
+            When they run out, their mean repeats, rounded up.
+        seed: Random modes only.
+
+    Yields:
+        The run so far, the same object after each iteration, so that a caller can show progress.
+
+    Raises:
+        UserError: If there are too few points, the mode is unknown, or a random mode has no counts.
+    """
+    if mode not in MODES:
+        raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
+    if mode in MIRRORED and not len(counts):
+        raise UserError(f"mode {mode!r} needs the counts of a {MIRRORED[mode]!r} run")
+    rule = at_random(counts, seed) if mode in MIRRORED else by_mode(mode)
+    for runs in drop_clouds(
+        Recomputed(explainer), [points], np.array([label]), rule, rotation_test=rotation_test
+    ):
+        yield runs[0]
+
+
+def _check(clouds: Clouds, labels: Sequence[int] | np.ndarray, steps: int | None) -> None:
+    if not len(clouds):
+        raise UserError("there are no clouds to drop points of")
+    for number, cloud in enumerate(clouds):
+        if cloud.ndim != 2 or cloud.shape[1] != 3:
+            raise UserError(f"cloud {number} must be points (N,3), it is {cloud.shape}")
+        if len(cloud) < MIN_POINTS:
+            raise UserError(
+                f"cloud {number}: a cloud needs at least {MIN_POINTS} points, it has {len(cloud)}"
+            )
+        if not np.isfinite(cloud).all():
+            raise UserError(f"cloud {number} holds NaN or infinite coordinates")
+    if len(labels) != len(clouds):
+        raise UserError(f"{len(clouds)} clouds need as many labels, there are {len(labels)}")
+    if steps is not None and steps < 0:
+        raise UserError(f"steps must be at least 0, it is {steps}")
+
+
+def _tested(
+    logits: np.ndarray, cloud: np.ndarray, label: int, rotation_test: RotationTest | None
+) -> DropStep:
+    """Returns the record of a cloud before anything is dropped."""
+    if not 0 <= label < len(logits):
+        raise UserError(f"labels must be in 0..{len(logits) - 1}, one is {label}")
+    wide = logits.astype(np.float64)
+    log_probability = float(wide[label] - wide.max() - np.log(np.exp(wide - wide.max()).sum()))
+    predicted = int(np.argmax(logits))
+    accuracy, loss = (float(predicted == label), -log_probability)
+    if rotation_test is not None:
+        accuracy, loss = rotation_test(cloud, label)
+    return DropStep(0, len(cloud), predicted, float(np.exp(log_probability)), accuracy, loss, 0, 0.0)
+
+
+def _stopped_by(lost: bool, last: bool, done: int, points: int, dropped: bool) -> str:
+    if lost:
+        return "decision" if done else "wrong from the start"
+    if last:
+        return "number of steps"
+    if dropped:
+        return ""
+    return "minimum of points" if points == MIN_POINTS else "nothing left to drop"

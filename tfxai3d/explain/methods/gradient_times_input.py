@@ -1,0 +1,21 @@
+"""Gradient times input (Shrikumar et al., 2016), "masked vanilla" for voxels (Gupta et al., 2020)."""
+
+from typing import ClassVar
+
+import tensorflow as tf
+
+from tfxai3d.explain.engine.gradients import importance_of, input_gradient
+from tfxai3d.explain.engine.target import TargetTensor
+from tfxai3d.explain.explainer import Explainer, Parts
+
+
+class GradientTimesInput(Explainer):
+    """The gradient times the inputs, `G * x`; an empty voxel gets exactly 0."""
+
+    method: ClassVar[str] = "gradient_times_input"
+
+    def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
+        """Returns the product."""
+        gradient, scores = input_gradient(self.network, inputs, target)
+        product = gradient * inputs
+        return Parts(product, importance_of(product, self.network.kind), scores)

@@ -1,0 +1,1 @@
+"""Pruned networks made smaller: channels that do nothing are removed."""

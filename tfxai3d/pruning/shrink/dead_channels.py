@@ -1,0 +1,138 @@
+"""Networks that are really smaller: channels that pruning has made useless are removed."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from tfxai3d.errors import UserError
+from tfxai3d.pruning.kernels import check_finite
+from tfxai3d.pruning.shrink.channel_rules import RULES, copy_of, graph_of, weights_of
+from tfxai3d.pruning.shrink.channels import Anatomy, Channels
+
+
+def remove_dead_channels(model: keras.Model) -> keras.Model:
+    """Returns a dense model with fewer channels and the same outputs at inference.
+
+    Removed are the channels that are constant, because all weights of their filter are zero, and those that
+    no weight reads. What a constant channel adds to the next layer goes into that layer's bias or, where
+    zero padding would cut it off, into one constant channel that stays for all. Channels that are added
+    together, by residual connections, go together. A layer of an unknown kind, or with weights that several
+    calls share, keeps all channels of its inputs and outputs.
+
+    Known are dense layers and convolutions, BatchNormalization, activations, pools, padding, dropout, sums,
+    concatenations, flattening, nested functional models and the layers of PointNet, PointNet++ and VRN.
+
+    Args:
+        model: A functional or sequential model, built; it stays as it is.
+
+    Returns:
+        A functional model whose layers have the names of the originals. With nothing to remove it is a copy.
+
+    Raises:
+        UserError: If the model is no functional one, holds NaN, or a layer cannot be copied.
+    """
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    if not isinstance(graph, keras.Function):
+        raise UserError(f"model {model.name!r} is not functional: its channels cannot be followed")
+    check_finite({variable.path: variable for variable in model.weights})
+    return _Surgeon().operate(graph, model.name)
+
+
+class _Surgeon:
+    """Walks through a model's graph twice: with what is known of its channels, then with smaller layers."""
+
+    def __init__(self) -> None:
+        self.anatomy = Anatomy()
+        self.calls: Counter[int] = Counter()
+        self.plans: dict[int, Callable[[], Any]] = {}  # by the identity of a layer: makes the smaller one
+        self.made: dict[int, Any] = {}
+
+    def operate(self, graph: Any, name: str) -> keras.Model:
+        for inner in _graphs(graph):
+            self.calls.update(id(n.operation) for nodes in inner._nodes_by_depth.values() for n in nodes)
+        inputs = [self.anatomy.new(x.shape, x.dtype, needed=True) for x in graph.inputs]
+        for channels in keras.tree.flatten(self.trace_graph(graph, *inputs)):
+            self.anatomy.need(channels)
+        self.anatomy.solve()
+        return self.rebuild(graph, name, inputs)
+
+    # --- the first walk
+
+    def trace_graph(self, graph: Any, *inputs: Channels) -> Any:
+        """Returns the channels of a graph's outputs."""
+        return graph._run_through_graph(
+            inputs, lambda op: lambda *args, **kwargs: self.trace(op, args, kwargs)
+        )
+
+    def trace(self, layer: Any, args: Any, kwargs: Any) -> Any:
+        """Returns the channels of a layer's output and remembers how to make a smaller layer."""
+        tensors = keras.tree.flatten(args)
+        clear = all(isinstance(x, Channels) and len(x.units) for x in tensors)
+        # Such as training=True and mask=...
+        special = any(x is True or isinstance(x, Channels) for x in keras.tree.flatten(kwargs))
+        shared = self.calls[id(layer)] > 1
+        graph = graph_of(layer)
+        if graph is not None and clear and not special and not shared:
+            self.plans[id(layer)] = lambda: (self.rebuild(graph, layer.name, tensors), [])
+            return self.trace_graph(graph, *tensors)
+        rule = RULES.get(type(layer)) or RULES.get(keras.saving.get_registered_name(type(layer)))
+        found = None
+        if rule is not None and clear and not special and not (shared and weights_of(layer)):
+            found = rule(self, layer, *tensors)
+        if found is None:
+            return self._keep_all(layer, args, kwargs)
+        output, self.plans[id(layer)] = found
+        return output
+
+    def _keep_all(self, layer: Any, args: Any, kwargs: Any) -> Any:
+        """What is done to a layer without a rule."""
+
+        def symbol(value: Any) -> Any:
+            if not isinstance(value, Channels):
+                return value
+            self.anatomy.need(value)
+            return keras.KerasTensor(value.shape, value.dtype)
+
+        args, kwargs = keras.tree.map_structure(symbol, (args, kwargs))
+        spec = layer.compute_output_spec(*args, **kwargs)
+        self.plans[id(layer)] = lambda: (copy_of(layer), weights_of(layer))
+        return keras.tree.map_structure(lambda x: self.anatomy.new(x.shape, x.dtype, needed=True), spec)
+
+    # --- the second walk
+
+    def rebuild(self, graph: Any, name: str, inputs: list[Channels]) -> keras.Model:
+        """Returns the smaller model of a graph."""
+        tensors = [
+            keras.Input(batch_shape=(*x.shape[:-1], self.width(x)), dtype=x.dtype, name=original.name)
+            for x, original in zip(inputs, graph.inputs, strict=True)
+        ]
+        outputs = graph._run_through_graph(tensors, self._smaller)
+        return keras.Model(keras.tree.pack_sequence_as(graph.input, tensors), outputs, name=name)
+
+    def width(self, channels: Channels) -> int | None:
+        """Returns how many channels are left of a tensor; None if it has no known number of them."""
+        return int(self.anatomy.kept(channels).sum()) if len(channels.units) else channels.shape[-1]
+
+    def _smaller(self, original: Any) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if id(original) in self.made:
+                return self.made[id(original)](*args, **kwargs)
+            self.made[id(original)], weights = self.plans[id(original)]()
+            layer = self.made[id(original)]
+            output = layer(*args, **kwargs)
+            if weights:
+                layer.set_weights(weights)
+            return output
+
+        return call
+
+
+def _graphs(graph: Any) -> list[Any]:
+    """Returns a graph and those nested in it, also in layers."""
+    models = [
+        layer for op in graph.operations if isinstance(op, keras.Layer) for layer in op._flatten_layers()
+    ]
+    inner = {id(found): found for found in map(graph_of, models) if found is not None}
+    return [graph, *(found for found in inner.values() if found is not graph)]

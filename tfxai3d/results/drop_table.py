@@ -1,0 +1,170 @@
+"""The record of a drop experiment: every step of every cloud, in one table and one file."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.results.drop_run import DropRun, DropStep
+from tfxai3d.storage.limits import check_h5
+from tfxai3d.storage.writing import atomic_path
+
+_STEP = {
+    "iteration": "i4",
+    "points": "i4",
+    "predicted": "i4",
+    "confidence": "f4",
+    "accuracy": "f4",
+    "loss": "f4",
+    "dropped": "i4",
+    "seconds": "f4",
+}
+_ROW = np.dtype([("cloud", "i4"), ("label", "i4"), *_STEP.items()])
+_MEANS = ("points", "accuracy", "loss", "confidence")
+
+
+@dataclasses.dataclass(frozen=True)
+class DropTable:
+    """Steps of many drop runs.
+
+    Attributes:
+        rows: One row a cloud and iteration; the columns are those of `DropStep`, with the cloud's number and
+            its true class.
+        dropped_at: For each cloud the iteration in which each of its points went, -1 while it is there.
+    """
+
+    rows: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, _ROW))
+    dropped_at: tuple[np.ndarray, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.dropped_at)
+
+    def extended(self, runs: Sequence[DropRun], labels: Sequence[int] | np.ndarray) -> "DropTable":
+        """Returns the table with more clouds, numbered on from the last."""
+        rows = [
+            (number, int(label), *_cells(step))
+            for number, (run, label) in enumerate(zip(runs, labels, strict=True), start=len(self))
+            for step in run.steps
+        ]
+        return DropTable(
+            np.concatenate([self.rows, np.array(rows, _ROW)]),
+            (*self.dropped_at, *(run.dropped_at for run in runs)),
+        )
+
+    def by_step(self) -> dict[str, np.ndarray]:
+        """Returns means over the clouds by iteration, arrays (S,), as `by_step_and_class` sums them up."""
+        rows = self.by_step_and_class(())
+        return {name: np.array([row[name] for row in rows]) for name in rows[0] if name != "class"}
+
+    def by_step_and_class(self, class_names: Sequence[str]) -> list[dict[str, Any]]:
+        """Returns one row an iteration and class, after a row for all classes together.
+
+        A cloud that is done is no longer counted, so the column `clouds` falls where runs differ in length.
+
+        Args:
+            class_names: Names of the classes; those without clouds have no rows.
+
+        Returns:
+            Rows with iteration, class, clouds, mean points, share right (with a rotation test of the
+            copies), mean loss and confidence, and the sum of the seconds.
+        """
+        classes = len(class_names)
+        groups = [("all", np.ones(len(self.rows), bool))] + [
+            (class_names[label], self.rows["label"] == label) for label in range(classes)
+        ]
+        return [
+            row for name, member in groups if member.any() for row in _by_iteration(name, self.rows[member])
+        ]
+
+    def insertion(self) -> dict[str, np.ndarray]:
+        """Returns `by_step` read backwards: from the fewest points of each cloud to all of them.
+
+        Insertion is the mirror image of deletion, with the same clouds on the way. A lowest-first run down
+        to the last points thus inserts the most important points first. The column `points_inserted` counts
+        from the points that the run left over.
+        """
+        backwards = self.rows.copy()
+        last = np.bincount(self.rows["cloud"]) - 1
+        backwards["iteration"] = last[self.rows["cloud"]] - self.rows["iteration"]
+        means = dataclasses.replace(self, rows=backwards).by_step()
+        return means | {"points_inserted": means["points"] - means["points"][0]}
+
+    def area(self, column: str = "accuracy") -> float:
+        """Returns the area under the curve of a column against the points removed, the mean over the clouds.
+
+        By the trapezoid rule, divided by the points that the cloud lost: the mean height of its curve, so
+        that clouds of different sizes count alike. Of a highest-first run this is the deletion area, low
+        where the importance is right; of a lowest-first run down to the last points it is the insertion
+        area, high where the importance is right. NaN where no cloud lost a point.
+        """
+        values, cloud = self.rows[column].astype(float), self.rows["cloud"]
+        same = cloud[1:] == cloud[:-1]
+        width = np.where(same, -np.diff(self.rows["points"].astype(float)), 0)
+        height = (values[1:] + values[:-1]) / 2
+        lost = np.bincount(cloud[1:], width)
+        areas = np.bincount(cloud[1:], width * height)[lost > 0] / lost[lost > 0]
+        return float(areas.mean()) if len(areas) else float("nan")
+
+    def save(self, path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> None:
+        """Writes an HDF5 file, atomically: `steps` is the table, `dropped_at` is cut by `sizes`."""
+        sizes = np.array([len(array) for array in self.dropped_at], np.int32)
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file["steps"] = self.rows
+            file["sizes"] = sizes
+            joined = np.concatenate(self.dropped_at) if len(self) else np.empty(0)
+            file["dropped_at"] = joined.astype(np.int32)
+            file.attrs["settings"] = json.dumps(settings or {})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> "DropTable":
+        """Reads a file written by `save`.
+
+        Args:
+            path: The file.
+            settings: What the file must have been saved with, if given.
+
+        Raises:
+            UserError: If the file is missing, is no such table, or was made with other settings.
+        """
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such file")
+        try:
+            with h5py.File(path, "r") as file:
+                for name in ("steps", "sizes", "dropped_at"):
+                    check_h5(file[name])
+                rows, sizes, joined = (file[name][:] for name in ("steps", "sizes", "dropped_at"))
+                noted = json.loads(file.attrs["settings"])
+        except (OSError, KeyError, ValueError, TypeError) as error:
+            raise UserError(f"{path}: not a drop table written by DropTable.save") from error
+        if settings is not None and noted != settings:
+            raise UserError(f"{path} holds a run with other settings; give another folder")
+        return cls(rows.astype(_ROW), tuple(np.split(joined, np.cumsum(sizes)[:-1])) if len(sizes) else ())
+
+
+def _cells(step: DropStep) -> tuple[Any, ...]:
+    return tuple(getattr(step, name) for name in _STEP)
+
+
+def _by_iteration(name: str, rows: np.ndarray) -> list[dict[str, Any]]:
+    """Sums rows up by iteration."""
+    clouds = np.bincount(rows["iteration"])
+    sums = {
+        column: np.bincount(rows["iteration"], rows[column].astype(float)) for column in (*_MEANS, "seconds")
+    }
+    return [
+        {
+            "iteration": iteration,
+            "class": name,
+            "clouds": int(count),
+            **{column: float(sums[column][iteration] / count) for column in _MEANS},
+            "seconds": float(sums["seconds"][iteration]),
+        }
+        for iteration, count in enumerate(clouds)
+        if count
+    ]

@@ -1,0 +1,95 @@
+"""The answer of every explainer, and its file.
+
+Imports no TensorFlow: viewers read explanations in processes that must stay free of it.
+"""
+
+import dataclasses
+import os
+from typing import Any, Literal
+
+import numpy as np
+
+from tfxai3d.storage.npz import open_archive, write_archive
+
+DataKind = Literal["points", "voxels"]
+_ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
+_OPTIONAL_ARRAYS = ("convergence_delta", "against")
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """What a method says about a batch of inputs.
+
+    Attributes:
+        inputs: What was explained, float32 (B,N,3) points or (B,D,H,W,1) voxels.
+        attributions: One value per input number, shape of `inputs`. Methods that rate whole points
+            (the CAM family) repeat the point's value over its coordinates.
+        importance: One value per point (B,N) or voxel (B,D,H,W), float32.
+        target: The explained class of each example, int (B,); the predicted one where a function of the
+            logits was explained.
+        scores: The model's logits (B,C), in its dtype.
+        method: Name of the method in the registry.
+        options: The method's options, JSON-compatible.
+        kind: "points" or "voxels".
+        convergence_delta: For path methods, the sum of attributions minus the score difference (B,), in the
+            model's dtype.
+        class_names: Names of the C classes, if known.
+        against: For contrasts, the class that each example's target is held against, int (B,).
+    """
+
+    inputs: np.ndarray
+    attributions: np.ndarray
+    importance: np.ndarray
+    target: np.ndarray
+    scores: np.ndarray
+    method: str
+    options: dict[str, Any]
+    kind: DataKind = "points"
+    convergence_delta: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    against: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class with the highest score of each example, int (B,)."""
+        return np.argmax(self.scores, axis=-1)
+
+    def class_name(self, label: int) -> str:
+        """Returns the name of class `label`, or its number if names are not known."""
+        return self.class_names[label] if self.class_names else str(label)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes everything to one compressed NPZ file, atomically."""
+        meta = {
+            "method": self.method,
+            "options": self.options,
+            "kind": self.kind,
+            "class_names": self.class_names,
+        }
+        arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
+        for name in _OPTIONAL_ARRAYS:
+            if getattr(self, name) is not None:
+                arrays[name] = np.asarray(getattr(self, name))
+        write_archive(path, meta, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Explanation":
+        """Reads a file written by `save`.
+
+        Raises:
+            UserError: If the file is missing or is no explanation.
+        """
+        with open_archive(path, "an explanation file written by Explanation.save") as (meta, store):
+            arrays = {name: store[name] for name in _ARRAYS}
+            arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
+            names = meta["class_names"]
+            return cls(
+                **arrays,
+                method=meta["method"],
+                options=meta["options"],
+                kind=meta["kind"],
+                class_names=tuple(names) if names else None,
+            )

@@ -1,0 +1,62 @@
+"""What units of a network look for, and its file.
+
+Imports no TensorFlow: viewers read it in processes that must stay free of it.
+"""
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from tfxai3d.results.explanation import DataKind
+from tfxai3d.storage.npz import open_archive, write_archive
+
+_ARRAYS = ("inputs", "importance", "activations", "channels")
+_TEXTS = ("names", "method", "options", "kind")
+
+
+@dataclasses.dataclass(frozen=True)
+class Visualization:
+    """What excites each of U units.
+
+    Attributes:
+        inputs: float32 (U,N,3) points or (U,D,H,W,1) voxels from 0 to 1.
+        importance: How much each point (U,N) or voxel (U,D,H,W) counts, float32; each method has its measure.
+        activations: The highest activation of each unit that the method met, float32 (U,).
+        channels: Numbers of the units in their layer, int (U,).
+        names: Of the units.
+        method: "activation_maximization", "mean_surface" or "patterns".
+        options: The method's options, JSON-compatible.
+        kind: "points" or "voxels".
+    """
+
+    inputs: np.ndarray
+    importance: np.ndarray
+    activations: np.ndarray
+    channels: np.ndarray
+    names: tuple[str, ...]
+    method: str
+    options: dict[str, Any]
+    kind: DataKind
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes everything to one compressed NPZ file, atomically."""
+        meta = {name: getattr(self, name) for name in _TEXTS}
+        arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
+        write_archive(path, meta, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Visualization":
+        """Reads a file written by `save`.
+
+        Raises:
+            UserError: If the file is missing or is no visualisation.
+        """
+        with open_archive(path, "a file written by Visualization.save") as (meta, store):
+            arrays: dict[str, Any] = {name: store[name] for name in _ARRAYS}
+            texts = {name: meta[name] for name in _TEXTS}
+            return cls(**arrays, **texts | {"names": tuple(texts["names"])})

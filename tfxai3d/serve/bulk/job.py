@@ -1,0 +1,252 @@
+"""Explanations in bulk with Apache Beam, on this machine or wherever Beam runs."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.explain.explainer import Explainer
+from tfxai3d.serve.bulk.plan import Shard, find_files, keep_plan, make_shards
+from tfxai3d.serve.bulk.records import Record, Rejected, read_records, reason_of
+from tfxai3d.serve.loaded_model import load
+
+try:
+    import apache_beam as beam
+    from apache_beam.metrics import Metrics, MetricsFilter
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.utils.shared import Shared
+
+    from tfxai3d.serve.bulk.sinks import Format, Row, rejected_path, shard_path, write_rejected, write_rows
+except ImportError as error:
+    raise missing_extra("apache-beam", "beam") from error
+
+_COUNTERS = "tfxai3d"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a bulk run explains, and how.
+
+    Attributes:
+        saved_model: Folder of the SavedModel, as every worker finds it.
+        output_dir: Folder of the results, as every worker finds it.
+        method: Of `explain.methods`; one in the file, or one that needs gradients alone.
+        format: "tfrecord" or "parquet".
+        num_points: The most points of a cloud.
+        batch_size: The most clouds at once.
+        shard_size: Clouds of a file of results; a killed run loses the work on the file it was at.
+    """
+
+    saved_model: str
+    output_dir: str
+    method: str = "integrated_gradients"
+    format: Format = "tfrecord"
+    num_points: int = 1024
+    batch_size: int = 32
+    shard_size: int = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a bulk run did.
+
+    Attributes:
+        explained: Clouds that it explained.
+        rejected: Records that it could not explain.
+        shards: Files of results in all.
+        skipped: Those of them that were there before.
+    """
+
+    explained: int
+    rejected: int
+    shards: int
+    skipped: int
+
+
+def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ()) -> Summary:
+    """Explains the clouds of many files, each record exactly once.
+
+    Records are divided into shards, the same ones in every run. A shard's explanations appear, whole, as
+    `explanations-00000-of-00007.tfrecord` (or `.parquet`), and those that cannot be explained as lines of
+    `rejected-00000-of-00007.jsonl`, with the reason. So whatever attempts of a bundle Beam makes, and
+    however often a run is killed and started again, each file has one content, and shards that are there are
+    passed over.
+
+    Args:
+        job: What to do.
+        patterns: Files or patterns; see `beam_plan.find_files` and `beam_records.read_records`.
+        options: Of Beam, such as `--runner=FlinkRunner`; without a runner, the work is done in this process.
+
+    Raises:
+        UserError: If there are no such files, the SavedModel cannot do it, or the folder holds the results of
+            another job.
+    """
+    for name in ("num_points", "batch_size", "shard_size"):
+        if getattr(job, name) < 1:
+            raise UserError(f"{name} must be at least 1, it is {getattr(job, name)}")
+    paths = find_files(patterns)
+    load_explainer(job.saved_model, job.method, job.batch_size)  # its mistakes are found before any work
+    decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
+    keep_plan(job.output_dir, job.saved_model, paths, decisive)
+    shards = make_shards(paths, job.shard_size)
+    left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
+    counters = _run(job, left, len(shards), options) if left else {}
+    for unfinished in Path(job.output_dir).glob(".explanations-*"):  # of attempts that were killed
+        unfinished.unlink()
+    counts = {name: counters.get(name, 0) for name in ("explained", "rejected")}
+    return Summary(**counts, shards=len(shards), skipped=len(shards) - len(left))
+
+
+class ExplainClouds(beam.PTransform):
+    """Explains clouds of any PCollection: for pipelines with sources and sinks of their own.
+
+    Takes `Record`s, pairs of an id and points (N,3). Returns two PCollections, `explained` of rows (see
+    `beam_sinks.Row`) and `rejected` of `Rejected`.
+
+    Args:
+        saved_model: Folder of the SavedModel, as every worker finds it.
+        method: See `Job`.
+        batch_size: The most clouds at once.
+    """
+
+    def __init__(self, saved_model: str, method: str = "integrated_gradients", batch_size: int = 32):
+        super().__init__()
+        self._explainer = (saved_model, method, batch_size)
+
+    def expand(self, clouds: beam.PCollection) -> Any:
+        """Batches the clouds and explains batch after batch."""
+        size = self._explainer[-1]
+        return (
+            clouds
+            | beam.BatchElements(min_batch_size=size, max_batch_size=size)
+            | beam.ParDo(_ExplainBatch(*self._explainer)).with_outputs("rejected", main="explained")
+        )
+
+
+class _WithExplainer(beam.DoFn):
+    """Loads the SavedModel once for all threads of a worker process."""
+
+    def __init__(self, saved_model: str, method: str, batch_size: int):
+        self._described = (saved_model, method, batch_size)
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        """Gets the explainer."""
+        self.explainer = self._shared.acquire(lambda: load_explainer(*self._described), str(self._described))
+
+
+class _ExplainBatch(_WithExplainer):
+    def process(self, batch: list[Any]) -> Iterator[Any]:  # Beam checks these types; any pair will do
+        """Yields rows, and rejected records under their tag."""
+        for result in explain_records(self.explainer, (Record(*one) for one in batch)):
+            if isinstance(result, Rejected):
+                yield beam.pvalue.TaggedOutput("rejected", result)
+            else:
+                yield result
+
+
+class _ExplainShard(_WithExplainer):
+    def __init__(self, job: Job, count: int):
+        super().__init__(job.saved_model, job.method, job.batch_size)
+        self._job, self._count = job, count
+
+    def process(self, shard: Shard) -> None:
+        """Writes the shard's two files; the explanations last, for they say that the shard is done."""
+        job, rejected = self._job, list[Rejected]()
+        path = _path(job, shard, self._count)
+        if path.exists():  # an attempt before this one was told to be lost and was not
+            return
+        records = itertools.chain.from_iterable(
+            read_records(source, job.num_points) for source in shard.sources
+        )
+        explained = 0
+        with write_rows(path, job.format) as write:
+            while some := list(itertools.islice(records, job.batch_size)):
+                results = list(explain_records(self.explainer, some))
+                rows = [result for result in results if not isinstance(result, Rejected)]
+                rejected += [result for result in results if isinstance(result, Rejected)]
+                explained += len(rows)
+                write(rows)
+            write_rejected(rejected_path(job.output_dir, shard.number, self._count), rejected)
+        Metrics.counter(_COUNTERS, "explained").inc(explained)
+        Metrics.counter(_COUNTERS, "rejected").inc(len(rejected))
+
+
+def load_explainer(saved_model: str, method: str, batch_size: int) -> Explainer:
+    """Returns the explainer of clouds that a SavedModel holds.
+
+    Raises:
+        UserError: If it takes no clouds or cannot be explained by this method.
+    """
+    return load(saved_model, "points").explainer(method, batch_size)
+
+
+def explain_records(explainer: Explainer, records: Iterable[Record | Rejected]) -> Iterator[Row | Rejected]:
+    """Explains a batch of clouds, those of one size together.
+
+    Args:
+        explainer: Any explainer of points.
+        records: What `read_records` yields; rejected ones stay so.
+
+    Yields:
+        For each a row, see `beam_sinks.Row`, or a Rejected.
+    """
+    sizes: dict[tuple[int, ...], list[Record]] = {}
+    for record in records:
+        if isinstance(record, Rejected):
+            yield record
+        else:
+            sizes.setdefault(record.points.shape, []).append(record)
+    for same in sizes.values():
+        yield from _explained(explainer, same)
+
+
+def _explained(explainer: Explainer, records: list[Record]) -> Iterator[Row | Rejected]:
+    """Explains clouds of one size at once or, if one of them is at fault, one after the other."""
+    try:
+        found = explainer([record.points for record in records])
+    except (UserError, tf.errors.InvalidArgumentError) as error:
+        if len(records) == 1:
+            yield Rejected(records[0].id, reason_of(error))
+            return
+        for record in records:
+            yield from _explained(explainer, [record])
+        return
+    for i, record in enumerate(records):
+        row = {"id": record.id, "target": found.target[i], "scores": found.scores[i]}
+        row |= {"importance": found.importance[i], "attributions": found.attributions[i]}
+        if found.convergence_delta is not None:
+            row["delta"] = found.convergence_delta[i]
+        yield row
+
+
+def _path(job: Job, shard: Shard, count: int) -> Path:
+    return shard_path(job.output_dir, shard.number, count, job.format)
+
+
+def _run(job: Job, shards: list[Shard], count: int, options: Sequence[str]) -> dict[str, int]:
+    """Runs the pipeline and returns its counters."""
+    parsed = PipelineOptions(list(options))
+    # Beam's DirectRunner would first try to fetch Prism, a program of another language; this one is its
+    # embedded part.
+    runner = None if parsed.view_as(StandardOptions).runner else FnApiRunner()
+    pipeline = beam.Pipeline(runner, parsed)
+    (
+        pipeline
+        | beam.Create(shards)
+        | beam.Reshuffle()  # else a runner may give all shards to one worker
+        | beam.ParDo(_ExplainShard(job, count))
+    )
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # its text is the trace of a worker
+        reason = str(error).strip().splitlines()[-1][:300]
+        raise UserError(f"the run has failed ({reason}); mend it, and the same run goes on") from error
+    found = result.metrics().query(MetricsFilter().with_namespace(_COUNTERS))["counters"]
+    return {counter.key.metric.name: counter.committed for counter in found}

@@ -1,0 +1,176 @@
+"""What a bulk run has to do: its records in shards, the same shards in every run."""
+
+import dataclasses
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfxai3d.data.readers.reading import EXTENSIONS
+from tfxai3d.errors import UserError
+from tfxai3d.serve.folder import FACTS
+from tfxai3d.storage.limits import check_stored
+from tfxai3d.storage.writing import write_json
+
+TFRECORD = (".tfrecord", ".tfrecords")
+ARRAYS = (".h5", ".hdf5", ".npy")
+"""Files of several clouds (M,N,C) from which any range can be read."""
+
+_PLAN = "plan.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Consecutive records of one file.
+
+    Attributes:
+        path: The file, as every worker finds it.
+        start: Number of the first record.
+        stop: Number after the last one; None for all there are.
+    """
+
+    path: str
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """What is explained at one go, into files of its own.
+
+    Attributes:
+        number: Its place among the shards, from 0.
+        sources: Where its records are.
+    """
+
+    number: int
+    sources: tuple[Source, ...]
+
+
+def find_files(patterns: Iterable[str]) -> list[str]:
+    """Returns the files that match patterns such as `clouds/*.h5`; `**` goes through folders. Sorted.
+
+    Raises:
+        UserError: If a pattern matches nothing, or a file's extension is not known.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]
+        files = [path.as_posix() for path in paths if path.is_file()]
+        if not files:
+            raise UserError(f"{pattern}: matches no file; give files or patterns such as clouds/*.h5")
+        found.update(files)
+    known = (*TFRECORD, *(extension for extension in EXTENSIONS if extension != ".npz"))
+    for path in found:
+        if Path(path).suffix.lower() not in known:
+            raise UserError(f"{path}: bulk runs read {' '.join(known)}")
+    return sorted(found)
+
+
+def make_shards(paths: Iterable[str], shard_size: int) -> list[Shard]:
+    """Divides the records of some files.
+
+    Shards have `shard_size` records of arrays and of files of one object, in order. A TFRecord file cannot be
+    read from the middle and says nowhere how much it holds: it is a shard by itself.
+
+    Args:
+        paths: The files, in the order that counts.
+        shard_size: The number of records of a shard.
+    """
+    return [Shard(number, sources) for number, sources in enumerate(_divided(paths, shard_size))]
+
+
+def _divided(paths: Iterable[str], shard_size: int) -> Iterator[tuple[Source, ...]]:
+    sources: list[Source] = []
+    room = shard_size
+    for path in paths:
+        if Path(path).suffix.lower() in TFRECORD:
+            yield (Source(path),)
+            continue
+        start, count = 0, _count(path)
+        while start < count:
+            stop = min(start + room, count)
+            sources.append(Source(path, start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                yield tuple(sources)
+                sources, room = [], shard_size
+    if sources:
+        yield tuple(sources)
+
+
+def _count(path: str) -> int:
+    """Returns the number of records; 1 for what cannot be read, so that its reader says why."""
+    suffix = Path(path).suffix.lower()
+    try:
+        if suffix == ".npy":
+            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        elif suffix in ARRAYS:
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                check_stored(file["data"])
+                shape = file["data"].shape
+        else:
+            return 1
+        clouds, *sizes = shape if len(shape) == 3 else (1,)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return 1
+    return clouds if all(sizes) else min(clouds, 1)  # clouds without points take no bytes, however many
+
+
+def keep_plan(folder: str | os.PathLike[str], saved_model: str, paths: Sequence[str], settings: Any) -> None:
+    """Notes what a folder's shards are made of, for a second run to go on with nothing else.
+
+    Args:
+        folder: Of the results.
+        saved_model: The SavedModel; its content counts, not its name.
+        paths: The files; their sizes count too.
+        settings: Whatever else decides the results, JSON-compatible.
+
+    Raises:
+        UserError: If the folder holds the results of other files, of another model or with other settings.
+    """
+    plan = {
+        "saved_model": _fingerprint(Path(saved_model)),
+        "settings": settings,
+        "files": [[path, os.path.getsize(path)] for path in paths],
+    }
+    kept = Path(folder) / _PLAN
+    if kept.is_file():
+        try:
+            noted = json.loads(kept.read_text(encoding="utf-8"))
+        except ValueError:
+            noted = {}
+        for name in plan:
+            if noted.get(name) != plan[name]:
+                raise UserError(
+                    f"{folder}: holds the results of a run with other {name} ({kept}); "
+                    "give the same to go on, or another folder"
+                )
+    write_json(kept, plan)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Returns a digest of what decides a SavedModel's answers.
+
+    Its weights and, of our own, the methods with their options, so that a model that is exported again counts
+    as the same, although its graphs are never written twice alike. Graphs of others count as they are.
+    """
+    digest = hashlib.sha256()
+    weights = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    names = set(weights.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    values = (np.asarray(weights.get_tensor(name)).tobytes() for name in names)
+    for one in sorted(hashlib.sha256(value).digest() for value in values):  # their order is not always one
+        digest.update(one)
+    facts = folder / FACTS
+    for path in [facts] if facts.is_file() else sorted(folder.glob("saved_model.pb*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,154 @@
+"""Clouds from files, one after the other; what cannot be read becomes a reason."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import tensorflow as tf
+
+from tfxai3d import data
+from tfxai3d.errors import UserError
+from tfxai3d.serve.bulk.plan import ARRAYS, TFRECORD, Source
+from tfxai3d.storage.limits import MAX_BYTES, check_chunks, check_size, check_stored
+
+_CHUNK_CACHE = 64 << 20  # bytes; a chunk of many clouds is unpacked once, not once a cloud
+
+
+class Record(NamedTuple):
+    """A cloud to explain.
+
+    Attributes:
+        id: Names the record, `<file>#<number>`; the same in every run.
+        points: float32 (N,3).
+    """
+
+    id: str
+    points: np.ndarray
+
+
+class Rejected(NamedTuple):
+    """A record that cannot be explained.
+
+    Attributes:
+        id: As of `Record`; of a file that cannot be read, its path.
+        reason: One line.
+    """
+
+    id: str
+    reason: str
+
+
+def read_records(source: Source, num_points: int) -> Iterator[Record | Rejected]:
+    """Reads the clouds of a source and keeps none.
+
+    - H5 (dataset `data`) and NPY: clouds (M,N,C), x y z first, taken as they are; of each the first
+      `num_points`. An array (N,C) is one cloud.
+    - TFRecord: `tf.train.Example`s with a float list `points`, x y z of one point after the other; the same.
+    - Other files hold one object: meshes are sampled, clouds thinned out, both brought into the unit sphere.
+
+    Args:
+        source: See `Source`.
+        num_points: The most points of a cloud.
+
+    Yields:
+        A Record or a Rejected for each, in order.
+    """
+    suffix = Path(source.path).suffix.lower()
+    read = _read_tfrecord if suffix in TFRECORD else _read_array if suffix in ARRAYS else _read_object
+    try:
+        yield from read(source, num_points)
+    except (UserError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        yield Rejected(source.path, reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """Returns what an error says, in one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _read_object(source: Source, num_points: int) -> Iterator[Record]:
+    yield Record(_id(source.path, 0), data.load_points(source.path, num_points))
+
+
+def _read_array(source: Source, num_points: int) -> Iterator[Record | Rejected]:
+    if Path(source.path).suffix.lower() == ".npy":
+        yield from _rows(np.load(source.path, mmap_mode="r", allow_pickle=False), source, num_points)
+        return
+    with h5py.File(source.path, "r", rdcc_nbytes=_CHUNK_CACHE) as file:
+        dataset = file["data"]
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+            raise UserError(f"{source.path}: its `data` is no array; give points (M,N,3)")
+        check_stored(dataset)
+        check_chunks(dataset)
+        check_size(math.prod(dataset.shape[-2:]) * dataset.dtype.itemsize, MAX_BYTES)
+        yield from _rows(dataset, source, num_points)
+
+
+def _rows(array: Any, source: Source, num_points: int) -> Iterator[Record | Rejected]:
+    if array.dtype.kind not in "iuf" or array.ndim not in (2, 3):
+        raise UserError(f"{source.path}: holds {array.dtype}{array.shape}; give points (M,N,3)")
+    for number in range(source.start, array.shape[0] if source.stop is None else source.stop):
+        try:
+            cloud = array[()] if array.ndim == 2 else array[number]
+        except (OSError, RuntimeError, ValueError) as error:  # a damaged chunk; the others may be whole
+            yield Rejected(_id(source.path, number), reason_of(error))
+        else:
+            yield _checked(_id(source.path, number), cloud, num_points)
+
+
+def _read_tfrecord(source: Source, num_points: int) -> Iterator[Record | Rejected]:
+    whole, cut_off = _whole_records(source.path)
+    number = 0
+    try:
+        records = tf.data.TFRecordDataset(source.path).take(whole)
+        for number, raw in enumerate(records.as_numpy_iterator()):
+            yield _parsed(_id(source.path, number), raw, num_points)
+            number += 1  # should the next one be unreadable
+    except tf.errors.OpError as error:
+        yield Rejected(_id(source.path, number), f"unreadable from here on ({reason_of(error)})")
+    else:
+        if cut_off:
+            yield Rejected(_id(source.path, whole), "unreadable from here on (longer than the file)")
+
+
+def _whole_records(path: str) -> tuple[int, bool]:
+    """Returns how many records are there by their declared lengths, and whether part of another follows.
+
+    TensorFlow takes memory for any length before it finds that the file is shorter, and may crash.
+    """
+    count, place, size = 0, 0, os.path.getsize(path)
+    with open(path, "rb") as file:
+        while place < size:
+            file.seek(place)
+            place += 16 + int.from_bytes(file.read(8), "little")  # length, its checksum; bytes, theirs
+            if place > size:
+                return count, True
+            count += 1
+    return count, False
+
+
+def _parsed(name: str, raw: bytes, num_points: int) -> Record | Rejected:
+    try:
+        values = tf.train.Example.FromString(raw).features.feature["points"].float_list.value
+    except Exception:  # protobuf's decoders raise their own errors
+        return Rejected(name, "no tf.train.Example")
+    if not values or len(values) % 3:
+        return Rejected(name, f"its feature `points` has {len(values)} floats; give x y z of each point")
+    return _checked(name, np.array(values, np.float32).reshape(-1, 3), num_points)
+
+
+def _checked(name: str, cloud: np.ndarray, num_points: int) -> Record | Rejected:
+    if cloud.shape[1] < 3 or not len(cloud):
+        return Rejected(name, f"holds numbers {cloud.shape}; give points (N,3)")
+    points = np.asarray(cloud[:num_points, :3], np.float32)
+    if not np.isfinite(points).all():
+        return Rejected(name, "holds NaN or infinite coordinates")
+    return Record(name, points)
+
+
+def _id(path: str, number: int) -> str:
+    return f"{path}#{number}"

@@ -1,0 +1,101 @@
+"""What a bulk run writes: explanations as TFRecord or Parquet, rejected records as lines of JSON."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import tensorflow as tf
+
+from tfxai3d.serve.bulk.records import Rejected
+from tfxai3d.storage.writing import atomic_path
+
+Format = Literal["tfrecord", "parquet"]
+Row = dict[str, Any]
+"""`id`, `target`, `importance` (N,), `attributions` (N,3), `scores` (C,) and, of path methods, `delta`."""
+
+_FLOATS = pyarrow.list_(pyarrow.float32())
+_SCHEMA = pyarrow.schema(
+    {
+        "id": pyarrow.string(),
+        "target": pyarrow.int64(),
+        "scores": _FLOATS,
+        "importance": _FLOATS,
+        "attributions": _FLOATS,
+        "delta": pyarrow.float32(),
+    }
+)
+
+
+def shard_path(folder: str | os.PathLike[str], number: int, count: int, format: Format) -> Path:
+    """Returns where the explanations of shard `number` of `count` go."""
+    return Path(folder) / f"explanations-{number:05d}-of-{count:05d}.{format}"
+
+
+def rejected_path(folder: str | os.PathLike[str], number: int, count: int) -> Path:
+    """Returns where the rejected records of shard `number` of `count` go, if there are any."""
+    return Path(folder) / f"rejected-{number:05d}-of-{count:05d}.jsonl"
+
+
+@contextlib.contextmanager
+def write_rows(path: Path, format: Format) -> Iterator[Callable[[list[Row]], None]]:
+    """Yields a function that writes rows into a file, which appears at `path` when the block succeeds.
+
+    TFRecord: `tf.train.Example`s, arrays as flat float lists. Parquet: columns of the same names.
+    """
+    open_file = {"tfrecord": _tfrecord, "parquet": _parquet}[format]
+    with atomic_path(path) as temporary, open_file(temporary) as write:
+        yield write
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
+    """Writes a line `{"id": ..., "reason": ...}` for each, atomically; without any there is no file."""
+    lines = [json.dumps(one._asdict()) + "\n" for one in rejected]
+    if not lines:  # and none of an earlier attempt, whose reasons were passing ones
+        path.unlink(missing_ok=True)
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _tfrecord(path: Path) -> Iterator[Callable[[list[Row]], None]]:
+    with tf.io.TFRecordWriter(str(path)) as file:
+
+        def write(rows: list[Row]) -> None:
+            for row in rows:
+                file.write(_example(row).SerializeToString())
+
+        yield write
+
+
+def _example(row: Row) -> tf.train.Example:
+    example = tf.train.Example()
+    feature = example.features.feature
+    for name, value in row.items():
+        if name == "id":
+            feature[name].bytes_list.value.append(value.encode())
+        elif name == "target":
+            feature[name].int64_list.value.append(int(value))
+        else:
+            feature[name].float_list.value.extend(np.ravel(value))
+    return example
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[Callable[[list[Row]], None]]:
+    with pyarrow.parquet.ParquetWriter(path, _SCHEMA) as file:
+
+        def write(rows: list[Row]) -> None:
+            flat = [
+                {name: np.ravel(value) if np.ndim(value) else value for name, value in row.items()}
+                for row in rows
+            ]
+            file.write_table(pyarrow.Table.from_pylist(flat, _SCHEMA))
+
+        yield write

@@ -1,0 +1,29 @@
+"""Files: written whole or not at all, read without belief. Imports no TensorFlow and has no opinion."""
+
+from typing import TYPE_CHECKING
+
+from tfxai3d._lazy import lazy
+
+if TYPE_CHECKING:
+    from tfxai3d.storage.npz import open_archive as open_archive
+    from tfxai3d.storage.npz import write_archive as write_archive
+    from tfxai3d.storage.writing import atomic_path as atomic_path
+    from tfxai3d.storage.writing import file_name as file_name
+    from tfxai3d.storage.writing import write_csv as write_csv
+    from tfxai3d.storage.writing import write_json as write_json
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "npz": (
+            "open_archive",
+            "write_archive",
+        ),
+        "writing": (
+            "atomic_path",
+            "file_name",
+            "write_csv",
+            "write_json",
+        ),
+    },
+)

@@ -1,0 +1,19 @@
+"""What TensorBoard shows: explanations, dropping and pruning."""
+
+from typing import TYPE_CHECKING
+
+from tfxai3d._lazy import lazy
+
+if TYPE_CHECKING:
+    from tfxai3d.tensorboard.drop_curves import write_drop_curves as write_drop_curves
+    from tfxai3d.tensorboard.explain_epochs import ExplainEveryEpochs as ExplainEveryEpochs
+    from tfxai3d.tensorboard.meshes import MeshWriter as MeshWriter
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "drop_curves": ("write_drop_curves",),
+        "explain_epochs": ("ExplainEveryEpochs",),
+        "meshes": ("MeshWriter",),
+    },
+)

@@ -1,0 +1,70 @@
+"""The whole state of a training in one file, so that it can be killed at any moment."""
+
+import json
+import logging
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.storage.limits import check_npz
+from tfxai3d.storage.writing import atomic_path
+
+
+def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str, Any]) -> None:
+    """Writes weights, optimiser and random state after `epoch` epochs; keeps the previous file as well.
+
+    Args:
+        folder: Where checkpoints live.
+        epoch: Number of finished epochs.
+        model: A compiled model whose optimiser is built.
+        meta: JSON-compatible facts to give back on resume, such as the history.
+    """
+    arrays = {f"{i:04d}": np.asarray(variable) for i, variable in enumerate(_state(model))}
+    with atomic_path(folder / f"epoch-{epoch:04d}.npz") as temporary, temporary.open("wb") as file:
+        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+    for old in _files(folder)[2:]:
+        old.unlink()
+
+
+def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str, Any]] | None:
+    """Loads the newest readable checkpoint into a compiled model.
+
+    A damaged file is reported and the one before it used.
+
+    Returns:
+        The number of finished epochs and the saved `meta`, or None if there is no checkpoint.
+
+    Raises:
+        UserError: If the checkpoint is of another model.
+    """
+    for path in _files(folder):
+        try:
+            check_npz(path)
+            with np.load(path, allow_pickle=False) as store:
+                meta = json.loads(str(store["meta"]))
+                values = [store[name] for name in sorted(set(store.files) - {"meta"})]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            logging.warning("%s: damaged, trying the checkpoint before it (%s)", path, error)
+            continue
+        model.optimizer.build(model.trainable_variables)
+        state = _state(model)
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in state]:
+            raise UserError(f"{path}: is of another model or optimiser; give another --output_dir")
+        for variable, value in zip(state, values, strict=True):
+            variable.assign(value)
+        return int(path.stem.split("-")[1]), meta
+    return None
+
+
+def _state(model: keras.Model) -> list[Any]:
+    """Weights, the random generators of dropout layers, and the optimiser's moments and step."""
+    return [*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Returns the checkpoints, newest first."""
+    return sorted(folder.glob("epoch-*.npz"), reverse=True)

@@ -1,0 +1,152 @@
+"""Training that survives being killed: one checkpoint an epoch, batches that depend on the epoch alone."""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.storage.writing import write_csv
+from tfxai3d.training.checkpoint import restore_checkpoint, save_checkpoint
+from tfxai3d.training.distribution import Replicas
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+History = list[dict[str, float]]
+
+
+def compile_classifier(
+    model: keras.Model,
+    *,
+    steps: int,
+    warmup_steps: int,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.01,
+    label_smoothing: float = 0.2,
+    clip_norm: float = 5.0,
+) -> None:
+    """Compiles a model of logits for one-hot labels: AdamW, linear warm-up, then cosine decay to zero.
+
+    Args:
+        model: Maps inputs to logits (B,C).
+        steps: Length of the whole training.
+        warmup_steps: Steps in which the learning rate rises from zero.
+        learning_rate: Its peak.
+        weight_decay: Decoupled decay of all matrices; BatchNorm vectors and biases do not decay.
+        label_smoothing: Share of the label spread over all classes.
+        clip_norm: Largest global norm of the gradient.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup_steps), warmup_target=learning_rate, warmup_steps=warmup_steps
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=clip_norm)
+    optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+    model.compile(optimizer, loss, metrics=[keras.metrics.CategoricalAccuracy("accuracy")])
+    model.optimizer.build(model.trainable_variables)  # here, because it must be in the strategy's scope
+
+
+def fit_resumable(
+    model: keras.Model,
+    epoch_batches: "Callable[[int], tf.data.Dataset]",
+    epochs: int,
+    output_dir: Path,
+    *,
+    validate: Callable[[History], float] | None = None,
+    tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> History:
+    """Trains a compiled model, resuming after the last finished epoch found in `output_dir`.
+
+    Writes `checkpoints/`, `log.csv` and, on request, TensorBoard scalars. Of several workers the first one
+    writes and validates, and all read: `output_dir` must be a folder that they share.
+
+    Args:
+        model: A compiled model, made in the scope of a `tf.distribute` strategy if it is to have several
+            devices, see `distribution.Replicas`.
+        epoch_batches: Maps an epoch's number to its batches; the same number, the same batches.
+        epochs: Number of epochs in all.
+        output_dir: Where everything goes.
+        validate: Called after each epoch with the records before it; its accuracy joins the log.
+        tensorboard: Also write scalars for TensorBoard.
+        callbacks: Of `model.fit`; what they keep among the optimiser's variables is resumed as well.
+
+    Returns:
+        One record an epoch.
+
+    Raises:
+        UserError: If there are callbacks and several devices.
+    """
+    replicas = Replicas(model)
+    if callbacks and replicas.count > 1:
+        raise UserError("callbacks, such as pruning, train on one device; leave the strategy away")
+    tensorboard = tensorboard and replicas.chief
+    log_scalars = _tensorboard_writer(output_dir / "tensorboard") if tensorboard else _log_nothing
+    for callback in callbacks:
+        callback.set_model(model)
+    restored = restore_checkpoint(output_dir / "checkpoints", model)
+    done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
+    if 0 < done < epochs and replicas.chief:
+        print(f"continuing after epoch {done} of {epochs}", flush=True)
+    for epoch in range(done, epochs):
+        start = time.perf_counter()
+        record: dict[str, Any] = {"epoch": epoch + 1}
+        if replicas.count > 1:
+            record |= replicas.fit(epoch_batches(epoch))
+        else:
+            record |= _fit(model, epoch_batches(epoch), epoch, callbacks)
+        if validate is not None and replicas.chief:
+            record["validation_accuracy"] = validate(history)
+        record["learning_rate"] = float(model.optimizer.learning_rate)
+        record["seconds"] = round(time.perf_counter() - start, 2)
+        history.append(record)
+        if replicas.chief:
+            save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
+            write_csv(output_dir / "log.csv", history)
+            log_scalars(epoch + 1, record)
+            print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
+        replicas.wait()  # a later stage of another worker begins with this checkpoint
+    return history
+
+
+def _fit(
+    model: keras.Model,
+    batches: "tf.data.Dataset",
+    epoch: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> dict[str, float]:
+    """Trains for one epoch; returns its loss and metrics."""
+    fitted = model.fit(
+        batches,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        shuffle=False,  # the batches are shuffled already
+        callbacks=list(callbacks),
+        verbose=1 if sys.stdout.isatty() else 0,
+    )
+    return {name: values[-1] for name, values in fitted.history.items()}
+
+
+def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:
+    """Returns a function that logs the scalars of one epoch."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise missing_extra("tensorboard", "tensorboard")
+    import tensorflow as tf  # here, because all else trains on Keras's other backends as well
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def log(epoch: int, record: dict[str, Any]) -> None:
+        with writer.as_default(epoch):
+            for name, value in record.items():
+                tf.summary.scalar(name, value)
+
+    return log
+
+
+def _log_nothing(epoch: int, record: dict[str, Any]) -> None:
+    pass

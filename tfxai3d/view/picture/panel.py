@@ -1,0 +1,82 @@
+"""Many objects and methods in one picture, as figures 2, 3 and 5 of the paper."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.picture.camera import AZIMUTHS
+from tfxai3d.view.picture.figure import add_bar, add_text
+from tfxai3d.view.picture.scenes import cropped, draw, scenes
+from tfxai3d.view.plot.matrices import new_figure
+from tfxai3d.view.shown.colors import Colormap, bar_label
+from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel
+
+if TYPE_CHECKING:
+    from tfxai3d.results.explanation import Explanation
+
+# Of the figure, in inches.
+_CELL, _BAR, _GAP, _TITLE, _CAPTION = 2.6, 1.0, 0.15, 0.4, 0.4
+_LOWEST, _HIGHEST = 1.2, 3.4  # a cell
+
+
+def render_panel(
+    path: str | os.PathLike[str],
+    rows: Sequence[Sequence["Explanation"]],
+    names: Sequence[str] | None = None,
+    colormap: Colormap = "magma_r",
+) -> None:
+    """Writes a picture of several objects (rows) as several methods explain them (columns).
+
+    The first column shows the object itself; beneath it stand its name, the explained class and the score.
+    Each row has one colour scale. Because the units of the methods differ, it counts in shares of each
+    method's top importance, the end of the range of `color_range`.
+
+    Args:
+        path: The PNG file.
+        rows: For each object the explanations of the same methods in the same order, each of that one
+            example. Points and voxels may not be mixed in a row.
+        names: Of the objects.
+        colormap: One of `COLORMAPS`.
+
+    Raises:
+        UserError: If the rows are no such table, an example cannot be drawn, the file cannot be written or
+            matplotlib is missing.
+    """
+    shown = panel(rows, names, colormap)
+    cells = [scene for row in shown.rows for scene in scenes(row.marks, row.colors, AZIMUTHS[:1])]
+    images = np.split(draw(cells), len(shown.rows))
+    figure = _compose(shown, [cropped(row) for row in images], colormap)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
+def _compose(shown: Panel, images: Sequence[np.ndarray], colormap: Colormap) -> Any:
+    heights = [float(np.clip(_CELL * row.shape[1] / row.shape[2], _LOWEST, _HIGHEST)) for row in images]
+    width = len(shown.columns) * (_CELL + _GAP) + _GAP + _BAR
+    height = _TITLE + sum(heights) + len(heights) * (_CAPTION + _GAP)
+    figure = new_figure(width, height)
+
+    def add_axes(left: float, bottom: float, w: float, h: float) -> Any:
+        return figure.add_axes((left / width, bottom / height, w / width, h / height))
+
+    top = height - _TITLE
+    for column, title in enumerate(shown.columns):
+        middle = _GAP + column * (_CELL + _GAP) + _CELL / 2
+        add_text(figure, middle / width, (top + 0.1) / height, title, size=12, weight="bold", ha="center")
+    for row, cells, cell_height in zip(shown.rows, images, heights, strict=True):
+        bottom = top - cell_height
+        for column, image in enumerate(cells):
+            axes = add_axes(_GAP + column * (_CELL + _GAP), bottom, _CELL, cell_height)
+            axes.imshow(image, interpolation="antialiased")
+            axes.set_axis_off()
+        said = ": ".join(filter(None, [row.name, row.caption]))
+        add_text(figure, _GAP / width, (bottom - 0.22) / height, said, size=10, color="0.2")
+        bar_height = min(cell_height, 2.0)
+        bar = add_axes(width - _BAR + 0.1, bottom + (cell_height - bar_height) / 2, 0.13, bar_height)
+        below, above = row.beyond
+        add_bar(figure, bar, row.limits, bar_label(BAR_LABEL, colormap), colormap, below=below, above=above)
+        top = bottom - _CAPTION - _GAP
+    return figure

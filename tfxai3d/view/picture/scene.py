@@ -1,0 +1,103 @@
+"""Pictures and windows of heat clouds."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.picture import process
+from tfxai3d.view.picture.camera import AZIMUTHS
+from tfxai3d.view.picture.figure import add_bar, add_text
+from tfxai3d.view.picture.scenes import cropped, draw, scenes
+from tfxai3d.view.plot.matrices import new_figure
+from tfxai3d.view.shown.colors import Colormap, bar_label, point_colors
+from tfxai3d.view.shown.marks import in_unit_ball
+from tfxai3d.view.shown.subject import Subject, subject
+
+if TYPE_CHECKING:
+    from tfxai3d.results.explanation import Explanation
+
+_WIDTH, _BAR, _HEADER, _MARGIN = 10.0, 1.1, 0.75, 0.25  # of the figure, in inches
+
+
+def render_png(
+    path: str | os.PathLike[str],
+    explanation: "Explanation",
+    index: int = 0,
+    colormap: Colormap = "magma_r",
+    title: str | None = None,
+) -> None:
+    """Writes a picture of one example: the object from two sides, a title and a colour bar.
+
+    Occupied voxels are cubes. Small cubes show where a method finds empty space important: from
+    `FAINTEST` of the colour scale's top on.
+
+    Open3D draws in a process of its own, free of TensorFlow. Where it cannot (no driver, a crash, not
+    installed), one line on stderr says so and matplotlib draws flat shapes instead.
+
+    Args:
+        path: The PNG file.
+        explanation: Of points, y up, or voxels, z up.
+        index: Which example.
+        colormap: One of `COLORMAPS`.
+        title: Instead of class and score.
+
+    Raises:
+        UserError: If the example cannot be drawn, the file cannot be written or matplotlib is missing.
+    """
+    shown = subject(explanation, index, colormap, title)
+    colors = point_colors(shown.marks.importance, colormap, shown.limits)
+    images = draw(scenes([shown.marks], [colors], AZIMUTHS))
+    figure = _compose(cropped(images), shown, colormap)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
+def open_window(explanation: "Explanation", index: int = 0, colormap: Colormap = "magma_r") -> None:
+    """Shows one example in an Open3D window and waits until it is closed.
+
+    The window belongs to a process of its own, free of TensorFlow.
+
+    Args:
+        explanation: Of points, y up, or voxels, z up.
+        index: Which example.
+        colormap: One of `COLORMAPS`.
+
+    Raises:
+        UserError: If the example cannot be drawn, Open3D is missing or there is no display.
+    """
+    shown = subject(explanation, index, colormap)
+    (marks,) = in_unit_ball([shown.marks])
+    colors = point_colors(marks.importance, colormap, shown.limits)
+    scene = {"shape": marks.shape, "centres": marks.centres, "sizes": marks.sizes, "colors": colors}
+    try:
+        process.show(scene, f"{shown.title}, {shown.subtitle}")
+    except process.DrawingError as error:
+        raise UserError(str(error)) from error
+
+
+def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
+    """Puts the views side by side under the title, with the colour bar to their right."""
+    view_width = (_WIDTH - _BAR - _MARGIN * (len(images) + 1)) / len(images)
+    view_height = min(max(view_width * images.shape[1] / images.shape[2], 2.0), 6.0)
+    height = view_height + _HEADER + 2 * _MARGIN
+    figure = new_figure(_WIDTH, height)
+    for number, image in enumerate(images):
+        left = _MARGIN + number * (view_width + _MARGIN)
+        axes = figure.add_axes((left / _WIDTH, _MARGIN / height, view_width / _WIDTH, view_height / height))
+        axes.imshow(image, interpolation="antialiased")
+        axes.set_axis_off()
+    title_size = min(15.0, 15.0 * 64 / max(len(shown.title), 1))  # a long title still fits
+    add_text(figure, _MARGIN / _WIDTH, 1 - 0.38 / height, shown.title, size=title_size, weight="bold")
+    add_text(figure, _MARGIN / _WIDTH, 1 - 0.66 / height, shown.subtitle, size=11, color="0.35")
+    bar_height = min(view_height, 3.0)
+    bottom = _MARGIN + (view_height - bar_height) / 2
+    bar_axes = figure.add_axes(
+        ((_WIDTH - _BAR) / _WIDTH, bottom / height, 0.16 / _WIDTH, bar_height / height)
+    )
+    (low, high), (vmin, vmax) = shown.extremes, shown.limits
+    label = bar_label(shown.heat, colormap)
+    add_bar(figure, bar_axes, shown.limits, label, colormap, below=low < vmin, above=high > vmax)
+    return figure

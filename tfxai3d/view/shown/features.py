@@ -1,0 +1,89 @@
+"""What units look for, as a gallery."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.gallery import Cell, Gallery
+from tfxai3d.view.shown.marks import Marks, joined, point_marks, scaled_marks
+from tfxai3d.view.shown.subject import one_line
+
+if TYPE_CHECKING:
+    from tfxai3d.results.visualization import Visualization
+
+FAINTEST = 0.3
+"""Share of a unit's top importance from which a voxel is drawn."""
+_COLUMNS = 4
+_TITLES = {
+    "activation_maximization": "Inputs that excite most",
+    "mean_surface": "Mean activating surfaces",
+    "patterns": "Points around a centroid that excite most",
+}
+_LEGENDS = {
+    "activation_maximization": {"voxels": "occupancy", "points": "gradient"},
+    "mean_surface": {"voxels": "share of the surfaces"},
+    "patterns": {"points": "activation"},
+}
+_RING, _RING_COLOR = 72, (0.80, 0.82, 0.86)  # points of each great circle of a ball of neighbours
+
+
+def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_r") -> Gallery:
+    """Lays out a `features.Visualization`, a cell for each unit.
+
+    A voxel is a cube whose side grows with its share of the unit's top importance; shares below `FAINTEST`
+    are left out. Points are balls. Patterns stand in their ball, of which three great circles are drawn.
+
+    Args:
+        visualization: Of any method.
+        colormap: Of the importance, as a share of the unit's top.
+
+    Returns:
+        For `render_gallery`, `write_gallery` and `open_gallery`.
+
+    Raises:
+        UserError: If an importance is NaN or infinite.
+    """
+    if not np.isfinite(visualization.importance).all() or not np.isfinite(visualization.inputs).all():
+        raise UserError("the visualisation holds NaN or infinite values and cannot be drawn")
+    method, kind = visualization.method, visualization.kind
+    what = _LEGENDS.get(method, {}).get(kind, "importance")
+    least = FAINTEST if kind == "voxels" else 0.0
+    shares = np.array([least, (1 + least) / 2, 1.0])
+    return Gallery(
+        title=_TITLES.get(method, one_line(method)),
+        note=f"colour{' and size' if kind == 'voxels' else ''}: {what}, as a share of the unit's highest",
+        legend=tuple(zip((f"{share:.0%}" for share in shares), _colors(shares, colormap), strict=True)),
+        cells=[_cell(visualization, unit, colormap) for unit in range(len(visualization))],
+        columns=min(len(visualization), _COLUMNS),
+    )
+
+
+def _cell(visualization: "Visualization", unit: int, colormap: Colormap) -> Cell:
+    importance = visualization.importance[unit].astype(np.float64)
+    top = float(importance.max()) if importance.max() > 0 else 1.0
+    if visualization.kind == "voxels":
+        marks = scaled_marks(np.maximum(importance, 0), top, FAINTEST)
+    else:
+        marks = point_marks(visualization.inputs[unit].astype(np.float64), importance)
+    colors = _colors(marks.importance / top, colormap)
+    if visualization.method == "patterns":
+        marks, colors = _in_ball(marks, colors, float(visualization.options["radius"]))
+    name, activation = visualization.names[unit], float(visualization.activations[unit])
+    return Cell(one_line(name), f"activation {activation:.3g}", marks, colors)
+
+
+def _colors(share: np.ndarray, colormap: Colormap) -> np.ndarray:
+    """Returns the colours of shares of the top, also of none at all."""
+    return point_colors(share, colormap, (0.0, 1.0)) if len(share) else np.zeros((0, 3))
+
+
+def _in_ball(marks: Marks, colors: np.ndarray, radius: float) -> tuple[Marks, np.ndarray]:
+    """Adds three great circles of small balls to points, for the eye."""
+    angle = np.linspace(0, 2 * np.pi, _RING, endpoint=False)
+    circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(_RING)], axis=1) * radius
+    rings = np.concatenate([np.roll(circle, axis, axis=1) for axis in range(3)])
+    sizes = np.full(len(rings), 0.012 * radius)
+    outline = Marks("ball", rings, sizes, np.zeros(len(rings)), np.full((len(rings), 1), -1))
+    return joined([marks, outline]), np.concatenate([colors, np.tile(_RING_COLOR, (len(rings), 1))])

@@ -1,0 +1,104 @@
+"""What a panel shows, before it is a picture or a page: rows of objects, columns of methods."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.marks import Marks, in_unit_ball
+from tfxai3d.view.shown.subject import caption, method_name, one_line, subject
+
+if TYPE_CHECKING:
+    from tfxai3d.results.explanation import Explanation
+
+PLAIN = (0.78, 0.80, 0.84)
+"""Colour of the object itself, in the first column."""
+BAR_LABEL = "share of top"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One object.
+
+    Attributes:
+        name: Of the object.
+        caption: The class that was explained, and its score.
+        marks: First those of the object alone, then a set for each method, all in one unit ball.
+        colors: (M,3) for each of `marks`.
+        limits: The colour scale of all methods, in shares of the top importance of each.
+        beyond: Whether values lie below and above the limits.
+    """
+
+    name: str
+    caption: str
+    marks: list[Marks]
+    colors: list[np.ndarray]
+    limits: tuple[float, float]
+    beyond: tuple[bool, bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Titles of the columns, and the rows."""
+
+    columns: list[str]
+    rows: list[Row]
+
+
+def panel(rows: Sequence[Sequence["Explanation"]], names: Sequence[str] | None, colormap: Colormap) -> Panel:
+    """Lays out explanations of one example each, see `render_panel`.
+
+    Raises:
+        UserError: If the rows are no table, or an example cannot be drawn.
+    """
+    if not rows or not rows[0]:
+        raise UserError("nothing to draw: the panel has no rows or no columns")
+    if names is not None and len(names) != len(rows):
+        raise UserError(f"{len(names)} names for {len(rows)} rows")
+    methods = [method_name(explanation) for explanation in rows[0]]
+    for number, row in enumerate(rows):
+        if [method_name(explanation) for explanation in row] != methods:
+            raise UserError(f"row {number}: every row needs the methods {', '.join(methods)}, in this order")
+        if any(len(explanation) != 1 for explanation in row):
+            raise UserError(f"row {number}: a cell shows one example; explain each object by itself")
+        if any(not np.array_equal(explanation.inputs, row[0].inputs) for explanation in row[1:]):
+            raise UserError(f"row {number}: the explanations are of different objects")
+    kind = "points" if rows[0][0].kind == "points" else "voxels"
+    chosen = names if names is not None else [""] * len(rows)
+    return Panel(
+        [kind, *methods], [_row(row, name, colormap) for row, name in zip(rows, chosen, strict=True)]
+    )
+
+
+def _row(row: Sequence["Explanation"], name: str, colormap: Colormap) -> Row:
+    shown = [subject(explanation, 0, colormap) for explanation in row]
+    # Gradients and score differences have different units; as shares of their top they share one scale.
+    tops = [max(map(abs, one.limits)) for one in shown]
+    limits = (min(one.limits[0] / top for one, top in zip(shown, tops, strict=True)), 1.0)
+    colors = [
+        point_colors(one.marks.importance / top, colormap, limits)
+        for one, top in zip(shown, tops, strict=True)
+    ]
+    itself = _object(shown[0].marks)
+    return Row(
+        name=one_line(name),
+        caption=one_line(caption(row[0], 0)),
+        marks=in_unit_ball([itself, *(one.marks for one in shown)]),
+        colors=[np.tile(PLAIN, (len(itself.centres), 1)), *colors],
+        limits=limits,
+        beyond=(
+            any(one.extremes[0] < limits[0] * top for one, top in zip(shown, tops, strict=True)),
+            any(one.extremes[1] > top for one, top in zip(shown, tops, strict=True)),
+        ),
+    )
+
+
+def _object(marks: Marks) -> Marks:
+    """Returns the marks without those in empty space, the smaller ones."""
+    kept = marks.sizes == marks.sizes.max()
+    return dataclasses.replace(
+        marks, **{name: getattr(marks, name)[kept] for name in ("centres", "sizes", "importance", "places")}
+    )

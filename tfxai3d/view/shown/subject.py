@@ -1,0 +1,103 @@
+"""What is drawn: one example of an explanation, checked, with its captions."""
+
+import dataclasses
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.view.shown.colors import Colormap, color_range
+from tfxai3d.view.shown.marks import Marks, point_marks, voxel_marks
+
+if TYPE_CHECKING:
+    from tfxai3d.results.explanation import Explanation
+
+_METHOD_NAMES = {
+    "p_grad_cam": "p-grad-CAM",
+    "grad_cam": "Grad-CAM",
+    "gradient_times_input": "gradient × input",  # noqa: RUF001
+    "smooth_grad": "SmoothGrad",
+    "var_grad": "VarGrad",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """One example to draw.
+
+    Attributes:
+        marks: The balls or cubes.
+        limits: The importance at both ends of the colours.
+        extremes: The lowest and the highest importance.
+        title: Which class was explained, and its score.
+        subtitle: The method and the number of points or voxels.
+        heat: What the colour bar shows.
+    """
+
+    marks: Marks
+    limits: tuple[float, float]
+    extremes: tuple[float, float]
+    title: str
+    subtitle: str
+    heat: str
+
+
+def subject(explanation: "Explanation", index: int, colormap: Colormap, title: str | None = None) -> Subject:
+    """Takes example `index` out of an explanation.
+
+    Raises:
+        UserError: If there is no such example, it has no points or occupied voxels, or is not finite.
+    """
+    if not 0 <= index < len(explanation):
+        raise UserError(f"example {index}: the explanation has examples 0 to {len(explanation) - 1}")
+    kind, inputs = explanation.kind, np.asarray(explanation.inputs[index], dtype=np.float64)
+    importance = np.asarray(explanation.importance[index], dtype=np.float64)
+    expected = (3 if kind == "points" else 1,)
+    if inputs.shape != importance.shape + expected or inputs.ndim != (2 if kind == "points" else 4):
+        raise UserError(f"example {index}: {inputs.shape} are no {kind} of importance {importance.shape}")
+    if not inputs.any() or not np.isfinite(inputs).all():
+        raise UserError(f"example {index}: the {kind} are empty, NaN or infinite and cannot be drawn")
+    limits = color_range(importance.ravel(), colormap)
+    method = method_name(explanation)
+    if kind == "points":
+        marks, said = point_marks(inputs, importance), f"{method}, {len(inputs):,} points"
+    else:
+        occupied = inputs[..., 0] > 0
+        # Not the limits: green_red's end at the median.
+        marks = voxel_marks(occupied, importance, max(map(abs, color_range(importance.ravel()))))
+        said = f"{method}, {occupied.sum():,} voxels{_in_empty_space(occupied, importance)}"
+    return Subject(
+        marks=marks,
+        limits=limits,
+        extremes=(float(importance.min()), float(importance.max())),
+        title=one_line(title if title is not None else caption(explanation, index)),
+        subtitle=one_line(said),
+        heat=one_line(f"{method} heat"),
+    )
+
+
+def caption(explanation: "Explanation", index: int) -> str:
+    """Returns which class was explained and its score, and the predicted class where it is another."""
+    name, scores = explanation.class_name, explanation.scores[index]
+    target, predicted = int(explanation.target[index]), int(explanation.predicted[index])
+    said = f"{name(target)} (score {scores[target]:.2f})"
+    if explanation.against is not None:
+        other = int(explanation.against[index])
+        said += f" rather than {name(other)} ({scores[other]:.2f})"
+    return said if target == predicted else f"{said}, predicted {name(predicted)}"
+
+
+def method_name(explanation: "Explanation") -> str:
+    """Returns the method's name as it is written in texts."""
+    return one_line(_METHOD_NAMES.get(explanation.method, explanation.method.replace("_", " ")))
+
+
+def one_line(text: str) -> str:
+    """Returns a text without line breaks and control characters, shortened to 90 characters."""
+    return textwrap.shorten("".join(c if c.isprintable() else " " for c in text), 90, placeholder=" …")
+
+
+def _in_empty_space(occupied: np.ndarray, importance: np.ndarray) -> str:
+    total, outside = np.abs(importance).sum(), np.abs(importance)[~occupied].sum()
+    return f"; {outside / total:.0%} of the importance in empty space (small cubes)" if outside else ""
