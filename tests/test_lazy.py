@@ -25,7 +25,8 @@ from tfxai3d._lazy import lazy
 from tfxai3d.errors import UserError
 
 ROOMS = [
-    tfxai3d, cli, data, evaluate, explain, features, models, pruning, results, serve, storage, tensorboard, training,
+    tfxai3d, cli, data, evaluate, explain, features, models,
+    pruning, results, serve, storage, tensorboard, training,
 ]  # fmt: skip
 HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
 

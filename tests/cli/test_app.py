@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfxai3d import cli
+from tfxai3d.cli import app as cli
 from tfxai3d.errors import UserError
 
 

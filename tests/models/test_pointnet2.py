@@ -13,7 +13,8 @@ from keras import ops
 from tests.reference import plain_pointnet2 as plain
 from tests.reference.layered_pointnet2 import Gather, layered_pointnet2
 from tests.reference.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
-from tfxai3d.models import PointNet2, from_preset, neighbors, pointnet2, save_preset, split
+from tfxai3d.models import PointNet2, from_preset, pointnet2, save_preset, split
+from tfxai3d.models.layers import neighbors
 from tfxai3d.models.layers.set_abstraction import Group, NeighborDense, NeighborMax
 from tfxai3d.models.layers.shared_mlp import SharedDense
 from tfxai3d.training import compile_classifier, fit_resumable

@@ -26,6 +26,8 @@ def max_linear(x: Any, kernel: Any) -> Any:
         group_max = ops.max(product, axis=2)
         # Built here, where the product is at hand; a graph that takes no gradient drops it.
         winner = _winner(product, group_max)
+        # Equal rows may be rounded differently: a copy that fills the last group up stands for its point.
+        winner = ops.where(winner < ops.shape(x)[1], winner, 0)
 
         def backward(*args: Any, upstream: Any = None) -> tuple[Any, Any]:
             return _gradient(x, kernel, winner, args[0] if upstream is None else upstream)
