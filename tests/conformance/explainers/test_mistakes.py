@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conformance.cases import METHODS, NEED_FEATURES, NEED_KERAS, OPTIONS, make
+from tests.conformance.explainers.cases import METHODS, NEED_FEATURES, NEED_KERAS, OPTIONS, make
 from tests.reference import networks
 from tests.reference.networks import POINTS, VOXELS, precision
 from tfxai3d import explain

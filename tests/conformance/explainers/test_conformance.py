@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conformance.cases import (
+from tests.conformance.explainers.cases import (
     METHODS,
     MODELS,
     NEED_FEATURES,
