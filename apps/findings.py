@@ -127,7 +127,7 @@ def _in_empty_space() -> Iterator[str]:
         empty = grids[..., 0] <= 0
         maps = dict(_maps(model, _VOXEL_METHODS, grids, labels))
         rows = [
-            [f"`{method}`", _interval(evaluate.importance_share(importance, empty))]
+            [f"`{method}`", _interval(evaluate.importance_fraction(importance, empty))]
             for method, importance in maps.items()
         ]
         agreement = []
@@ -252,7 +252,7 @@ def _spread(array: np.ndarray) -> np.ndarray:
 
 
 def _share_row(method: str, importance: np.ndarray, chosen: np.ndarray) -> list[str]:
-    share = evaluate.importance_share(importance, chosen)
+    share = evaluate.importance_fraction(importance, chosen)
     return [f"`{method}`", _interval(share), _interval(share / chosen.mean(axis=1), "{:.2f}")]
 
 

@@ -142,7 +142,7 @@ def test_asm_by_the_vote_of_even_turns(run, tmp_path):
     explanation = Explanation.load(tmp_path / "out" / "chair_0" / "explanation.npz")
     report = json.loads((tmp_path / "out" / "chair_0" / "run.json").read_text(encoding="utf-8"))
     model = models.from_preset(report["settings"]["model"])
-    turned = evaluate.turned_points(explanation.inputs, 4)
+    turned = evaluate.rotated_points(explanation.inputs, 4)
     shares = [evaluate.classify(model, view, explanation.target).probabilities[0] for view in turned]
     losses = [-np.log(share[explanation.target[0]]) for share in shares]
     assert float(rows[0]["loss"]) == pytest.approx(np.mean(losses), rel=1e-3)

@@ -12,29 +12,29 @@ from tfxai3d.errors import UserError
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 0.99))
-def test_points_equal_a_loop(seed, share):
+def test_points_equal_a_loop(seed, fraction):
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(2, 7, 3)).astype("float32")
     importance = rng.integers(0, 4, (2, 7)).astype("float32")  # with ties
-    got = evaluate.without_important(points, importance, share)
+    got = evaluate.without_important(points, importance, fraction)
     for cloud, values, left in zip(points, importance, got, strict=True):
-        gone = sorted(range(7), key=lambda i: (-values[i], i))[: int(share * 7)]
+        gone = sorted(range(7), key=lambda i: (-values[i], i))[: int(fraction * 7)]
         np.testing.assert_array_equal(left, [p for i, p in enumerate(cloud) if i not in gone])
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 0.99))
-def test_voxels_equal_a_loop(seed, share):
+def test_voxels_equal_a_loop(seed, fraction):
     rng = np.random.default_rng(seed)
     grids = (rng.random((3, 3, 2, 4, 1)) < 0.4).astype("float32")
     grids[2] = 0  # nothing to take
     importance = rng.integers(-2, 3, (3, 3, 2, 4)).astype("float32")
-    got = evaluate.without_important(grids, importance, share)
+    got = evaluate.without_important(grids, importance, fraction)
     for grid, values, left in zip(grids, importance, got, strict=True):
         full = [place for place in np.ndindex(3, 2, 4) if grid[place]]
         full.sort(key=lambda place: (-values[place], place))
         expected = grid.copy()
-        for place in full[: int(share * len(full))]:
+        for place in full[: int(fraction * len(full))]:
             expected[place] = 0
         np.testing.assert_array_equal(left, expected)
 
@@ -44,14 +44,14 @@ def test_the_score_is_the_mean_confidence_left():
     net = keras.Model(inputs, keras.ops.sum(inputs, axis=1)[:, :2])  # logits: sums of x and of y
     points = np.zeros((1, 4, 3), "float32")
     points[0, :, 0] = [4, 3, 2, 1]
-    score = evaluate.deletion_score(net, points, np.array([0]), points[..., 0], shares=(0.25, 0.5))
+    score = evaluate.deletion_score(net, points, np.array([0]), points[..., 0], fractions=(0.25, 0.5))
     np.testing.assert_allclose(score, [np.mean([1 / (1 + np.exp(-6.0)), 1 / (1 + np.exp(-3.0))])], rtol=1e-6)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0])
-def test_a_share_that_leaves_nothing_is_refused(share):
+@pytest.mark.parametrize("fraction", [-0.1, 1.0])
+def test_a_fraction_that_leaves_nothing_is_refused(fraction):
     with pytest.raises(UserError, match="at least 0 and below 1"):
-        evaluate.without_important(np.zeros((1, 4, 3)), np.zeros((1, 4)), share)
+        evaluate.without_important(np.zeros((1, 4, 3)), np.zeros((1, 4)), fraction)
 
 
 def test_importance_of_another_shape_is_refused():

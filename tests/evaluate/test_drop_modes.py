@@ -15,7 +15,7 @@ heats = st.lists(
 
 
 def reference(heat, mode, min_points):
-    """The points a mode drops, point by point from METHODS section 3."""
+    """The points a mode drops, point by point, as Struhs (2020) defines the modes."""
     positive = sorted(h for h in heat if h > 0)
     if mode in ("nonzero", "zero"):
         chosen = [i for i, h in enumerate(heat) if (h > 0) == (mode == "nonzero")]

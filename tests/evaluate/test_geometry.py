@@ -1,10 +1,10 @@
-"""Surface variation and shares of importance against what geometry says."""
+"""Surface variation and fractions of importance against what geometry says."""
 
 import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import importance_share, surface_variation
+from tfxai3d.evaluate import importance_fraction, surface_variation
 
 
 def test_a_plane_has_none_an_edge_some_and_a_corner_more():
@@ -42,10 +42,10 @@ def test_points_in_one_place_have_none_and_too_few_are_named():
         surface_variation(np.ones((9, 3)), 10)
 
 
-def test_shares():
+def test_fractions():
     importance = np.array([[1.0, -3.0, 0.0, 4.0], [0, 0, 0, 0]])
-    share = importance_share(importance, np.array([[True, True, False, False]] * 2))
-    assert share[0] == pytest.approx(0.5)
-    assert np.isnan(share[1])
+    fraction = importance_fraction(importance, np.array([[True, True, False, False]] * 2))
+    assert fraction[0] == pytest.approx(0.5)
+    assert np.isnan(fraction[1])
     grid = np.ones((1, 2, 2, 2), np.float32)
-    assert importance_share(grid, np.arange(8).reshape(1, 2, 2, 2) < 2) == pytest.approx(0.25)
+    assert importance_fraction(grid, np.arange(8).reshape(1, 2, 2, 2) < 2) == pytest.approx(0.25)

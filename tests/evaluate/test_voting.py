@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import turned_grids, turned_points, vote
+from tfxai3d.evaluate import rotated_grids, rotated_points, vote
 
 
 class Lookup:
@@ -36,7 +36,7 @@ def test_one_view_changes_nothing():
 
 def test_points_turn_about_y():
     points = np.random.default_rng(0).normal(size=(2, 9, 3)).astype("float32")
-    turns = list(turned_points(points, 6))
+    turns = list(rotated_points(points, 6))
     assert len(turns) == 6
     assert all(turn.dtype == np.float32 for turn in turns)
     np.testing.assert_array_equal(turns[0], points)
@@ -44,21 +44,21 @@ def test_points_turn_about_y():
         np.testing.assert_array_equal(turn[..., 1], points[..., 1])
         np.testing.assert_allclose(np.linalg.norm(turn, axis=-1), np.linalg.norm(points, axis=-1), rtol=1e-5)
     np.testing.assert_allclose(turns[3], points * (-1, 1, -1), atol=1e-6)
-    again = list(turned_points(turns[1], 6))[1]
+    again = list(rotated_points(turns[1], 6))[1]
     np.testing.assert_allclose(again, turns[2], atol=1e-6)
 
 
 def test_grids_turn_about_z():
     grids = np.random.default_rng(0).random((2, 4, 4, 4, 1))
-    turns = list(turned_grids(grids, 4))
+    turns = list(rotated_grids(grids, 4))
     np.testing.assert_array_equal(turns[0], grids)
     np.testing.assert_array_equal(turns[1][:, 3 - 2, 1], grids[:, 1, 2])  # x' = -y, y' = x
     np.testing.assert_array_equal(turns[2], grids[:, ::-1, ::-1])
     np.testing.assert_array_equal(turns[3][:, ::-1, ::-1], turns[1])
-    np.testing.assert_array_equal(list(turned_grids(grids, 2)), turns[::2])
+    np.testing.assert_array_equal(list(rotated_grids(grids, 2)), turns[::2])
 
 
 @pytest.mark.parametrize("count", [0, 3, 12])
 def test_other_turns_of_a_grid_need_its_mesh(count):
     with pytest.raises(UserError, match=f"{count} views of a voxel grid.*meshes"):
-        list(turned_grids(np.zeros((1, 4, 4, 4, 1)), count))
+        list(rotated_grids(np.zeros((1, 4, 4, 4, 1)), count))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.modes import random_points as random_points
     from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
     from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
-    from tfxai3d.evaluate.geometry import importance_share as importance_share
+    from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import even_rotations as even_rotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.statistics import Interval as Interval
     from tfxai3d.evaluate.statistics import bootstrap_mean as bootstrap_mean
     from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation
-    from tfxai3d.evaluate.voting import turned_grids as turned_grids
-    from tfxai3d.evaluate.voting import turned_points as turned_points
+    from tfxai3d.evaluate.voting import rotated_grids as rotated_grids
+    from tfxai3d.evaluate.voting import rotated_points as rotated_points
     from tfxai3d.evaluate.voting import vote as vote
 
 __getattr__, __dir__ = lazy(
@@ -61,11 +61,11 @@ __getattr__, __dir__ = lazy(
         "tfxai3d.results.drop_run": ("DropRun", "DropStep"),
         "tfxai3d.results.drop_table": ("DropTable",),
         "dropping.forward": ("Forward",),
-        "geometry": ("importance_share", "surface_variation"),
+        "geometry": ("importance_fraction", "surface_variation"),
         "dropping.importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
         "dropping.loop": ("drop_clouds", "drop_points"),
         "rotations": ("RotationTest", "even_rotations", "random_rotations"),
         "statistics": ("Interval", "bootstrap_mean", "rank_correlation"),
-        "voting": ("turned_grids", "turned_points", "vote"),
+        "voting": ("rotated_grids", "rotated_points", "vote"),
     },
 )

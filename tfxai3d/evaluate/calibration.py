@@ -22,7 +22,7 @@ class Reliability:
         edges: Limits of the bins, 0 to 1, (B+1,); a confidence on a limit belongs to the bin below.
         counts: Examples in each bin, int (B,).
         confidence: Mean probability of the predicted class in each bin (B,), NaN in an empty one.
-        accuracy: Share of each bin's examples that are classified right (B,), NaN in an empty one.
+        accuracy: Fraction of each bin's examples that are classified right (B,), NaN in an empty one.
     """
 
     edges: np.ndarray

@@ -37,12 +37,12 @@ class Classification:
 
     @property
     def overall_accuracy(self) -> float:
-        """Share of all examples that are classified right."""
+        """Fraction of all examples that are classified right."""
         return float(np.mean(self.predicted == self.labels))
 
     @property
     def class_accuracy(self) -> np.ndarray:
-        """Share of each class's examples that are classified right (C,); NaN for a class without any."""
+        """Fraction of each class's examples that are classified right (C,); NaN for a class without any."""
         matrix = self.confusion
         with np.errstate(invalid="ignore"):
             return np.diag(matrix) / matrix.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Where importance lies: the geometry of clouds, and shares of importance on parts of them."""
+"""Where importance lies: the geometry of clouds, and the fraction of the importance on parts of them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -35,18 +35,18 @@ def surface_variation(points: np.ndarray, neighbors: int = 20) -> npt.NDArray[np
     return np.divide(spread[:, 0], total, out=np.zeros(len(wide)), where=total > 0)
 
 
-def importance_share(importance: np.ndarray, chosen: np.ndarray) -> npt.NDArray[np.float64]:
-    """Returns which share of the absolute importance lies on chosen points or voxels.
+def importance_fraction(importance: np.ndarray, chosen: np.ndarray) -> npt.NDArray[np.float64]:
+    """Returns the fraction of the absolute importance that lies on chosen points or voxels.
 
     Args:
         importance: One value a point or voxel (B,...).
         chosen: Which ones count, bool (B,...).
 
     Returns:
-        Shares in [0, 1], (B,); NaN for an example without importance.
+        Fractions in [0, 1], (B,); NaN for an example without importance.
     """
     axes = tuple(range(1, importance.ndim))
     size = np.abs(importance.astype(np.float64))
     total = size.sum(axis=axes)
-    share = (size * chosen).sum(axis=axes)
-    return np.divide(share, total, out=np.full(len(size), np.nan), where=total > 0)
+    on_chosen = (size * chosen).sum(axis=axes)
+    return np.divide(on_chosen, total, out=np.full(len(size), np.nan), where=total > 0)

@@ -1,4 +1,4 @@
-"""How often a cloud keeps its class when it is turned."""
+"""How often a cloud keeps its class when it is rotated."""
 
 from typing import Literal
 
@@ -21,12 +21,12 @@ def random_rotations(
 
     Args:
         count: How many.
-        axes: "y" turns about the up axis; "xyz" about x, then y, then z.
+        axes: "y" rotates about the up axis; "xyz" about x, then y, then z.
         composed: Each rotation continues from the one before it, as in the p-grad-CAM program.
         seed: Equal seeds give equal rotations.
 
     Returns:
-        Matrices float32 (count,3,3); a point is turned by `matrix @ point`.
+        Matrices float32 (count,3,3); a point is rotated by `matrix @ point`.
     """
     angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (len(axes), count))
     matrices = np.broadcast_to(np.eye(3), (count, 3, 3))
@@ -36,7 +36,7 @@ def random_rotations(
 
 
 def even_rotations(count: int) -> np.ndarray:
-    """Returns turns about the up axis y by multiples of 360 / `count` degrees, 0 first.
+    """Returns rotations about the up axis y by multiples of 360 / `count` degrees, 0 first.
 
     The views that PointNet's program and those after it let vote (`--num_votes`).
 
@@ -76,9 +76,9 @@ class RotationTest:
         self._compiled = tf.function(self._logits, input_signature=signature)
 
     def __call__(self, points: np.ndarray, label: int) -> tuple[float, float]:
-        """Returns the share of copies classified as `label` and their mean cross entropy.
+        """Returns the fraction of copies classified as `label` and their mean cross entropy.
 
-        Where they vote, the share is 1 or 0.
+        Where they vote, the fraction is 1 or 0.
 
         Args:
             points: One cloud (N,3).
@@ -98,14 +98,14 @@ class RotationTest:
             tf.float32, batches, infer_shape=False, element_shape=(None, self.model.output_shape[-1])
         )
         for i in tf.range(batches):
-            turn = self.rotations[i * batch : (i + 1) * batch]
-            copy = tf.matmul(tf.repeat(points[None], tf.shape(turn)[0], 0), turn, transpose_b=True)
+            rotation = self.rotations[i * batch : (i + 1) * batch]
+            copy = tf.matmul(tf.repeat(points[None], tf.shape(rotation)[0], 0), rotation, transpose_b=True)
             results = results.write(i, tf.cast(self.model(copy, training=False), tf.float32))
         return results.concat()
 
 
 def _about(axis: int, angles: np.ndarray) -> np.ndarray:
-    """Returns matrices (R,3,3) that turn about a coordinate axis."""
+    """Returns matrices (R,3,3) that rotate about a coordinate axis."""
     first, second = (axis + 1) % 3, (axis + 2) % 3
     matrices = np.tile(np.eye(3), (len(angles), 1, 1))
     matrices[:, first, first] = matrices[:, second, second] = np.cos(angles)

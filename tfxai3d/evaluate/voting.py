@@ -29,7 +29,7 @@ def vote(
 
     Args:
         model: Maps inputs to logits.
-        views: Each holds one view of every object (M,...), such as `turned_points` makes.
+        views: Each holds one view of every object (M,...), such as `rotated_points` makes.
         labels: True classes, int (M,).
         batch_size: Examples a forward pass.
         verbose: Show a progress bar for each view.
@@ -46,16 +46,16 @@ def vote(
     return Classification(np.log(np.maximum(total / count, np.finfo(np.float64).tiny)), np.asarray(labels))
 
 
-def turned_points(points: np.ndarray, count: int) -> Iterator[np.ndarray]:
-    """Yields clouds (M,N,3) turned about the up axis y by multiples of 360 / `count` degrees, 0 first."""
-    for turn in even_rotations(count):
-        yield (points @ turn.T).astype(points.dtype)
+def rotated_points(points: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    """Yields clouds (M,N,3) rotated about the up axis y by multiples of 360 / `count` degrees, 0 first."""
+    for rotation in even_rotations(count):
+        yield (points @ rotation.T).astype(points.dtype)
 
 
-def turned_grids(grids: np.ndarray, count: int) -> Iterator[np.ndarray]:
-    """Yields grids (M,D,D,D,1) turned about the up axis z by 1, 2 or 4 multiples of 360 / `count` degrees.
+def rotated_grids(grids: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    """Yields grids (M,D,D,D,1) rotated about the up axis z by 1, 2 or 4 multiples of 360 / `count` degrees.
 
-    Other angles would have to resample the voxels; turn the mesh instead (`data.poses`).
+    Other angles would have to resample the voxels; rotate the mesh instead (`data.poses`).
 
     Raises:
         UserError: If `count` is not 1, 2 or 4.

@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     import keras
 
 
-def without_important(inputs: np.ndarray, importance: np.ndarray, share: float) -> np.ndarray:
-    """Takes away the most important part of each example; of equals the first.
+def without_important(inputs: np.ndarray, importance: np.ndarray, fraction: float) -> np.ndarray:
+    """Takes away the most important part of each example; among equals the lower index goes first.
 
     Args:
         inputs: Points (B,N,3), or occupancy (B,D,H,W,1).
         importance: One value a point (B,N), or a voxel (B,D,H,W).
-        share: What to take away of the points, or of the occupied voxels; rounded down to whole ones.
+        fraction: What to take away of the points, or of the occupied voxels; rounded down to whole ones.
 
     Returns:
         The other points (B,N-K,3) in their order, or the grids with the voxels emptied, (B,D,H,W,1).
 
     Raises:
-        UserError: If the share is not from 0 to below 1, or the importance is of another shape.
+        UserError: If the fraction is not from 0 to below 1, or the importance is of another shape.
     """
-    if not 0 <= share < 1:
-        raise UserError(f"share {share}: must be at least 0 and below 1")
+    if not 0 <= fraction < 1:
+        raise UserError(f"fraction {fraction}: must be at least 0 and below 1")
     if importance.shape != inputs.shape[:-1]:
         raise UserError(f"importance {importance.shape} does not fit inputs {inputs.shape}")
     rows = importance.reshape(len(inputs), -1)
     if inputs.ndim == 3:
         order = np.argsort(-rows, axis=1, kind="stable")
-        kept = np.sort(order[:, int(share * rows.shape[1]) :], axis=1)
+        kept = np.sort(order[:, int(fraction * rows.shape[1]) :], axis=1)
         return np.take_along_axis(inputs, kept[:, :, None], axis=1)
     occupied = inputs.reshape(rows.shape) > 0
     order = np.argsort(np.where(occupied, -rows, np.inf), axis=1, kind="stable")
-    count = (share * occupied.sum(axis=1)).astype(int)
+    count = (fraction * occupied.sum(axis=1)).astype(int)
     gone = np.zeros(rows.shape, bool)
     np.put_along_axis(gone, order, np.arange(rows.shape[1]) < count[:, None], axis=1)
     return np.where(gone.reshape(inputs.shape), inputs.dtype.type(0), inputs)
@@ -50,11 +50,11 @@ def deletion_score(
     inputs: np.ndarray,
     labels: np.ndarray,
     importance: np.ndarray,
-    shares: Sequence[float] = (0.05, 0.1, 0.15, 0.2),
+    fractions: Sequence[float] = (0.05, 0.1, 0.15, 0.2),
 ) -> np.ndarray:
     """Measures how much the most important part matters: the less is left of the confidence, the more.
 
-    All shares are taken by the same importance. It is the area under the deletion curve of Petsiuk et al.
+    The same importance says what goes for all fractions. The score is the area under the deletion curve of Petsiuk et al.
     (RISE, BMVC 2018), here of the first fifth.
 
     Args:
@@ -62,13 +62,13 @@ def deletion_score(
         inputs: Points (B,N,3), or occupancy (B,D,H,W,1).
         labels: True classes (B,).
         importance: One value a point (B,N), or a voxel (B,D,H,W).
-        shares: What is taken away, one after the other.
+        fractions: What is taken away, one after the other.
 
     Returns:
-        Probability of the true class, mean over the shares, (B,).
+        Probability of the true class, mean over the fractions, (B,).
     """
     confidences = []
-    for share in shares:
-        result = classify(model, without_important(inputs, importance, share), labels)
+    for fraction in fractions:
+        result = classify(model, without_important(inputs, importance, fraction), labels)
         confidences.append(result.probabilities[np.arange(len(labels)), labels])
     return np.mean(confidences, axis=0)
