@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tfxai3d.cli.app import run as run
     from tfxai3d.cli.app import versions as versions
     from tfxai3d.cli.app import write_report as write_report
+    from tfxai3d.cli.flags import OBJECTS as OBJECTS
+    from tfxai3d.cli.flags import ROTATIONS as ROTATIONS
+    from tfxai3d.cli.flags import TRAINING as TRAINING
+    from tfxai3d.cli.flags import define_flags as define_flags
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -29,5 +33,6 @@ __getattr__, __dir__ = lazy(
             "versions",
             "write_report",
         ),
+        "flags": ("OBJECTS", "ROTATIONS", "TRAINING", "define_flags"),
     },
 )

@@ -1,0 +1,111 @@
+"""One vocabulary of flags: what several apps ask for has the same name, meaning and help text in each.
+
+An app says which flags it takes, by groups and by names, each with its own default:
+
+    cli.define_flags(cli.ROTATIONS, model="pointnet_shapes", seed=0, output_dir="out/my_app")
+
+Flags of one app alone are defined in the app. The library is never told of a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from absl import flags
+
+from tfxai3d import view
+
+flags.disclaim_key_flags()  # the flags belong to the app that calls `define_flags`
+
+_text, _list, _bool, _float = flags.DEFINE_string, flags.DEFINE_list, flags.DEFINE_bool, flags.DEFINE_float
+_whole = flags.DEFINE_integer
+_from_one = partial(_whole, lower_bound=1)
+_from_zero = partial(_float, lower_bound=0)
+_fraction = partial(_float, lower_bound=0, upper_bound=1)
+
+
+def _one_of(*values: str) -> Callable[..., Any]:
+    return lambda name, default, help: flags.DEFINE_enum(name, default, values, help)
+
+
+_VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
+    "model": (_text, "Shipped preset, folder written by apps/train.py or apps/prune.py, or .keras file."),
+    "data_dir": (
+        _text,
+        "Folder of a data set, recognised by what it holds: ModelNet40's HDF5 files, voxels in "
+        "modelnet10_{train,test}.npz, or a tree <class>/{train,test}/*. Without it: procedural shapes.",
+    ),
+    "split": (_one_of("train", "test"), "Which split of --data_dir."),
+    "num_points": (partial(_whole, lower_bound=10), "Points of a cloud."),
+    "num_examples": (_from_one, "Take so many examples, spread evenly over the data set; all by default."),
+    "shape": (_list, "Procedural objects, used when neither --input nor --data_dir is given."),
+    "input": (_list, "Files to explain: meshes, clouds or arrays."),
+    "label": (_list, "True class, the predicted one by default; with --data_dir one class or several."),
+    "index": (_list, "Which examples of --label, of --shape, or of --input files with several."),
+    "up": (_one_of("y", "z"), "Up axis of the --input files; ModelNet's OFF files have z."),
+    "methods": (_list, "Names of explanation methods; a wrong name lists them all."),
+    "target": (
+        _text,
+        "Class to explain, or two as desk-table: why the first rather than the second. By default --label or "
+        "the shape's class, else the predicted class.",
+    ),
+    "layer": (_text, "Layer of the features, for the CAM family on a model without an endpoint."),
+    "steps": (partial(_whole, lower_bound=2), "Steps of integrated_gradients."),
+    "pooling": (_one_of("max", "mean"), "Pooling of the gradient over the channels in p_grad_cam."),
+    "power": (_float, "Power of the distance from the centre in point_saliency; published 1, for DGCNN 6."),
+    "rotations": (
+        partial(_whole, lower_bound=0),
+        "Randomly rotated copies classified in each iteration; 0: the object.",
+    ),
+    "axes": (_one_of("y", "xyz"), "Axes of the random rotations; y is up."),
+    "composed": (_bool, "Each random rotation continues from the one before it, as published."),
+    "num_drop": (_from_one, "Points dropped in a step."),
+    "num_steps": (_from_one, "Steps of dropping; a cloud keeps at least 10 points."),
+    "density": (_fraction, "Fraction of the weights to leave."),
+    "num_train": (_from_one, "Procedural shapes to train on."),
+    "num_test": (_from_one, "Procedural shapes to test on."),
+    "learning_rate": (_from_zero, "Peak of the learning rate."),
+    "weight_decay": (_from_zero, "Decoupled weight decay of the matrices."),
+    "label_smoothing": (_fraction, "Part of the label that is spread over all classes."),
+    "dropout": (_fraction, "Dropout rate of the head in training; the network's own by default."),
+    "augment": (
+        _list,
+        "Augmentations, in order; by default scale_axes,shift_far of points, flip,shift of voxels.",
+    ),
+    "batch_size": (_from_one, "The most examples that the network sees at once."),
+    "shard_size": (_from_one, "Examples in a file of results; a killed run loses the file that it is at."),
+    "seed": (partial(_whole, lower_bound=0, upper_bound=2**30), "Seed of everything that is random."),
+    "pictures": (_bool, "Draw the pictures, pages and plots."),
+    "colormap": (_one_of(*view.COLORMAPS), "Colours of the importance."),
+    "view": (_bool, "Open a window on the results at the end."),
+    "tensorboard": (_bool, "Also write TensorBoard's files; this needs the extra tensorboard."),
+    "output_dir": (_text, "Folder of the results."),
+}
+
+#: What `find_objects` reads; the default of --shape is each app's own.
+OBJECTS = {
+    "input": None, "data_dir": None, "label": None, "index": ["0"], "up": "y", "num_points": 1024, "seed": 0,
+}  # fmt: skip
+#: The random rotations that test a decision.
+ROTATIONS = {"rotations": 100, "axes": "xyz", "composed": True}
+#: How a network is trained, but for the numbers of examples and epochs.
+TRAINING = {
+    "batch_size": 32, "learning_rate": 1e-3, "weight_decay": 0.01, "label_smoothing": 0.2, "dropout": None,
+    "augment": None, "seed": 0,
+}  # fmt: skip
+
+
+def define_flags(*groups: Mapping[str, Any], **defaults: Any) -> None:
+    """Defines flags of the vocabulary for the calling app.
+
+    Args:
+        groups: Names and defaults of flags that belong together, such as `OBJECTS`.
+        defaults: The default of each further flag, by name; also of those of a group, in its place.
+    """
+    for group in groups:
+        defaults = {**group, **defaults}
+    for name, default in defaults.items():
+        define, help_text = _VOCABULARY[name]
+        define(name, default, help_text)
