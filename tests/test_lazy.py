@@ -1,5 +1,8 @@
 """Imports stay light: pictures are drawn, and help is shown, without TensorFlow."""
 
+import importlib
+import inspect
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -7,27 +10,10 @@ from importlib.util import find_spec
 import pytest
 
 import tfxai3d
-from tfxai3d import (
-    cli,
-    data,
-    evaluate,
-    explain,
-    features,
-    models,
-    pruning,
-    results,
-    serve,
-    storage,
-    tensorboard,
-    training,
-)
-from tfxai3d._lazy import lazy
+from tfxai3d import explain, serve
 from tfxai3d.errors import UserError
 
-ROOMS = [
-    tfxai3d, cli, data, evaluate, explain, features, models,
-    pruning, results, serve, storage, tensorboard, training,
-]  # fmt: skip
+ROOMS = [tfxai3d, *(getattr(tfxai3d, name) for name in dir(tfxai3d))]
 HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
 
 
@@ -56,10 +42,26 @@ def test_reading_and_shapes_need_no_tensorflow():
     assert "keras" not in loaded
 
 
-def test_no_name_may_be_hidden_by_a_module():
+@pytest.mark.parametrize("module", ["b", "b.deep"])
+def test_no_name_may_be_hidden_by_a_module(module, tmp_path, monkeypatch):
     """Once imported, a submodule is an attribute of its package, in front of `__getattr__`."""
-    with pytest.raises(ValueError, match="a submodule hides its name 'b'"):
-        lazy("package", {"a": ("b", "c"), "b": ("d",)})
+    block = f"from package.a import b as b\n    from package.{module} import c as c"
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text(
+        "from typing import TYPE_CHECKING\n\nfrom tfxai3d._lazy import lazy\n\n"
+        f"if TYPE_CHECKING:\n    {block}\n\n__getattr__, __dir__ = lazy(__name__)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="package: a submodule hides its name 'b'"):
+        importlib.import_module("package")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_type_checkers_see_what_is_imported(room):
+    """They take `import name as name` for a public name, and `import name` for a private one."""
+    block = inspect.getsource(room).split("if TYPE_CHECKING:\n")[1].split("\n\n")[0]
+    names = [re.fullmatch(r"    from \S+ import (\w+) as \1", line)[1] for line in block.splitlines()]
+    assert sorted(names) == dir(room)
 
 
 @pytest.mark.parametrize("room", ROOMS)

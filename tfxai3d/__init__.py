@@ -4,24 +4,24 @@ Each room is imported on first use, so that `import tfxai3d` loads neither Tenso
 pictures are drawn by processes that must stay free of TensorFlow (docs/architecture.md says why).
 """
 
+from typing import TYPE_CHECKING
+
 from tfxai3d._lazy import lazy
 
+if TYPE_CHECKING:
+    from tfxai3d import cli as cli
+    from tfxai3d import data as data
+    from tfxai3d import evaluate as evaluate
+    from tfxai3d import explain as explain
+    from tfxai3d import features as features
+    from tfxai3d import models as models
+    from tfxai3d import pruning as pruning
+    from tfxai3d import results as results
+    from tfxai3d import serve as serve
+    from tfxai3d import storage as storage
+    from tfxai3d import tensorboard as tensorboard
+    from tfxai3d import training as training
+    from tfxai3d import view as view
+
 __version__ = "0.1.0"
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "cli": (),
-        "data": (),
-        "evaluate": (),
-        "explain": (),
-        "features": (),
-        "models": (),
-        "pruning": (),
-        "results": (),
-        "serve": (),
-        "storage": (),
-        "tensorboard": (),
-        "training": (),
-        "view": (),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

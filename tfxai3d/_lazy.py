@@ -1,38 +1,50 @@
 """Importing a package's names on first use, so that importing the package loads nothing heavy."""
 
+import ast
 import importlib
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
 
-def lazy(
-    package: str, homes: dict[str, tuple[str, ...]]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Returns a module's `__getattr__` and `__dir__` (PEP 562).
+def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Returns a package's `__getattr__` and `__dir__` (PEP 562), made from its `if TYPE_CHECKING:` block.
+
+    The block holds an import of each public name, `from home import name as name`, so type checkers read the
+    same lines that decide what is imported on first use. A public submodule is imported from the package
+    itself.
 
     Args:
         package: The package's `__name__`.
-        homes: Public names by the submodule that defines them, or by the full name of another room's module;
-            a submodule without names is public itself.
 
     Raises:
         ValueError: If a public name is a submodule's as well: once imported, the module would hide it.
     """
-    module_of = {name: module for module, names in homes.items() for name in names}
-    if hidden := module_of.keys() & homes.keys():
+    homes = _homes(inspect.getsource(sys.modules[package]))
+    submodules = {home.removeprefix(f"{package}.").split(".")[0] for home in homes.values()}
+    if hidden := [name for name, home in homes.items() if name in submodules and home != package]:
         raise ValueError(f"{package}: a submodule hides its name {min(hidden)!r}")
-    modules = {module for module, names in homes.items() if not names}
 
     def __getattr__(name: str) -> Any:
-        if name in modules:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if homes[name] == package:
             return importlib.import_module(f"{package}.{name}")
-        if name in module_of:
-            home = module_of[name]
-            home = home if home.startswith("tfxai3d.") else f"{package}.{home}"
-            return getattr(importlib.import_module(home), name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(homes[name]), name)
 
     def __dir__() -> list[str]:
-        return sorted({*module_of, *modules})
+        return sorted(homes)
 
     return __getattr__, __dir__
+
+
+def _homes(source: str) -> dict[str, str]:
+    """Returns the module that each name of the `if TYPE_CHECKING:` block is imported from."""
+    blocks = [
+        node.body
+        for node in ast.parse(source).body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]
+    imports = [line for block in blocks for line in block if isinstance(line, ast.ImportFrom)]
+    return {alias.name: str(line.module) for line in imports for alias in line.names}

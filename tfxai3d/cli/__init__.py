@@ -19,20 +19,4 @@ if TYPE_CHECKING:
     from tfxai3d.cli.flags import TRAINING as TRAINING
     from tfxai3d.cli.flags import define_flags as define_flags
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "app": (
-            "changed_flags",
-            "check_output_dir",
-            "check_package",
-            "keep_settings",
-            "load_tensorflow",
-            "print_row",
-            "run",
-            "versions",
-            "write_report",
-        ),
-        "flags": ("OBJECTS", "ROTATIONS", "TRAINING", "define_flags"),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

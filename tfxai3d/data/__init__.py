@@ -33,31 +33,4 @@ if TYPE_CHECKING:
     from tfxai3d.data.voxelization import voxelize as voxelize
     from tfxai3d.data.voxelization import voxelize_points as voxelize_points
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "readers.reading": ("load_points", "read"),
-        "datasets.labelled": ("relabel", "unseen_clouds"),
-        "datasets.modelnet": (
-            "MODELNET40_CLASSES",
-            "load_modelnet40",
-            "load_modelnet_tree",
-            "modelnet_files",
-            "z_up_to_y_up",
-        ),
-        "sampling": ("normalize", "sample_surface"),
-        "shapes": (),
-        "augment.points": ("augmentation", "training_batches"),
-        "augment.voxels": ("coarsen", "voxel_augmentation", "voxel_batches"),
-        "datasets.voxel_tree": ("voxelize_modelnet_tree",),
-        "voxelization": ("poses", "voxelize", "voxelize_points"),
-        "datasets.voxels": (
-            "MODELNET10_CLASSES",
-            "find_empty",
-            "load_modelnet10",
-            "load_voxels",
-            "read_binvox",
-            "write_binvox",
-        ),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

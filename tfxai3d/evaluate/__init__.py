@@ -40,32 +40,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.voting import rotated_grids as rotated_grids
     from tfxai3d.evaluate.voting import rotated_points as rotated_points
     from tfxai3d.evaluate.voting import vote as vote
+    from tfxai3d.results.drop_run import DropRun as DropRun
+    from tfxai3d.results.drop_run import DropStep as DropStep
+    from tfxai3d.results.drop_table import DropTable as DropTable
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "calibration": ("Reliability", "fit_temperature", "reliability", "with_temperature"),
-        "classification": ("Classification", "classify"),
-        "faithfulness.deletion": ("deletion_score", "without_important"),
-        "dropping.modes": (
-            "MIRRORED",
-            "MODES",
-            "Order",
-            "Rule",
-            "at_random",
-            "by_count",
-            "by_mode",
-            "dropped_points",
-            "random_points",
-        ),
-        "tfxai3d.results.drop_run": ("DropRun", "DropStep"),
-        "tfxai3d.results.drop_table": ("DropTable",),
-        "dropping.forward": ("Forward",),
-        "geometry": ("importance_fraction", "surface_variation"),
-        "dropping.importance": ("Fixed", "Importance", "Recomputed", "random_importance"),
-        "dropping.loop": ("drop_clouds", "drop_points"),
-        "rotations": ("RotationTest", "even_rotations", "random_rotations"),
-        "statistics": ("Interval", "bootstrap_mean", "rank_correlation"),
-        "voting": ("rotated_grids", "rotated_points", "vote"),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -25,33 +25,10 @@ if TYPE_CHECKING:
     from tfxai3d.explain.methods.vanilla_gradient import VanillaGradient as VanillaGradient
     from tfxai3d.explain.methods.var_grad import VarGrad as VarGrad
     from tfxai3d.explain.registry import get as get
-    from tfxai3d.explain.registry import methods as methods
+    from tfxai3d.explain.registry import method_names as method_names
     from tfxai3d.explain.store import read_store as read_store
     from tfxai3d.explain.store import write_store as write_store
     from tfxai3d.explain.streaming import stream as stream
     from tfxai3d.results.explanation import Explanation as Explanation
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "methods.critical_points": ("CriticalPoints",),
-        "methods.deconvnet": ("Deconvnet",),
-        "methods.expected_gradients": ("ExpectedGradients",),
-        "explainer": ("Explainer",),
-        "tfxai3d.results.explanation": ("Explanation",),
-        "methods.feature_magnitude": ("FeatureMagnitude",),
-        "methods.grad_cam": ("GradCAM",),
-        "methods.gradient_times_input": ("GradientTimesInput",),
-        "methods.guided_backprop": ("GuidedBackprop",),
-        "methods.integrated_gradients": ("IntegratedGradients",),
-        "methods.p_grad_cam": ("PGradCAM",),
-        "methods.point_saliency": ("PointSaliency",),
-        "registry": ("get", "methods"),
-        "methods.smooth_grad": ("SmoothGrad",),
-        "store": ("read_store", "write_store"),
-        "streaming": ("stream",),
-        "engine.target": ("Contrast",),
-        "methods.vanilla_gradient": ("VanillaGradient",),
-        "methods.var_grad": ("VarGrad",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -1,30 +1,16 @@
 """Explainers by name, as `keras.optimizers.get`."""
 
 import importlib
+import pkgutil
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain import methods
 from tfxai3d.explain.explainer import Explainer
 
-_METHODS = {
-    "critical_points": "CriticalPoints",
-    "deconvnet": "Deconvnet",
-    "expected_gradients": "ExpectedGradients",
-    "feature_magnitude": "FeatureMagnitude",
-    "grad_cam": "GradCAM",
-    "gradient_times_input": "GradientTimesInput",
-    "guided_backprop": "GuidedBackprop",
-    "integrated_gradients": "IntegratedGradients",
-    "p_grad_cam": "PGradCAM",
-    "point_saliency": "PointSaliency",
-    "smooth_grad": "SmoothGrad",
-    "vanilla_gradient": "VanillaGradient",
-    "var_grad": "VarGrad",
-}
 
-
-def methods() -> list[str]:
-    """Returns the names of all methods."""
-    return sorted(_METHODS)
+def method_names() -> list[str]:
+    """Returns the names of all methods; each is a module of `tfxai3d.explain.methods`."""
+    return sorted(module.name for module in pkgutil.iter_modules(methods.__path__))
 
 
 def get(name: str) -> type[Explainer]:
@@ -33,8 +19,10 @@ def get(name: str) -> type[Explainer]:
     Raises:
         UserError: If the name is unknown.
     """
-    if name not in _METHODS:
-        raise UserError(f"unknown method {name!r}; known are {', '.join(methods())}")
-    module = importlib.import_module(f"tfxai3d.explain.methods.{name}")
-    method: type[Explainer] = getattr(module, _METHODS[name])
-    return method
+    if name not in method_names():
+        raise UserError(f"unknown method {name!r}; known are {', '.join(method_names())}")
+    module = importlib.import_module(f"{methods.__name__}.{name}")
+    found: type[Explainer] = next(
+        value for value in vars(module).values() if getattr(value, "method", None) == name
+    )
+    return found

@@ -15,14 +15,4 @@ if TYPE_CHECKING:
     from tfxai3d.features.units import Units as Units
     from tfxai3d.results.visualization import Visualization as Visualization
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "activation_maximization": ("ActivationMaximization",),
-        "kernels": ("convolution_kernel",),
-        "mean_surface": ("mean_activating_surface",),
-        "patterns": ("first_layer_patterns",),
-        "units": ("Units",),
-        "tfxai3d.results.visualization": ("Visualization",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -15,13 +15,4 @@ if TYPE_CHECKING:
     from tfxai3d.models.preset import save_preset as save_preset
     from tfxai3d.models.vrn import VRN as VRN
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "layers.endpoint": ("Split", "split"),
-        "pointnet": ("PointNet",),
-        "pointnet2": ("PointNet2",),
-        "preset": ("from_preset", "model_card", "presets", "save_preset"),
-        "vrn": ("VRN",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

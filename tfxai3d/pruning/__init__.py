@@ -15,15 +15,4 @@ if TYPE_CHECKING:
     from tfxai3d.pruning.sparse_store import load_sparse as load_sparse
     from tfxai3d.pruning.sparse_store import save_sparse as save_sparse
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "shrink.dead_channels": ("remove_dead_channels",),
-        "dns": ("DynamicNetworkSurgery",),
-        "regrow": ("ExchangeWeights",),
-        "kernels": ("select_kernels",),
-        "schedule": ("GradualTarget",),
-        "sparse_store": ("load_sparse", "save_sparse"),
-        "report": ("kernel_sparsity", "prune_magnitude"),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

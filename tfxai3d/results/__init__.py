@@ -11,15 +11,4 @@ if TYPE_CHECKING:
     from tfxai3d.results.explanation import Explanation as Explanation
     from tfxai3d.results.visualization import Visualization as Visualization
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "drop_run": (
-            "DropRun",
-            "DropStep",
-        ),
-        "drop_table": ("DropTable",),
-        "explanation": ("Explanation",),
-        "visualization": ("Visualization",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -5,15 +5,9 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.serve import bulk as bulk
     from tfxai3d.serve.loaded_model import LoadedModel as LoadedModel
     from tfxai3d.serve.loaded_model import load as load
     from tfxai3d.serve.saved_model import export as export
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "bulk": (),
-        "loaded_model": ("LoadedModel", "load"),
-        "saved_model": ("export",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -100,7 +100,7 @@ class LoadedModel:
         """Returns an explainer: the one in the file or, with options, one that differentiates the model.
 
         Args:
-            method: See `explain.methods`.
+            method: See `explain.method_names`.
             batch_size: The most examples at once.
             **options: Of the method; none for the one in the file.
 

@@ -12,18 +12,4 @@ if TYPE_CHECKING:
     from tfxai3d.storage.writing import write_csv as write_csv
     from tfxai3d.storage.writing import write_json as write_json
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "npz": (
-            "open_archive",
-            "write_archive",
-        ),
-        "writing": (
-            "atomic_path",
-            "file_name",
-            "write_csv",
-            "write_json",
-        ),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

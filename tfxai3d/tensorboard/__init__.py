@@ -9,11 +9,4 @@ if TYPE_CHECKING:
     from tfxai3d.tensorboard.explain_epochs import ExplainEveryEpochs as ExplainEveryEpochs
     from tfxai3d.tensorboard.meshes import MeshWriter as MeshWriter
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "drop_curves": ("write_drop_curves",),
-        "explain_epochs": ("ExplainEveryEpochs",),
-        "meshes": ("MeshWriter",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -12,16 +12,4 @@ if TYPE_CHECKING:
     from tfxai3d.training.fit import fit_resumable as fit_resumable
     from tfxai3d.training.net2net import widened as widened
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "distillation": ("soften_labels",),
-        "distribution": ("Replicas",),
-        "fit": (
-            "History",
-            "compile_classifier",
-            "fit_resumable",
-        ),
-        "net2net": ("widened",),
-    },
-)
+__getattr__, __dir__ = lazy(__name__)

@@ -3,40 +3,31 @@
 Loads neither TensorFlow nor, before something is drawn, Open3D, matplotlib or plotly.
 """
 
-from tfxai3d.view.page.drop_sequence import write_drop_page
-from tfxai3d.view.page.panel import write_panel
-from tfxai3d.view.page.single import write_html
-from tfxai3d.view.picture.gallery import open_gallery, render_gallery, write_gallery
-from tfxai3d.view.picture.panel import render_panel
-from tfxai3d.view.picture.scene import open_window, render_png
-from tfxai3d.view.plot.curves import render_bars, render_curves
-from tfxai3d.view.plot.matrices import render_confusion, render_reliability
-from tfxai3d.view.ply import write_ply
-from tfxai3d.view.shown.colors import COLORMAPS, Colormap, color_range, point_colors
-from tfxai3d.view.shown.features import feature_gallery
-from tfxai3d.view.shown.filters import filter_gallery
-from tfxai3d.view.shown.gallery import Gallery
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "COLORMAPS",
-    "Colormap",
-    "Gallery",
-    "color_range",
-    "feature_gallery",
-    "filter_gallery",
-    "open_gallery",
-    "open_window",
-    "point_colors",
-    "render_bars",
-    "render_confusion",
-    "render_curves",
-    "render_gallery",
-    "render_panel",
-    "render_png",
-    "render_reliability",
-    "write_drop_page",
-    "write_gallery",
-    "write_html",
-    "write_panel",
-    "write_ply",
-]
+from tfxai3d._lazy import lazy
+
+if TYPE_CHECKING:
+    from tfxai3d.view.page.drop_sequence import write_drop_page as write_drop_page
+    from tfxai3d.view.page.panel import write_panel as write_panel
+    from tfxai3d.view.page.single import write_html as write_html
+    from tfxai3d.view.picture.gallery import open_gallery as open_gallery
+    from tfxai3d.view.picture.gallery import render_gallery as render_gallery
+    from tfxai3d.view.picture.gallery import write_gallery as write_gallery
+    from tfxai3d.view.picture.panel import render_panel as render_panel
+    from tfxai3d.view.picture.scene import open_window as open_window
+    from tfxai3d.view.picture.scene import render_png as render_png
+    from tfxai3d.view.plot.curves import render_bars as render_bars
+    from tfxai3d.view.plot.curves import render_curves as render_curves
+    from tfxai3d.view.plot.matrices import render_confusion as render_confusion
+    from tfxai3d.view.plot.matrices import render_reliability as render_reliability
+    from tfxai3d.view.ply import write_ply as write_ply
+    from tfxai3d.view.shown.colors import COLORMAPS as COLORMAPS
+    from tfxai3d.view.shown.colors import Colormap as Colormap
+    from tfxai3d.view.shown.colors import color_range as color_range
+    from tfxai3d.view.shown.colors import point_colors as point_colors
+    from tfxai3d.view.shown.features import feature_gallery as feature_gallery
+    from tfxai3d.view.shown.filters import filter_gallery as filter_gallery
+    from tfxai3d.view.shown.gallery import Gallery as Gallery
+
+__getattr__, __dir__ = lazy(__name__)

@@ -18,7 +18,7 @@ MODELS = {
     "foreign": (networks.foreign, "points", POINTS),
     "function": (lambda: networks.function, "voxels", VOXELS),
 }
-METHODS = explain.methods()
+METHODS = explain.method_names()
 SLOW = {"pointnet2", "vrn"}
 OPTIONS = {
     "integrated_gradients": {"steps": 3},

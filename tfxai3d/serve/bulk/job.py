@@ -35,7 +35,7 @@ class Job:
     Attributes:
         saved_model: Folder of the SavedModel, as every worker finds it.
         output_dir: Folder of the results, as every worker finds it.
-        method: Of `explain.methods`; one in the file, or one that needs gradients alone.
+        method: Of `explain.method_names`; one in the file, or one that needs gradients alone.
         format: "tfrecord" or "parquet".
         num_points: The most points of a cloud.
         batch_size: The most clouds at once.
