@@ -54,8 +54,8 @@ def deletion_score(
 ) -> np.ndarray:
     """Measures how much the most important part matters: the less is left of the confidence, the more.
 
-    The same importance says what goes for all fractions. The score is the area under the deletion curve of Petsiuk et al.
-    (RISE, BMVC 2018), here of the first fifth.
+    The same importance says what goes for all fractions. The score is the area under the deletion curve of
+    Petsiuk et al. (RISE, BMVC 2018), here of the first fifth.
 
     Args:
         model: A classifier that returns logits.
