@@ -113,7 +113,7 @@ def _write(
         "stopped_by": run.stopped_by,
         "dropped_at": run.dropped_at.tolist(),
     }
-    cli.write_report(__name__, folder / "run.json", report)
+    cli.write_report(__name__, folder, report)
     print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
 
 

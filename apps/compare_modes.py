@@ -16,7 +16,7 @@ rotation about y are those of a second run with --axes=y.
   steps.csv      one row for each of their iterations
   table.md       the summary that is also printed, with --data_dir beside the published one
   plots/         seconds and points removed by object, points left, accuracy and loss by iteration
-  settings.json  settings and versions
+  run.json       settings and versions
 """
 
 from __future__ import annotations
@@ -217,11 +217,8 @@ def _mean(rows: list[Row], column: str, digits: int = 1) -> str:
 
 def _done(output_dir: Path) -> tuple[list[Row], list[Row]]:
     """Returns the rows and steps of an earlier run with the same settings, and notes the settings."""
-    begun = (output_dir / "runs.csv").exists()
-    if begun and not (output_dir / "settings.json").exists():
-        raise UserError(f"--output_dir={output_dir} holds a run of unknown settings; give another folder")
-    cli.keep_settings(output_dir, _SETTINGS)
-    if not begun:
+    cli.keep_settings(output_dir, _SETTINGS, "runs.csv")
+    if not (output_dir / "runs.csv").exists():
         return [], []
     rows, steps = (_read(output_dir / name) for name in ("runs.csv", "steps.csv"))
     done = {row["object"] for row in rows}  # the steps are written first

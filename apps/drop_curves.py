@@ -117,14 +117,10 @@ def main(argv: list[str]) -> None:
         "data": Path(FLAGS.data_dir).name if FLAGS.data_dir else "procedural",
         "clouds": len(clouds.points),
     }
-    tables = {
-        one.text: _run(one, model, clouds, output_dir / one.file_name, settings | one.options())
-        for one in conditions
-    }
+    settings |= {name: FLAGS[name].value for name in _SALIENCY_SETTINGS}
+    storage.keep_settings(output_dir, settings, "*.h5")
+    tables = {one.text: _run(one, model, clouds, output_dir / one.file_name) for one in conditions}
     _report(tables, model, clouds, output_dir)
-    for one in conditions:
-        settings |= one.options()
-    cli.write_report(__name__, output_dir / "run.json", {"settings": settings})
     print(f"results in {output_dir}")
 
 
@@ -176,11 +172,9 @@ class _Condition(NamedTuple):
         return count, total // count
 
 
-def _run(
-    condition: _Condition, model: keras.Model, clouds: Clouds, path: Path, settings: dict[str, Any]
-) -> results.DropTable:
+def _run(condition: _Condition, model: keras.Model, clouds: Clouds, path: Path) -> results.DropTable:
     """Runs a condition, batch by batch, from where an earlier run was stopped."""
-    table = results.DropTable.load(path, settings) if path.exists() else results.DropTable()
+    table = results.DropTable.load(path) if path.exists() else results.DropTable()
     importance = condition.importance(model)
     count, steps = condition.schedule()
     rule = evaluate.by_count(count, condition.order)
@@ -192,7 +186,7 @@ def _run(
                 importance(batch, labels, len(table)), batch, labels, rule, steps=steps
             )
             table = table.extended(runs, labels)
-            table.save(path, settings)
+            table.save(path)
             progress.update(len(batch))
     return table
 

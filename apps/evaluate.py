@@ -11,7 +11,7 @@ procedural shapes is asked about new ones.
 Prints the accuracies, the calibration, the worst classes and the most confused pairs, and writes to
 --output_dir:
 
-  report.json                  the same, with settings and versions
+  run.json                     the same, with settings and versions
   confusion.csv, .png          true class (rows) against predicted class (columns)
   calibration.csv, .png        how often answers of each confidence are right
   mistakes.csv                 the misclassified examples: where to find them, and all probabilities
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
         report["temperature"] = round(temperature, 4)
         report["calibration_error_with_it"] = round(evaluate.reliability(result).expected_error, 4)
     _print(report)
-    cli.write_report(__name__, output_dir / "report.json", report)
+    cli.write_report(__name__, output_dir, report)
     _write_tables(output_dir, result, examples, model.class_names)
     if FLAGS.pictures:
         _draw(output_dir, result, report, model.class_names)

@@ -27,7 +27,7 @@ Writes to --output_dir:
   <object>/<method>.npz   the explanations (tfxai3d.explain.Explanation.load reads them)
   <method>/00000.npz ...  those of a whole split (tfxai3d.explain.read_store reads them in order)
   panel.png, panel.html   rows of objects, columns of methods; the page's objects turn together
-  report.json             classes, scores, convergence deltas, seconds, settings and versions
+  run.json                classes, scores, convergence deltas, seconds, settings and versions
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> None:
             explanation.save(output_dir / item.name / f"{explanation.method}.npz")
         rows.append(row)
         records.append(record)
-    cli.write_report(__name__, output_dir / "report.json", {"objects": records})
+    cli.write_report(__name__, output_dir, {"objects": records})
     names = [item.name for item in found]
     for name in ("panel.png", "panel.html"):  # of an earlier run into this folder
         (output_dir / name).unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def _explain_split(output_dir: Path, model: keras.Model) -> None:
         total = -(-len(inputs) // FLAGS.shard_size)
         for _ in tqdm(paths, total=total, desc=method, unit="file", disable=None):
             pass
-    cli.write_report(__name__, output_dir / "report.json", {"objects": []})
+    cli.write_report(__name__, output_dir, {"objects": []})
     print(f"{len(inputs)} examples explained; results in {output_dir}")
 
 

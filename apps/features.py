@@ -22,7 +22,7 @@ Writes to --output_dir:
 
   features.npz                  what was found (tfxai3d.features.Visualization.load), or the kernels
   features.png, features.html   a picture, and a page whose objects turn together
-  report.json                   activations or weights left, settings and versions
+  run.json                      activations or weights left, settings and versions
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
     _check_flags()
     cli.load_tensorflow()
     gallery, found = _filters(output_dir) if FLAGS.filters else _units(output_dir)
-    cli.write_report(__name__, output_dir / "report.json", {"found": found})
+    cli.write_report(__name__, output_dir, {"found": found})
     for name in ("features.png", "features.html"):  # of an earlier run into this folder
         (output_dir / name).unlink(missing_ok=True)
     if FLAGS.pictures:

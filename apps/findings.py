@@ -76,7 +76,7 @@ def main(argv: list[str]) -> None:
     text = "\n\n".join(["# Findings", *sections]) + "\n"
     with storage.atomic_path(output_dir / "findings.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    cli.write_report(__name__, output_dir / "run.json", {})
+    cli.write_report(__name__, output_dir, {})
     print(text, end="")
 
 

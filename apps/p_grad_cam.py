@@ -157,7 +157,7 @@ def _write_results(
         "stopped_by": run.stopped_by,
         "dropped_at": run.dropped_at.tolist(),
     }
-    cli.write_report(__name__, folder / "run.json", report)
+    cli.write_report(__name__, folder, report)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ to --output_dir as table.csv, beside
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -133,7 +132,7 @@ def main(argv: list[str]) -> None:
     steps = len(loaded.train[0]) // FLAGS.batch_size
     if not steps:
         raise UserError(f"--batch_size={FLAGS.batch_size} is larger than the training set")
-    cli.keep_settings(output_dir, _DECISIVE)
+    cli.keep_settings(output_dir, _DECISIVE, "epoch-*.npz")
 
     table = _Table(output_dir, *loaded.test)
     table.add("original", model)
@@ -238,10 +237,8 @@ class _Table:
     """The rows of the result; those that are known from an interrupted run are not measured again."""
 
     def __init__(self, output_dir: Path, inputs: np.ndarray, labels: np.ndarray):
-        self.path, self.inputs, self.labels = output_dir / "table.json", inputs, labels
-        self.rows: list[dict[str, Any]] = []
-        if self.path.exists():
-            self.rows = json.loads(self.path.read_text(encoding="utf-8"))
+        self.folder, self.inputs, self.labels = output_dir, inputs, labels
+        self.rows: list[dict[str, Any]] = storage.read_run(output_dir).get("table", [])
 
     def add(self, name: str, model: keras.Model) -> None:
         """Measures a model, unless an interrupted run did."""
@@ -260,8 +257,8 @@ class _Table:
             "accuracy": round(result.overall_accuracy, 4),
         }
         self.rows = [*(other for other in self.rows if other["model"] != name), row]
-        storage.write_json(self.path, self.rows)
-        storage.write_csv(self.path.with_suffix(".csv"), self.rows)
+        storage.write_facts(self.folder, table=self.rows)
+        storage.write_csv(self.folder / "table.csv", self.rows)
         print("{model}: {share:.2%} of the weights, accuracy {accuracy:.2%}".format(**row), flush=True)
         return result
 

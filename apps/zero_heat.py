@@ -68,7 +68,7 @@ def main(argv: list[str]) -> None:
     table = _table({name: _joined(parts) for name, parts in outcomes.items()}, labels)
     with storage.atomic_path(output_dir / "table.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
-    cli.write_report(__name__, output_dir / "run.json", {"model": preset})
+    cli.write_report(__name__, output_dir, {"model": preset})
     print(table, end="")
 
 

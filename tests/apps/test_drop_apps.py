@@ -88,7 +88,8 @@ def test_curves_go_on_where_they_were_stopped(run, tmp_path, monkeypatch):
     assert batches == [2, 1, 1]
     code, _, err = run("drop_curves", *arguments, "--seed=4")
     assert code == 1
-    assert "random.h5 holds a run with other settings" in err
+    assert "--seed=4: " in err
+    assert "holds a run with 0; give the same settings" in err
 
 
 def test_curves_in_tensorboard(run, tmp_path):

@@ -46,7 +46,7 @@ def grids(tmp_path_factory):
 
 def check_mistakes(folder, classes):
     """Checks what every list of mistakes must hold; returns it."""
-    report, mistakes = json.loads((folder / "report.json").read_text()), table(folder / "mistakes.csv")
+    report, mistakes = json.loads((folder / "run.json").read_text()), table(folder / "mistakes.csv")
     assert len(mistakes) == round(report["examples"] * (1 - report["overall_accuracy"]))
     columns = ["index", "file", "dataset", "split", "true", "predicted", "probability", *classes]
     assert list(mistakes[0]) == columns
@@ -66,7 +66,7 @@ def test_clouds(evaluate, presets, tmp_path):
     code, out, err = evaluate(f"--model={presets / 'points'}", *flags)
     assert (code, err) == (0, ""), err
     names = {path.name for path in tmp_path.iterdir()}
-    tables = {"confusion.csv", "calibration.csv", "mistakes.csv", "report.json"}
+    tables = {"confusion.csv", "calibration.csv", "mistakes.csv", "run.json"}
     assert names == tables | {"confusion.png", "calibration.png"}
     report, mistakes = check_mistakes(tmp_path, SHAPE_CLASSES)
     assert (report["examples"], report["views"], report["points"]) == (30, 3, 64)
@@ -105,7 +105,7 @@ def test_meshes_for_a_voxel_network(evaluate, presets, tmp_path):
     flags = ["--votes=3", "--nopictures", f"--output_dir={tmp_path / 'out'}"]
     code, _, err = evaluate(f"--model={presets / 'voxels'}", f"--data_dir={tmp_path / 'tree'}", *flags)
     assert code == 0, err
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (report["examples"], report["views"]) == (2, 3)
     files = {row["file"] for row in table(tmp_path / "out" / "mistakes.csv") if row["file"]}
     assert files <= {str(tmp_path / "tree" / n / "test" / f"{n}_0001.off") for n in ("table", "sofa")}

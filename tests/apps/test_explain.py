@@ -40,12 +40,12 @@ def test_points_with_pictures(run, tmp_path, monkeypatch):
     assert (code, err.count("\n")) == (0, 1)
     assert "[2/2] chair_3: why 'chair'?" in out
     folder = tmp_path / "out"
-    assert names(folder) == {"panel.png", "panel.html", "report.json"} | {
+    assert names(folder) == {"panel.png", "panel.html", "run.json"} | {
         f"chair_{seed}/{method}.npz"
         for seed in (0, 3)
         for method in ("vanilla_gradient", "integrated_gradients")
     }
-    report = json.loads((folder / "report.json").read_text())
+    report = json.loads((folder / "run.json").read_text())
     assert report["settings"]["steps"] == 3
     assert "tensorflow" in " ".join(report["versions"])
     for record in report["objects"]:
@@ -66,7 +66,7 @@ def test_voxels_and_empty_space(run, tmp_path):
     methods = "--methods=vanilla_gradient,gradient_times_input"
     code, _, err = run("--shape=chair", methods, "--nopictures", kind="voxels")
     assert (code, err) == (0, "")
-    (record,) = json.loads((tmp_path / "out" / "report.json").read_text())["objects"]
+    (record,) = json.loads((tmp_path / "out" / "run.json").read_text())["objects"]
     explained = Explanation.load(tmp_path / "out" / "chair_0" / "vanilla_gradient.npz")
     assert explained.kind == "voxels"
     grid = explained.inputs[0, ..., 0] > 0
@@ -85,7 +85,7 @@ def test_one_class_rather_than_another(run, tmp_path):
     code, out, _ = run("--shape=chair", "--target=chair-sofa", "--nopictures")
     assert code == 0
     assert "why 'chair' rather than 'sofa'?" in out
-    (record,) = json.loads((tmp_path / "out" / "report.json").read_text())["objects"]
+    (record,) = json.loads((tmp_path / "out" / "run.json").read_text())["objects"]
     assert (record["target"], record["against"]) == ("chair", "sofa")
 
 
@@ -124,7 +124,7 @@ def test_a_whole_split_goes_into_files_and_on_after_a_kill(run, hdf5, tmp_path):
     assert "3 examples explained" in out
     folder = tmp_path / "out"
     expected = {f"{method}/{name}" for method in ("vanilla_gradient", "p_grad_cam") for name in _SHARDS}
-    assert names(folder) == expected | {"report.json"}
+    assert names(folder) == expected | {"run.json"}
     whole = [explained.attributions for explained in read_store(folder / "vanilla_gradient")]
     assert [len(part) for part in whole] == [2, 1]
     kept, lost = (folder / "vanilla_gradient" / name for name in _SHARDS[:2])
@@ -139,7 +139,7 @@ def test_a_whole_split_goes_into_files_and_on_after_a_kill(run, hdf5, tmp_path):
     assert "made with other settings" in err
 
 
-_SHARDS = ("00000.npz", "00001.npz", "store.json")
+_SHARDS = ("00000.npz", "00001.npz", "run.json")
 
 
 def _mistakes():

@@ -11,7 +11,7 @@ from tfxai3d.data import MODELNET10_CLASSES
 from tfxai3d.features import Visualization
 from tfxai3d.view.picture import process
 
-FILES = {"features.npz", "features.png", "features.html", "report.json"}
+FILES = {"features.npz", "features.png", "features.html", "run.json"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +58,7 @@ def run(run_app, presets, tmp_path, monkeypatch):
 
 
 def report(folder):
-    return json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
+    return json.loads((folder / "out" / "run.json").read_text(encoding="utf-8"))
 
 
 def test_classes_of_points_with_pictures(run, tmp_path):

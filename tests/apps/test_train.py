@@ -57,12 +57,12 @@ def test_what_a_training_leaves_behind(finished):
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     checkpoints = {"checkpoints/epoch-0003.npz", "checkpoints/epoch-0004.npz"}
     presets = {f"{p}/{f}" for p in ("best", "preset") for f in ("card.json", "config.json", "weights.npz")}
-    assert names == {"log.csv", "settings.json"} | checkpoints | presets
+    assert names == {"log.csv", "run.json"} | checkpoints | presets
     records = log(folder)
     assert [record["epoch"] for record in records] == [1, 2, 3, 4]
     expected = {"epoch", "accuracy", "loss", "validation_accuracy", "learning_rate", "seconds"}
     assert set(records[0]) == expected
-    settings = json.loads((folder / "settings.json").read_text())
+    settings = json.loads((folder / "run.json").read_text())
     expected = {"variant": "basic", "stages": ["16x2", "24x2"], "seed": 3}
     assert expected.items() <= settings["settings"].items()
     assert {"python", "platform", "keras", "numpy"} <= set(settings["versions"])

@@ -60,8 +60,8 @@ def test_a_store_gives_back_what_was_explained_and_explains_no_batch_twice(tmp_p
 def test_a_store_of_something_else_is_left_alone(tmp_path):
     vanilla = explain.VanillaGradient(foreign(), data_kind="points")
     list(explain.write_store(vanilla, [POINTS], tmp_path, {"split": "test"}))
-    with pytest.raises(UserError, match="other settings"):
+    with pytest.raises(UserError, match=r"split=train: .* holds a run with test; give the same settings"):
         next(explain.write_store(vanilla, [POINTS], tmp_path, {"split": "train"}))
-    (tmp_path / "store.json").write_text("{")
+    (tmp_path / "run.json").write_text("{")
     with pytest.raises(UserError, match="missing or damaged"):
         next(explain.read_store(tmp_path))

@@ -169,7 +169,7 @@ def test_a_killed_run_goes_on_and_explains_every_cloud_once(clouds, saved, job, 
     here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     assert subprocess.run(command, env=here, timeout=600, check=False).returncode == 9
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert [name for name in left if name[0] != "."] == ["explanations-00000-of-00003.tfrecord", "plan.json"]
+    assert [name for name in left if name[0] != "."] == ["explanations-00000-of-00003.tfrecord", "run.json"]
     assert any(name.startswith(".explanations-00001") for name in left)  # half a file, under another name
     first = (tmp_path / "out" / "explanations-00000-of-00003.tfrecord").stat().st_mtime_ns
     assert explain_bulk(job(), clouds) == Summary(explained=7, rejected=0, shards=3, skipped=1)
@@ -219,9 +219,12 @@ def test_reasons_that_have_passed_are_forgotten(clouds, job, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "vanilla_gradient"}, "other settings"),
-        ({"shard_size": 5}, "other settings"),
-        ({"more": True}, "other files"),
+        (
+            {"method": "vanilla_gradient"},
+            "^method=vanilla_gradient: .* with integrated_gradients;",
+        ),
+        ({"shard_size": 5}, "^shard_size=5: .* holds a run with 4; give the same"),
+        ({"more": True}, "^files=.* holds a run with .*; give the same"),
     ],
 )
 def test_a_folder_of_another_run_is_refused(clouds, job, change, message):

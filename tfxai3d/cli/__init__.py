@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
     from tfxai3d.cli.app import print_row as print_row
     from tfxai3d.cli.app import run as run
-    from tfxai3d.cli.app import versions as versions
     from tfxai3d.cli.app import write_report as write_report
     from tfxai3d.cli.flags import OBJECTS as OBJECTS
     from tfxai3d.cli.flags import ROTATIONS as ROTATIONS

@@ -1,11 +1,9 @@
 """What all apps share: one-line errors, exit codes, and the settings of a run."""
 
 import importlib
-import importlib.metadata
 import importlib.util
-import json
 import os
-import platform
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,8 +16,6 @@ from tfxai3d.errors import UserError, missing_extra
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
 
-_PACKAGES = ("tfxai3d", "tensorflow", "tensorflow-cpu", "keras", "numpy")
-
 
 def run(main: Callable[[list[str]], None]) -> None:
     """Runs an absl app; a mistake of the user ends in one line on stderr and exit code 1."""
@@ -30,13 +26,19 @@ def run(main: Callable[[list[str]], None]) -> None:
                 raise UserError(f"unexpected argument {argv[1]!r}: every option is a flag, see --help")
             main(argv)
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {_with_flag(str(error))}", file=sys.stderr)
             sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
 
     app.run(guarded)
+
+
+def _with_flag(message: str) -> str:
+    """Returns an error of the library that begins with an argument, `seed=2: ...`, as one of the flag."""
+    begin = re.match(r"(\w+)=", message)
+    return f"--{message}" if begin and begin[1] in flags.FLAGS else message
 
 
 def load_tensorflow() -> None:
@@ -90,50 +92,18 @@ def changed_flags(app_path: str) -> list[str]:
     return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
 
 
-def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str]) -> None:
-    """Notes in settings.json what decides a run's result, so that nobody goes on with something else.
-
-    Args:
-        output_dir: Folder of the run.
-        names: The flags that must be those of the run which is in the folder already, if one is.
-
-    Raises:
-        UserError: If one of them is another; it names the flag. Or if settings.json is damaged.
-    """
-    settings = {name: flags.FLAGS[name].value for name in names}
-    path = Path(output_dir) / "settings.json"
-    try:
-        old = json.loads(path.read_text(encoding="utf-8"))["settings"] if path.exists() else settings
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not the settings of a run; give another --output_dir") from error
-    for name, value in settings.items():
-        if old.get(name) != value:
-            raise UserError(
-                f"--{name}={value}: {output_dir} holds a run with {old.get(name)}; "
-                "give the same flags to go on, or another --output_dir"
-            )
-    storage.write_json(path, {"settings": settings, "versions": versions()})
+def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str], results: str) -> None:
+    """Keeps the values of these flags as `storage.keep_settings` does."""
+    storage.keep_settings(output_dir, {name: flags.FLAGS[name].value for name in names}, results)
 
 
-def write_report(app_name: str, path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
-    """Writes what a run found as JSON, with the program's flags and the versions that decide results.
+def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+    """Writes what a run found to run.json of a folder, with the program's flags as its settings.
 
     Args:
         app_name: The program's `__name__`.
-        path: The file.
-        facts: What it shall say, by name; its own "settings", if any, stand instead of the flags.
+        folder: The folder.
+        facts: What it shall say, by name.
     """
     own = flags.FLAGS.get_flags_for_module(app_name)
-    settings = {flag.name: flag.value for flag in own}
-    storage.write_json(path, {"settings": settings, "versions": versions(), **facts})
-
-
-def versions() -> dict[str, str]:
-    """Returns the versions of Python, the platform and the packages that decide results."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    storage.write_run(folder, {flag.name: flag.value for flag in own}, **facts)

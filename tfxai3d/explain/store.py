@@ -12,9 +12,9 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.explain.streaming import stream
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.storage.writing import write_json
+from tfxai3d.storage.settings import keep_settings, read_run, write_facts
 
-_INDEX = "store.json"
+_EARLIER = "store.json"  # what stores had in the place of run.json
 
 
 def write_store(
@@ -32,7 +32,7 @@ def write_store(
         explainer: Any explainer.
         batches: As for `stream`; a batch that is passed over is not looked at, so make them cheap.
         folder: Where the files go.
-        settings: What the batches depend on, JSON-compatible; kept in store.json with method and options.
+        settings: What the batches depend on, JSON-compatible; kept in run.json with method and options.
 
     Yields:
         The path of each batch's file, when it is there.
@@ -41,13 +41,8 @@ def write_store(
         UserError: If the folder holds a store of another method, or with other options or settings.
     """
     folder = Path(folder)
-    made_by = {"method": explainer.method, "options": explainer.options(), "settings": settings or {}}
-    made_by = json.loads(json.dumps(made_by))  # as it will be read back: tuples are lists
-    if (folder / _INDEX).exists():
-        noted = _index(folder)
-        if {name: noted.get(name) for name in made_by} != made_by:
-            raise UserError(f"{folder} holds explanations made with other settings; give another folder")
-    write_json(folder / _INDEX, made_by)
+    made_by = {"method": explainer.method, "options": explainer.options()}
+    keep_settings(folder, (settings or {}) | made_by, "[0-9]*.npz")
     number = 0
     for number, batch in enumerate(batches, start=1):
         path = folder / f"{number - 1:05d}.npz"
@@ -55,7 +50,7 @@ def write_store(
             for explanation in stream(explainer, [batch]):
                 explanation.save(path)
         yield path
-    write_json(folder / _INDEX, made_by | {"files": number})
+    write_facts(folder, files=number)
 
 
 def read_store(folder: str | os.PathLike[str]) -> Iterator[Explanation]:
@@ -71,18 +66,18 @@ def read_store(folder: str | os.PathLike[str]) -> Iterator[Explanation]:
         UserError: If there is no store, it is not finished, or a file is missing or damaged.
     """
     folder = Path(folder)
-    count = _index(folder).get("files")
-    if not isinstance(count, int):
-        raise UserError(f"{folder}: this store is not finished; run the command that makes it again")
-    for number in range(count):
+    for number in range(_count(folder)):
         yield Explanation.load(folder / f"{number:05d}.npz")
 
 
-def _index(folder: Path) -> dict[str, Any]:
+def _count(folder: Path) -> int:
+    """Returns the number of files of a finished store."""
     try:
-        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        index = None
-    if not isinstance(index, dict):
-        raise UserError(f"{folder}: no store of explanations ({_INDEX} is missing or damaged)")
-    return index
+        earlier = folder / _EARLIER
+        index = json.loads(earlier.read_text(encoding="utf-8")) if earlier.exists() else read_run(folder)
+        count = index.get("files")
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{folder}: no store of explanations (its run.json is missing or damaged)") from error
+    if not isinstance(count, int):
+        raise UserError(f"{folder}: this store is not finished; run the command that makes it again")
+    return count

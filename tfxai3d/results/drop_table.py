@@ -1,7 +1,6 @@
 """The record of a drop experiment: every step of every cloud, in one table and one file."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,7 +110,7 @@ class DropTable:
         areas = np.bincount(cloud[1:], width * height)[lost > 0] / lost[lost > 0]
         return float(areas.mean()) if len(areas) else float("nan")
 
-    def save(self, path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an HDF5 file, atomically: `steps` is the table, `dropped_at` is cut by `sizes`."""
         sizes = np.array([len(array) for array in self.dropped_at], np.int32)
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
@@ -119,18 +118,13 @@ class DropTable:
             file["sizes"] = sizes
             joined = np.concatenate(self.dropped_at) if len(self) else np.empty(0)
             file["dropped_at"] = joined.astype(np.int32)
-            file.attrs["settings"] = json.dumps(settings or {})
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> "DropTable":
+    def load(cls, path: str | os.PathLike[str]) -> "DropTable":
         """Reads a file written by `save`.
 
-        Args:
-            path: The file.
-            settings: What the file must have been saved with, if given.
-
         Raises:
-            UserError: If the file is missing, is no such table, or was made with other settings.
+            UserError: If the file is missing or is no such table.
         """
         if not Path(path).is_file():
             raise UserError(f"{path}: no such file")
@@ -139,11 +133,8 @@ class DropTable:
                 for name in ("steps", "sizes", "dropped_at"):
                     check_h5(file[name])
                 rows, sizes, joined = (file[name][:] for name in ("steps", "sizes", "dropped_at"))
-                noted = json.loads(file.attrs["settings"])
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise UserError(f"{path}: not a drop table written by DropTable.save") from error
-        if settings is not None and noted != settings:
-            raise UserError(f"{path} holds a run with other settings; give another folder")
         return cls(rows.astype(_ROW), tuple(np.split(joined, np.cumsum(sizes)[:-1])) if len(sizes) else ())
 
 

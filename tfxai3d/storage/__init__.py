@@ -7,6 +7,11 @@ from tfxai3d._lazy import lazy
 if TYPE_CHECKING:
     from tfxai3d.storage.npz import open_archive as open_archive
     from tfxai3d.storage.npz import write_archive as write_archive
+    from tfxai3d.storage.settings import keep_settings as keep_settings
+    from tfxai3d.storage.settings import read_run as read_run
+    from tfxai3d.storage.settings import versions as versions
+    from tfxai3d.storage.settings import write_facts as write_facts
+    from tfxai3d.storage.settings import write_run as write_run
     from tfxai3d.storage.writing import atomic_path as atomic_path
     from tfxai3d.storage.writing import file_name as file_name
     from tfxai3d.storage.writing import write_csv as write_csv

@@ -3,9 +3,8 @@
 import dataclasses
 import glob
 import hashlib
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,11 @@ from tfxai3d.data.readers.reading import EXTENSIONS
 from tfxai3d.errors import UserError
 from tfxai3d.serve.folder import FACTS
 from tfxai3d.storage.limits import check_stored
-from tfxai3d.storage.writing import write_json
+from tfxai3d.storage.settings import keep_settings
 
 TFRECORD = (".tfrecord", ".tfrecords")
 ARRAYS = (".h5", ".hdf5", ".npy")
 """Files of several clouds (M,N,C) from which any range can be read."""
-
-_PLAN = "plan.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,36 +123,23 @@ def _count(path: str) -> int:
     return clouds if all(sizes) else min(clouds, 1)  # clouds without points take no bytes, however many
 
 
-def keep_plan(folder: str | os.PathLike[str], saved_model: str, paths: Sequence[str], settings: Any) -> None:
+def keep_plan(
+    folder: str | os.PathLike[str], saved_model: str, paths: Sequence[str], settings: Mapping[str, Any]
+) -> None:
     """Notes what a folder's shards are made of, for a second run to go on with nothing else.
 
     Args:
         folder: Of the results.
         saved_model: The SavedModel; its content counts, not its name.
         paths: The files; their sizes count too.
-        settings: Whatever else decides the results, JSON-compatible.
+        settings: Whatever else decides the results, JSON-compatible, by name.
 
     Raises:
         UserError: If the folder holds the results of other files, of another model or with other settings.
     """
-    plan = {
-        "saved_model": _fingerprint(Path(saved_model)),
-        "settings": settings,
-        "files": [[path, os.path.getsize(path)] for path in paths],
-    }
-    kept = Path(folder) / _PLAN
-    if kept.is_file():
-        try:
-            noted = json.loads(kept.read_text(encoding="utf-8"))
-        except ValueError:
-            noted = {}
-        for name in plan:
-            if noted.get(name) != plan[name]:
-                raise UserError(
-                    f"{folder}: holds the results of a run with other {name} ({kept}); "
-                    "give the same to go on, or another folder"
-                )
-    write_json(kept, plan)
+    files = [[path, os.path.getsize(path)] for path in paths]
+    plan = {**settings, "saved_model": _fingerprint(Path(saved_model)), "files": files}
+    keep_settings(folder, plan, "explanations-*")
 
 
 def _fingerprint(folder: Path) -> str:
