@@ -1,5 +1,7 @@
 """The error a user can mend."""
 
+from collections.abc import Collection
+
 
 class UserError(ValueError):
     """A mistake in a file, a flag or an argument.
@@ -12,3 +14,18 @@ class UserError(ValueError):
 def missing_extra(package: str, extra: str) -> UserError:
     """Returns the error for an optional dependency that is not installed."""
     return UserError(f"this needs {package}: pip install 'tfxai3d[{extra}]'")
+
+
+def check_choice(name: str, value: object, known: Collection[str]) -> None:
+    """Checks that an argument's value is one of the known ones.
+
+    Args:
+        name: The argument.
+        value: What was given.
+        known: What it can be.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if value not in known:
+        raise UserError(f"{name} {value!r}: must be one of {', '.join(known)}")

@@ -1,10 +1,11 @@
-"""The networks that are explained, their training, and their trained presets."""
+"""The networks that are explained, and their trained presets."""
 
 from typing import TYPE_CHECKING
 
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.models.classifier import Classifier as Classifier
     from tfxai3d.models.layers.endpoint import Split as Split
     from tfxai3d.models.layers.endpoint import split as split
     from tfxai3d.models.pointnet import PointNet as PointNet
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from tfxai3d.models.preset import model_card as model_card
     from tfxai3d.models.preset import presets as presets
     from tfxai3d.models.preset import save_preset as save_preset
+    from tfxai3d.models.registry import architectures as architectures
+    from tfxai3d.models.registry import get as get
     from tfxai3d.models.vrn import VRN as VRN
 
 __getattr__, __dir__ = lazy(__name__)

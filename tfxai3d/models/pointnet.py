@@ -5,6 +5,10 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
+from tfxai3d.errors import check_choice
+from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.layers.head import dense_norm_relu, pointnet_head
+from tfxai3d.models.layers.precision import wide
 from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
 Variant = Literal["full", "basic"]
@@ -30,7 +34,7 @@ class Transform(keras.layers.Layer):
         matrix = ops.reshape(offset, (-1, size, size)) + identity
         if self.regularizer:
             defect = identity - ops.matmul(matrix, ops.transpose(matrix, (0, 2, 1)))
-            penalty = ops.mean(ops.sum(ops.square(ops.cast(defect, _wide(self.compute_dtype))), axis=(1, 2)))
+            penalty = ops.mean(ops.sum(ops.square(ops.cast(defect, wide(self.compute_dtype))), axis=(1, 2)))
             self.add_loss(self.regularizer / 2 * penalty)
         return ops.matmul(points, matrix)
 
@@ -46,11 +50,10 @@ class Transform(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class PointNet(keras.Model):
+class PointNet(Classifier):
     """PointNet classifier: points (B,N,3), any N, to logits (B,num_classes).
 
-    `point_features` names the features (B,N,1024) just before the max over the points; see
-    `tfxai3d.models.split`.
+    `point_features` names the features (B,N,1024) just before the max over the points.
 
     Args:
         num_classes: Number of classes.
@@ -64,6 +67,8 @@ class PointNet(keras.Model):
 
     data_kind = "points"
     endpoint = "point_features"
+    variants = get_args(Variant)
+    ignores_copies = True  # the features of the points meet in a max
 
     def __init__(
         self,
@@ -76,8 +81,7 @@ class PointNet(keras.Model):
         **kwargs: Any,
     ):
         # === Functional graph ===
-        if variant not in get_args(Variant):
-            raise ValueError(f"variant {variant!r}: must be one of {', '.join(get_args(Variant))}")
+        check_choice("variant", variant, self.variants)
         points = keras.Input((None, 3), name="points")
         x: Any = points
         if variant == "full":
@@ -87,38 +91,12 @@ class PointNet(keras.Model):
             x = _transform(x, "feature_transform", momentum, regularizer)
         x = _shared_mlp(x, (64, 128), "mlp2", momentum)
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
-        for i, units in enumerate((512, 256)):
-            x = _dense(x, units, f"head_{i}", momentum)
-            x = keras.layers.Dropout(dropout, name=f"head_{i}_dropout")(x)
-        logits = keras.layers.Dense(num_classes, name="logits", dtype=_wide(x.dtype))(x)
-        super().__init__(inputs=points, outputs=logits, **kwargs)
+        logits = pointnet_head(x, num_classes, dropout, momentum)
+        super().__init__(points, logits, class_names, **kwargs)
 
         # === Config ===
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.regularizer, self.momentum = regularizer, momentum
-        self.class_names = tuple(class_names) if class_names else None
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "name": self.name,
-            "num_classes": self.num_classes,
-            "variant": self.variant,
-            "dropout": self.dropout,
-            "regularizer": self.regularizer,
-            "momentum": self.momentum,
-            "class_names": self.class_names,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PointNet":
-        """Builds the model from `get_config`'s dictionary."""
-        return cls(**config)
-
-
-def _wide(dtype: str) -> str:
-    """Returns `dtype`, or float32 for the narrower ones."""
-    return keras.backend.result_type(dtype, "float32")
 
 
 def _shared_mlp(x: Any, widths: tuple[int, ...], name: str, momentum: float) -> Any:
@@ -127,19 +105,13 @@ def _shared_mlp(x: Any, widths: tuple[int, ...], name: str, momentum: float) -> 
     return x
 
 
-def _dense(x: Any, units: int, name: str, momentum: float) -> Any:
-    x = keras.layers.Dense(units, use_bias=False, name=name)(x)
-    x = keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x)
-
-
 def _transform(x: Any, name: str, momentum: float, regularizer: float) -> Any:
     """T-Net: predicts a matrix from the points and multiplies them by it."""
     size = x.shape[-1]
     y = _shared_mlp(x, (64, 128), f"{name}_mlp", momentum)
     y = SharedDenseMax(1024, momentum, name=f"{name}_max")(y)
     for i, units in enumerate((512, 256)):
-        y = _dense(y, units, f"{name}_dense_{i}", momentum)
+        y = dense_norm_relu(y, units, f"{name}_dense_{i}", momentum)
     # Zero weights: the matrix starts as the identity.
     offset = keras.layers.Dense(size * size, kernel_initializer="zeros", name=f"{name}_offset")(y)
     return Transform(regularizer, name=name)(x, offset)

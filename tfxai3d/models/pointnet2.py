@@ -4,6 +4,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import keras
 
+from tfxai3d.errors import UserError, check_choice
+from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.layers.head import pointnet_head
 from tfxai3d.models.layers.neighbors import carry_to_points
 from tfxai3d.models.layers.set_abstraction import BallQuery, Centroids, Group, NeighborDense, NeighborMax
 from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
@@ -41,14 +44,14 @@ _DROPOUT = {"ssg": 0.5, "msg": 0.6}
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class PointNet2(keras.Model):
+class PointNet2(Classifier):
     """PointNet++ classifier: points (B,N,3), any N >= 1, to logits (B,num_classes).
 
     Clouds are expected in the unit sphere: the radii are absolute. Sampling starts at point 0, and a full
     ball keeps its first points, so the order of the points matters a little, as in the authors' code.
 
     `point_features` names the features (B,128,1024) of the last centroids, just before the max over them;
-    see `tfxai3d.models.split`. `centroids` gives their places and `to_points` carries importance back.
+    `centroids` gives their places and `to_points` carries importance back.
 
     Args:
         num_classes: Number of classes.
@@ -64,6 +67,10 @@ class PointNet2(keras.Model):
 
     data_kind = "points"
     endpoint = "point_features"
+    variants = get_args(Variant)
+    # Farthest point sampling starts at the first point, from which its copies are 0 away, and a ball that is
+    # not full is filled with the first point found, which is what they are; then comes a max.
+    ignores_copies = True
 
     def __init__(
         self,
@@ -76,11 +83,10 @@ class PointNet2(keras.Model):
         **kwargs: Any,
     ):
         # === Functional graph ===
-        if variant not in get_args(Variant):
-            raise ValueError(f"variant {variant!r}: must be one of {', '.join(get_args(Variant))}")
+        check_choice("variant", variant, self.variants)
         dropout = _DROPOUT[variant] if dropout is None else dropout
         if not 0 < density <= 1:
-            raise ValueError(f"density {density}: must be above 0 and at most 1, the published one")
+            raise UserError(f"density {density}: must be above 0 and at most 1, the published one")
         points = keras.Input((None, 3), name="points")
         places: Any = points
         features: Any = None
@@ -92,17 +98,17 @@ class PointNet2(keras.Model):
         for i, units in enumerate((256, 512)):
             x = SharedDense(units, momentum, name=f"sa3_{i}")(x)
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
-        for i, units in enumerate((512, 256)):
-            x = _dense(x, units, f"head_{i}", momentum)
-            x = keras.layers.Dropout(dropout, name=f"head_{i}_dropout")(x)
-        wide = keras.backend.result_type(x.dtype, "float32")
-        logits = keras.layers.Dense(num_classes, name="logits", dtype=wide)(x)
-        super().__init__(inputs=points, outputs=logits, **kwargs)
+        logits = pointnet_head(x, num_classes, dropout, momentum)
+        super().__init__(points, logits, class_names, **kwargs)
 
         # === Config ===
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.density, self.momentum = density, momentum
-        self.class_names = tuple(class_names) if class_names else None
+
+    @classmethod
+    def stage_options(cls, size: int) -> dict[str, Any]:
+        """Returns the density that fits clouds of so many points: 1 from 1,024 points on."""
+        return {"density": min(1.0, size / 1024)}
 
     def centroids(self, points: Any) -> Any:
         """Returns the places (B,128,3) of the rows of `point_features` for points (B,N,3)."""
@@ -110,29 +116,12 @@ class PointNet2(keras.Model):
             points = self.get_layer(f"sa{level}_centroids")(points)
         return points
 
-    def to_points(self, heat: Any, points: Any) -> Any:
+    def to_points(self, importance: Any, inputs: Any) -> Any:
         """Carries the importance (B,128) of the centroids to the points (B,N,3) of the cloud: (B,N).
 
         Each point takes the mean of its three nearest centroids; see `neighbors.carry_to_points`.
         """
-        return carry_to_points(heat, self.centroids(points), points)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "name": self.name,
-            "num_classes": self.num_classes,
-            "variant": self.variant,
-            "dropout": self.dropout,
-            "density": self.density,
-            "momentum": self.momentum,
-            "class_names": self.class_names,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PointNet2":
-        """Builds the model from `get_config`'s dictionary."""
-        return cls(**config)
+        return carry_to_points(importance, self.centroids(inputs), inputs)
 
 
 def _set_abstraction(
@@ -156,9 +145,3 @@ def _set_abstraction(
     if len(outputs) == 1:
         return centroids, outputs[0]
     return centroids, keras.layers.Concatenate(name=f"{name}_features")(outputs)
-
-
-def _dense(x: Any, units: int, name: str, momentum: float) -> Any:
-    x = keras.layers.Dense(units, use_bias=False, name=name)(x)
-    x = keras.layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x)

@@ -11,14 +11,12 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.models.pointnet import PointNet
-from tfxai3d.models.pointnet2 import PointNet2
-from tfxai3d.models.vrn import VRN
+from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.registry import get
 from tfxai3d.pruning.sparse_store import pack, unpack
 from tfxai3d.storage.limits import check_npz
 from tfxai3d.storage.writing import atomic_path, write_json
 
-MODELS: dict[str, type[keras.Model]] = {"PointNet": PointNet, "PointNet2": PointNet2, "VRN": VRN}
 _SHIPPED = Path(__file__).parent / "shipped"
 
 
@@ -42,7 +40,7 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
     folder = _folder(preset)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        model: keras.Model = MODELS[config["model"]](**config["config"])
+        model = get(config["model"]).from_config(config["config"])
         check_npz(folder / "weights.npz")
         with np.load(folder / "weights.npz", allow_pickle=False) as store:
             weights = [unpack(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
@@ -61,11 +59,11 @@ def model_card(preset: str | os.PathLike[str]) -> dict[str, Any]:
     return card
 
 
-def save_preset(model: keras.Model, folder: str | os.PathLike[str], card: dict[str, Any]) -> None:
+def save_preset(model: Classifier, folder: str | os.PathLike[str], card: dict[str, Any]) -> None:
     """Writes a model as a preset: matrices as float16, vectors as float32, pruned ones without their zeros.
 
     Args:
-        model: One of the models in `MODELS`.
+        model: One of the package's networks, see `architectures`.
         folder: Where to; made if missing.
         card: The facts of the model, JSON-compatible.
     """

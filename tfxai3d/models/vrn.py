@@ -4,6 +4,9 @@ from typing import Any
 
 import keras
 
+from tfxai3d.errors import UserError
+from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.layers import head
 from tfxai3d.models.layers.fused_norm import FusedBatchNormalization
 from tfxai3d.models.layers.pooling3d import HalvingPool3D
 from tfxai3d.models.layers.stochastic_depth import StochasticDepth
@@ -19,12 +22,12 @@ _NORMED_HALVINGS = (True, True, False, True)  # the third one has no BatchNorm o
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class VRN(keras.Model):
+class VRN(Classifier):
     """VRN classifier: occupancy (B,32,32,32,1) in {0,1} to logits (B,num_classes).
 
     Four stages of three residual blocks, each block kept with a probability of its own in training, and each
-    stage followed by a halving of the grid that doubles the channels; see METHODS in docs. `voxel_features`
-    names the last feature map (B,2,2,2,512 * width), before the global average.
+    stage followed by a halving of the grid that doubles the channels. `voxel_features` names the last feature
+    map (B,2,2,2,512 * width), before the global average.
 
     Args:
         num_classes: Number of classes.
@@ -59,7 +62,7 @@ class VRN(keras.Model):
         # === Functional graph ===
         channels = _first_channels(width)
         if size < 16 or size % 16:
-            raise ValueError(f"size {size}: must be a multiple of 16, for the four halvings")
+            raise UserError(f"size {size}: must be a multiple of 16, for the four halvings")
         voxels = keras.Input((size, size, size, 1), name="voxels")
         x = keras.layers.Rescaling(occupied + 1, -1, name="range")(voxels)
         x = _conv(x, channels, 3, "conv0", gain=1.0)
@@ -76,40 +79,23 @@ class VRN(keras.Model):
             x
         )
         x = _norm_elu(x, "head", momentum)
-        wide = keras.backend.result_type(x.dtype, "float32")
-        logits = keras.layers.Dense(
-            num_classes, kernel_initializer=_orthogonal(1.0), name="logits", dtype=wide
-        )(x)
-        super().__init__(inputs=voxels, outputs=logits, **kwargs)
+        logits = head.logits(x, num_classes, _orthogonal(1.0))
+        super().__init__(voxels, logits, class_names, **kwargs)
 
         # === Config ===
         self.num_classes, self.width, self.occupied = num_classes, width, occupied
         self.published_shortcut, self.size, self.momentum = published_shortcut, size, momentum
-        self.class_names = tuple(class_names) if class_names else None
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            "name": self.name,
-            "num_classes": self.num_classes,
-            "width": self.width,
-            "occupied": self.occupied,
-            "published_shortcut": self.published_shortcut,
-            "size": self.size,
-            "momentum": self.momentum,
-            "class_names": self.class_names,
-        }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VRN":
-        """Builds the model from `get_config`'s dictionary."""
-        return cls(**config)
+    def stage_options(cls, size: int) -> dict[str, Any]:
+        """Returns the number of voxels along an axis."""
+        return {"size": size}
 
 
 def _first_channels(width: float) -> int:
     channels = round(32 * width)
     if channels != 32 * width or channels < 4 or channels % 4:
-        raise ValueError(f"width {width}: 32 * width must be a positive multiple of 4, such as 0.25 or 0.5")
+        raise UserError(f"width {width}: 32 * width must be a positive multiple of 4, such as 0.25 or 0.5")
     return channels
 
 

@@ -7,23 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.explain.engine.network import network
-from tfxai3d.models.pointnet import PointNet
-from tfxai3d.models.pointnet2 import PointNet2
 
 Clouds = Sequence[np.ndarray] | np.ndarray
 """Many clouds: arrays (N_i,3) of any sizes, or one array (M,N,3)."""
-
-# Networks in which copies of the first point at the end of a cloud change nothing: in both the features of
-# points meet in a max; farthest point sampling starts at the first point, from which its copies are 0 away;
-# and a ball of PointNet++ that is not full is filled with the first point found, which is what they are.
-_BLIND_TO_COPIES = (PointNet, PointNet2)
 
 
 class Forward:
     """A model's logits of clouds of any sizes, in one compiled function that is traced once.
 
-    PointNet and PointNet++ take clouds of different sizes in one batch, filled up with copies of each
-    cloud's first point, which changes nothing. Other models get batches of equal size.
+    A model that `ignores_copies`, such as PointNet and PointNet++, takes clouds of different sizes in one
+    batch, filled up with copies of each cloud's first point. Other models get batches of equal size.
 
     Args:
         model: Maps points (B,N,3) to logits (B,C); whatever an explainer takes.
@@ -51,7 +44,7 @@ class Forward:
     def _batches(self, order: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
         """Splits cloud numbers, ordered by size, into batches."""
         parts = [order]
-        if not isinstance(self.model, _BLIND_TO_COPIES):
+        if not getattr(self.model, "ignores_copies", False):
             parts = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1)
         return [part[i : i + self.batch_size] for part in parts for i in range(0, len(part), self.batch_size)]
 

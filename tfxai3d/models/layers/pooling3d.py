@@ -5,6 +5,8 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
+from tfxai3d.errors import check_choice
+
 Mode = Literal["max", "average"]
 
 
@@ -22,8 +24,7 @@ class HalvingPool3D(keras.layers.Layer):
 
     def __init__(self, mode: Mode, **kwargs: Any):
         super().__init__(**kwargs)
-        if mode not in get_args(Mode):
-            raise ValueError(f"mode {mode!r}: must be one of {', '.join(get_args(Mode))}")
+        check_choice("mode", mode, get_args(Mode))
         self.mode = mode
 
     def call(self, x: Any) -> Any:

@@ -18,6 +18,7 @@ from keras import ops
 
 from tfxai3d.models.layers.max_linear import max_linear
 from tfxai3d.models.layers.moments import moments
+from tfxai3d.models.layers.precision import wide
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
@@ -81,7 +82,7 @@ class SharedDense(keras.layers.Layer):
     @property
     def _wide(self) -> str:
         """The dtype of the statistics: float32 at least."""
-        return keras.backend.result_type(self.compute_dtype, "float32")
+        return wide(self.compute_dtype)
 
     def _update(self, mean: Any, variance: Any) -> None:
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfxai3d.errors import UserError
+
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class StochasticDepth(keras.layers.Layer):
@@ -22,7 +24,7 @@ class StochasticDepth(keras.layers.Layer):
     def __init__(self, branch: keras.Model, keep: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 < keep <= 1:
-            raise ValueError(f"keep {keep}: must be a probability above 0")
+            raise UserError(f"keep {keep}: must be a probability above 0")
         self.branch, self.keep, self.seed = branch, keep, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         # Automatic XLA would make convolutions on a CPU six times slower with TensorFlow.

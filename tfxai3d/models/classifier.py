@@ -1,0 +1,74 @@
+"""The protocol of the package's classifiers: what explaining, pruning, training and presets rely on."""
+
+import inspect
+from typing import Any, ClassVar, Self
+
+import keras
+
+from tfxai3d.results.explanation import DataKind
+
+
+class Classifier(keras.Model):
+    """A functional Keras model from inputs (B,...) to logits (B,num_classes) that knows what it is made of.
+
+    A subclass builds its graph in `__init__`, hands it to this constructor, and keeps each of its own
+    arguments as an attribute of the same name; the configuration is read from these. Without any further
+    code it can then be saved as a `.keras` file and as a preset.
+
+    Args:
+        inputs: The symbolic input.
+        logits: The symbolic output, see `layers.head.logits`.
+        class_names: Names of the classes; they travel with the model.
+        **kwargs: Further arguments of keras.Model, such as its name.
+
+    Attributes:
+        data_kind: Whether the inputs are "points" (B,N,3) or "voxels" (B,D,H,W,1).
+        endpoint: Name of the layer whose features the CAM methods explain.
+        variants: The published forms that the argument `variant` chooses from, the default first.
+        unpruned: Names of the layers that pruning leaves alone unless it is told otherwise.
+        ignores_copies: Whether copies of a cloud's first point, put at its end, change nothing. Clouds of
+            different sizes can then share a batch.
+    """
+
+    data_kind: ClassVar[DataKind]
+    endpoint: ClassVar[str]
+    variants: ClassVar[tuple[str, ...]] = ()
+    unpruned: ClassVar[tuple[str, ...]] = ()
+    ignores_copies: ClassVar[bool] = False
+
+    def __init__(self, inputs: Any, logits: Any, class_names: tuple[str, ...] | None, **kwargs: Any):
+        super().__init__(inputs=inputs, outputs=logits, **kwargs)
+        self.class_names = tuple(class_names) if class_names else None
+
+    @classmethod
+    def stage_options(cls, size: int) -> dict[str, Any]:
+        """Returns the constructor's options for a training stage on examples of this size.
+
+        The networks of all sizes have the same weights.
+
+        Args:
+            size: Points of a cloud, or voxels along an axis.
+        """
+        return {}
+
+    def to_points(self, importance: Any, inputs: Any) -> Any:
+        """Carries the importance of the endpoint's rows to the points of the input, where they differ.
+
+        Args:
+            importance: One number for each row of the endpoint's features (B,M), or voxel (B,d,h,w).
+            inputs: What the model was given.
+
+        Returns:
+            One number for each point (B,N); here the importance itself.
+        """
+        return importance
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        arguments = list(inspect.signature(type(self).__init__).parameters)[1:-1]  # less self and **kwargs
+        return {"name": self.name, **{argument: getattr(self, argument) for argument in arguments}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Builds the model from `get_config`'s dictionary."""
+        return cls(**config)
