@@ -39,11 +39,12 @@ def test_a_report_holds_flags_versions_and_facts(own, tmp_path):
         ("out: no such file", "out: no such file"),
     ],
 )
-def test_an_error_that_begins_with_an_argument_names_its_flag(own, monkeypatch, capsys, message, said):
+def test_an_error_that_names_an_argument_says_the_flag(own, monkeypatch, capsys, message, said):
     def fail(argv):
         raise UserError(message)
 
-    monkeypatch.setattr(app, "run", lambda main: main(["program"]))
+    fail.__module__ = "program"
+    monkeypatch.setattr(app, "run", lambda main, argv: main(["program"]))
     with pytest.raises(SystemExit) as ended:
         cli.run(fail)
     assert ended.value.code == 1

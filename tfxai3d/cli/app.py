@@ -12,6 +12,7 @@ from typing import Any
 from absl import app, flags
 
 from tfxai3d import storage
+from tfxai3d.cli.command import with_shipped_flagfiles
 from tfxai3d.errors import UserError, missing_extra
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
@@ -20,25 +21,32 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read w
 def run(main: Callable[[list[str]], None]) -> None:
     """Runs an absl app; a mistake of the user ends in one line on stderr and exit code 1."""
 
-    def guarded(argv: list[str]) -> None:
-        try:
-            if len(argv) > 1:
-                raise UserError(f"unexpected argument {argv[1]!r}: every option is a flag, see --help")
-            main(argv)
-        except UserError as error:
-            print(f"error: {_with_flag(str(error))}", file=sys.stderr)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
+    def checked(argv: list[str]) -> None:
+        if len(argv) > 1:
+            raise UserError(f"unexpected argument {argv[1]!r}: every option is a flag, see --help")
+        main(argv)
 
-    app.run(guarded)
+    try:
+        app.run(checked, with_shipped_flagfiles(sys.argv))
+    except UserError as error:
+        own = [flag.name for flag in flags.FLAGS.get_flags_for_module(main.__module__)]
+        print(f"error: {_named_as_flags(str(error), own)}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
-def _with_flag(message: str) -> str:
-    """Returns an error of the library that begins with an argument, `seed=2: ...`, as one of the flag."""
-    begin = re.match(r"(\w+)=", message)
-    return f"--{message}" if begin and begin[1] in flags.FLAGS else message
+def _named_as_flags(message: str, names: Iterable[str]) -> str:
+    """Returns a message of the library, which names arguments, with the flags of the same names.
+
+    A name is taken for an argument before "=", ":", "must" or "needs", and wherever it has an underscore;
+    elsewhere it may be a word of the language, such as "model".
+    """
+    for name in names:
+        follows = r"(?![\w.-])" if "_" in name else r"(?=[=:] ?| must | needs )"
+        message = re.sub(rf"(?<![\w./\\'\"-]){name}{follows}", f"--{name}", message)
+    return message
 
 
 def load_tensorflow() -> None:
