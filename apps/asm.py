@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, evaluate, explain, models, results, storage, view
+from tfxai3d import cli, data, evaluate, explain, models, results, storage, view
 from tfxai3d.cli import objects
 from tfxai3d.errors import UserError
 
@@ -119,7 +119,7 @@ def _write(
 
 def _rotation_test(model: keras.Model) -> evaluate.RotationTest | None:
     if FLAGS.num_votes > 1:
-        return evaluate.RotationTest(model, evaluate.even_rotations(FLAGS.num_votes), vote=True)
+        return evaluate.RotationTest(model, data.even_rotations(FLAGS.num_votes), vote=True)
     if not FLAGS.rotations:
         return None
     rotations = evaluate.random_rotations(

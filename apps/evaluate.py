@@ -140,7 +140,7 @@ Loaded = tuple[Iterable[np.ndarray], np.ndarray, tuple[str, ...], dict[str, Any]
 def _packed_clouds(folder: Path, split: Any) -> Loaded:
     points, labels = data.load_modelnet40(folder, split, FLAGS.num_points)
     return (
-        evaluate.rotated_points(points, FLAGS.votes),
+        data.rotated_points(points, FLAGS.votes),
         labels,
         data.MODELNET40_CLASSES,
         {"points": FLAGS.num_points},
@@ -152,12 +152,12 @@ def _packed_grids(folder: Path, split: Any) -> Loaded:
     grids, labels = data.load_modelnet10(folder, split)
     empty = np.flatnonzero(data.find_empty(grids)).tolist()
     facts = {"voxels": grids.shape[1], "empty_grids": empty}
-    return evaluate.rotated_grids(grids, FLAGS.votes), labels, data.MODELNET10_CLASSES, facts
+    return data.rotated_grids(grids, FLAGS.votes), labels, data.MODELNET10_CLASSES, facts
 
 
 def _sampled(folder: Path, split: Any) -> Loaded:
     points, labels, known = data.load_modelnet_tree(folder, split, FLAGS.num_points)
-    return evaluate.rotated_points(points, FLAGS.votes), labels, known, {"points": FLAGS.num_points}
+    return data.rotated_points(points, FLAGS.votes), labels, known, {"points": FLAGS.num_points}
 
 
 def _voxelised(folder: Path, split: Any) -> Loaded:
@@ -170,7 +170,7 @@ def _procedural(model: keras.Model) -> Examples:
     if not shared:
         raise UserError(f"{FLAGS.model} knows none of the procedural classes; give --data_dir")
     made = data.shapes.make_dataset(FLAGS.num_shapes, FLAGS.num_points, FLAGS.seed, shared)
-    views = evaluate.rotated_points(made.points, FLAGS.votes)
+    views = data.rotated_points(made.points, FLAGS.votes)
     labels = data.relabel(made.labels, shared, model.class_names)
     where = [{"index": i, "dataset": f"shapes, seed {FLAGS.seed}"} for i in range(len(labels))]
     return Examples(views, labels, where, {"points": FLAGS.num_points})

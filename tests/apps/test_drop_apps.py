@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from tfxai3d import evaluate, models
+from tfxai3d import data, evaluate, models
 from tfxai3d.explain import Explanation
 from tfxai3d.results.drop_table import DropTable
 
@@ -143,7 +143,7 @@ def test_asm_by_the_vote_of_even_turns(run, tmp_path):
     explanation = Explanation.load(tmp_path / "out" / "chair_0" / "explanation.npz")
     report = json.loads((tmp_path / "out" / "chair_0" / "run.json").read_text(encoding="utf-8"))
     model = models.from_preset(report["settings"]["model"])
-    turned = evaluate.rotated_points(explanation.inputs, 4)
+    turned = data.rotated_points(explanation.inputs, 4)
     shares = [evaluate.classify(model, view, explanation.target).probabilities[0] for view in turned]
     losses = [-np.log(share[explanation.target[0]]) for share in shares]
     assert float(rows[0]["loss"]) == pytest.approx(np.mean(losses), rel=1e-3)

@@ -59,7 +59,7 @@ def test_a_number_of_points_that_cannot_be_had(folder, num_points):
 
 
 def test_missing_or_empty_listing(folder):
-    with pytest.raises(UserError, match=r"train_files\.txt: no such file; --data_dir"):
+    with pytest.raises(UserError, match=r"train_files\.txt: no such file; give a ModelNet40"):
         load_modelnet40(folder, "train")
     (folder / "train_files.txt").write_text("\n")
     with pytest.raises(UserError, match="lists no files"):

@@ -4,8 +4,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfxai3d.data import even_rotations
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import RotationTest, even_rotations, random_rotations
+from tfxai3d.evaluate import RotationTest, random_rotations
 
 CLOUD = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype("float32")
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from tfxai3d.data import rotated_grids, rotated_points
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import rotated_grids, rotated_points, vote
+from tfxai3d.evaluate import vote
 
 
 class Lookup:

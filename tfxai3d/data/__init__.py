@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from tfxai3d.data.augment.voxels import coarsen as coarsen
     from tfxai3d.data.augment.voxels import voxel_augmentation as voxel_augmentation
     from tfxai3d.data.augment.voxels import voxel_batches as voxel_batches
-    from tfxai3d.data.datasets.labelled import relabel as relabel
     from tfxai3d.data.datasets.labelled import unseen_clouds as unseen_clouds
     from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
     from tfxai3d.data.datasets.modelnet import load_modelnet40 as load_modelnet40
     from tfxai3d.data.datasets.modelnet import load_modelnet_tree as load_modelnet_tree
     from tfxai3d.data.datasets.modelnet import modelnet_files as modelnet_files
-    from tfxai3d.data.datasets.modelnet import z_up_to_y_up as z_up_to_y_up
+    from tfxai3d.data.datasets.opening import known_shapes as known_shapes
+    from tfxai3d.data.datasets.opening import open_dataset as open_dataset
+    from tfxai3d.data.datasets.split import Split as Split
+    from tfxai3d.data.datasets.split import relabel as relabel
     from tfxai3d.data.datasets.voxel_tree import voxelize_modelnet_tree as voxelize_modelnet_tree
     from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES as MODELNET10_CLASSES
     from tfxai3d.data.datasets.voxels import find_empty as find_empty
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from tfxai3d.data.datasets.voxels import load_voxels as load_voxels
     from tfxai3d.data.datasets.voxels import read_binvox as read_binvox
     from tfxai3d.data.datasets.voxels import write_binvox as write_binvox
+    from tfxai3d.data.orientation import even_rotations as even_rotations
+    from tfxai3d.data.orientation import rotated_grids as rotated_grids
+    from tfxai3d.data.orientation import rotated_points as rotated_points
+    from tfxai3d.data.orientation import z_up_to_y_up as z_up_to_y_up
     from tfxai3d.data.readers.reading import load_points as load_points
     from tfxai3d.data.readers.reading import read as read
     from tfxai3d.data.sampling import normalize as normalize

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from tfxai3d.data.geometry import Mesh
+from tfxai3d.data.orientation import rotations_about
 from tfxai3d.errors import UserError
 
 _MAX_PAIRS = 1 << 19  # pairs of a triangle and a voxel that are tested at a time, about 100 MB
@@ -57,16 +58,13 @@ def voxelize_points(points: np.ndarray, *, extent: int = 24, size: int = 32) -> 
 
 
 def poses(mesh: Mesh, count: int = 12) -> list[Mesh]:
-    """Returns copies of a mesh turned about the up axis z by multiples of 360 / `count` degrees.
+    """Returns copies of a mesh rotated about the up axis z by multiples of 360 / `count` degrees.
 
     The first is the mesh as it is. VoxNet and VRN train on 12 or 24 voxelised copies of each.
     """
-    copies = []
-    for angle in 2 * np.pi * np.arange(count) / count:
-        cos, sin = np.cos(angle), np.sin(angle)
-        turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-        copies.append(Mesh(mesh.vertices.astype(np.float64) @ turn, mesh.faces))
-    return copies
+    vertices = mesh.vertices.astype(np.float64)
+    rotations = rotations_about(2, 2 * np.pi * np.arange(count) / count)
+    return [Mesh(vertices @ rotation.T, mesh.faces) for rotation in rotations]
 
 
 def fill_inside(grid: np.ndarray) -> np.ndarray:

@@ -32,13 +32,10 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
-    from tfxai3d.evaluate.rotations import even_rotations as even_rotations
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
     from tfxai3d.evaluate.statistics import Interval as Interval
     from tfxai3d.evaluate.statistics import bootstrap_mean as bootstrap_mean
     from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation
-    from tfxai3d.evaluate.voting import rotated_grids as rotated_grids
-    from tfxai3d.evaluate.voting import rotated_points as rotated_points
     from tfxai3d.evaluate.voting import vote as vote
     from tfxai3d.results.drop_run import DropRun as DropRun
     from tfxai3d.results.drop_run import DropStep as DropStep

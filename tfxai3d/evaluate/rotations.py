@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfxai3d.data.orientation import rotations_about
 from tfxai3d.errors import UserError
 
 Axes = Literal["y", "xyz"]
@@ -31,19 +32,8 @@ def random_rotations(
     angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (len(axes), count))
     matrices = np.broadcast_to(np.eye(3), (count, 3, 3))
     for axis, axis_angles in zip(axes, angles, strict=True):
-        matrices = _about("xyz".index(axis), axis_angles) @ matrices
+        matrices = rotations_about("xyz".index(axis), axis_angles) @ matrices
     return (_products(matrices) if composed else matrices).astype(np.float32)
-
-
-def even_rotations(count: int) -> np.ndarray:
-    """Returns rotations about the up axis y by multiples of 360 / `count` degrees, 0 first.
-
-    The views that PointNet's program and those after it let vote (`--num_votes`).
-
-    Returns:
-        Matrices float32 (count,3,3).
-    """
-    return _about(1, 2 * np.pi * np.arange(count) / count).astype(np.float32)
 
 
 class RotationTest:
@@ -102,16 +92,6 @@ class RotationTest:
             copy = tf.matmul(tf.repeat(points[None], tf.shape(rotation)[0], 0), rotation, transpose_b=True)
             results = results.write(i, tf.cast(self.model(copy, training=False), tf.float32))
         return results.concat()
-
-
-def _about(axis: int, angles: np.ndarray) -> np.ndarray:
-    """Returns matrices (R,3,3) that rotate about a coordinate axis."""
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    matrices = np.tile(np.eye(3), (len(angles), 1, 1))
-    matrices[:, first, first] = matrices[:, second, second] = np.cos(angles)
-    matrices[:, second, first] = np.sin(angles)
-    matrices[:, first, second] = -matrices[:, second, first]
-    return matrices
 
 
 def _products(matrices: np.ndarray) -> np.ndarray:

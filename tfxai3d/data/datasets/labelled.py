@@ -7,29 +7,8 @@ import numpy as np
 
 from tfxai3d.data import shapes
 from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES, load_modelnet40
+from tfxai3d.data.datasets.split import relabel
 from tfxai3d.errors import UserError
-
-
-def relabel(labels: np.ndarray, names: Sequence[str], class_names: Sequence[str] | None) -> np.ndarray:
-    """Counts the classes as another list of them does.
-
-    Args:
-        labels: Classes (M,), as positions in `names`.
-        names: Names of the classes.
-        class_names: The names in the order to count them in, with others besides or not; None knows none.
-
-    Returns:
-        Classes, int (M,), as positions in `class_names`.
-
-    Raises:
-        UserError: If it lacks one of the names.
-    """
-    class_names = list(class_names or ())
-    if unknown := sorted(set(names) - set(class_names)):
-        raise UserError(
-            f"the model was not trained on {', '.join(unknown)}; give other --data_dir or --model"
-        )
-    return np.array([class_names.index(name) for name in names])[labels]
 
 
 def unseen_clouds(

@@ -9,11 +9,12 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
+from tfxai3d.data.orientation import z_up_to_y_up
 from tfxai3d.data.readers.reading import load_points
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import check_h5
 
-Split = Literal["train", "test"]
+SplitName = Literal["train", "test"]
 
 # fmt: off
 MODELNET40_CLASSES: tuple[str, ...] = (
@@ -26,7 +27,7 @@ MODELNET40_CLASSES: tuple[str, ...] = (
 
 
 def load_modelnet40(
-    folder: str | os.PathLike[str], split: Split = "test", num_points: int | None = None
+    folder: str | os.PathLike[str], split: SplitName = "test", num_points: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads one split of ModelNet40 from its HDF5 shards, float16 or float32, any number of points.
 
@@ -43,7 +44,7 @@ def load_modelnet40(
     """
     listing = Path(folder) / f"{split}_files.txt"
     if not listing.is_file():
-        raise UserError(f"{listing}: no such file; --data_dir must be a ModelNet40 HDF5 folder")
+        raise UserError(f"{listing}: no such file; give a ModelNet40 HDF5 folder")
     # The lists of the public set carry the paths of their authors: only the names count.
     lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
     names = [Path(line.strip()).name for line in lines if line.strip()]
@@ -63,7 +64,7 @@ def load_modelnet40(
 
 def load_modelnet_tree(
     folder: str | os.PathLike[str],
-    split: Split = "test",
+    split: SplitName = "test",
     num_points: int = 1024,
     *,
     classes: Sequence[str] | None = None,
@@ -94,7 +95,7 @@ def load_modelnet_tree(
 
 def modelnet_files(
     folder: str | os.PathLike[str],
-    split: Split = "test",
+    split: SplitName = "test",
     *,
     classes: Sequence[str] | None = None,
     limit: int | None = None,
@@ -122,11 +123,6 @@ def modelnet_files(
         raise UserError(f"{folder}: no class {unknown[0]!r}; there are {', '.join(known)}")
     files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)[:limit]]
     return [path for path, _ in files], np.array([label for _, label in files]), names
-
-
-def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
-    """Turns points (...,3) of ModelNet's OFF files, z up, to y up as in its HDF5 files; its own inverse."""
-    return points[..., [0, 2, 1]] * np.array([-1, 1, 1], points.dtype)
 
 
 def _off_files(folder: Path) -> list[Path]:

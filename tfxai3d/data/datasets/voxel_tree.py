@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tfxai3d.data.datasets.modelnet import Split, modelnet_files
+from tfxai3d.data.datasets.modelnet import SplitName, modelnet_files
 from tfxai3d.data.geometry import Mesh
 from tfxai3d.data.readers.reading import read
 from tfxai3d.data.voxelization import poses, voxelize
@@ -14,7 +14,7 @@ from tfxai3d.errors import UserError
 
 
 def voxelize_modelnet_tree(
-    folder: str | os.PathLike[str], split: Split = "test", num_poses: int = 1
+    folder: str | os.PathLike[str], split: SplitName = "test", num_poses: int = 1
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Voxelises the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, solid, as `voxelize` does.
 

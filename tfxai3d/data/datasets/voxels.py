@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfxai3d.data.datasets.modelnet import Split
+from tfxai3d.data.datasets.modelnet import SplitName
 from tfxai3d.data.geometry import VoxelGrid
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import check_npz
 from tfxai3d.storage.writing import atomic_path
 
-MODELNET10_CLASSES = (
+MODELNET10_CLASSES: tuple[str, ...] = (
     "bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet",
 )  # fmt: skip
 
@@ -74,7 +74,9 @@ def load_voxels(
     return grids.astype(dtype, copy=False), labels
 
 
-def load_modelnet10(folder: str | os.PathLike[str], split: Split = "test") -> tuple[np.ndarray, np.ndarray]:
+def load_modelnet10(
+    folder: str | os.PathLike[str], split: SplitName = "test"
+) -> tuple[np.ndarray, np.ndarray]:
     """Reads one split of ModelNet10's grids, `modelnet10_train.npz` or `modelnet10_test.npz`.
 
     Nothing is left out: example i is number i of the file, and `find_empty` tells which are empty.

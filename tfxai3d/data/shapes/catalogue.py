@@ -123,8 +123,8 @@ def make_dataset(
     _check_classes(classes)
     if num_examples < 1:
         raise UserError(f"num_examples is {num_examples}: it must be at least 1")
-    order = _balanced_order(num_examples, len(classes), seed)
-    clouds = [_example(classes[label], num_points, seed, i) for i, label in enumerate(order)]
+    order = draw_labels(num_examples, len(classes), seed)
+    clouds = [draw_cloud(classes[label], num_points, seed, i) for i, label in enumerate(order)]
     return ShapesDataset(
         points=np.stack([cloud.points for cloud in clouds]),
         labels=order,
@@ -141,17 +141,28 @@ def _check_classes(names: Sequence[str]) -> None:
         raise UserError(f"{wrong}: choose from {', '.join(SHAPE_CLASSES)}")
 
 
-def _balanced_order(count: int, num_classes: int, seed: int) -> npt.NDArray[np.int64]:
-    """Labels (count,): every block of `num_classes` examples holds each class once, in random order."""
+def draw_labels(num_examples: int, num_classes: int, seed: int) -> npt.NDArray[np.int64]:
+    """Draws the labels (M,) of a set: each block of `num_classes` has every class once, in random order."""
     random_generator(seed)  # a negative seed is the user's error
-    blocks = range(-(-count // num_classes))
+    blocks = range(-(-num_examples // num_classes))
     rows = [np.random.default_rng([seed, block, 1]).permutation(num_classes) for block in blocks]
-    return np.concatenate(rows)[:count]
+    return np.concatenate(rows)[:num_examples]
 
 
-def _example(name: str, num_points: int, seed: int, index: int) -> LabelledCloud:
-    shape_seed, point_seed = np.random.SeedSequence([seed, index]).generate_state(2, np.uint64)
-    return sample_shape(make_shape(name, int(shape_seed)), num_points, int(point_seed))
+def draw_shape(name: str, seed: int, number: int) -> ShapeMesh:
+    """Builds the shape of example `number` of the set of a seed, if it is of this class."""
+    return make_shape(name, _seeds(seed, number)[0])
+
+
+def draw_cloud(name: str, num_points: int, seed: int, number: int) -> LabelledCloud:
+    """Samples the shape of example `number` of the set of a seed, if it is of this class."""
+    return sample_shape(draw_shape(name, seed, number), num_points, _seeds(seed, number)[1])
+
+
+def _seeds(seed: int, number: int) -> tuple[int, int]:
+    """Returns the seeds of an example's shape and of its points."""
+    shape_seed, point_seed = np.random.SeedSequence([seed, number]).generate_state(2, np.uint64)
+    return int(shape_seed), int(point_seed)
 
 
 def _global_parts(cloud: LabelledCloud) -> npt.NDArray[np.int64]:
