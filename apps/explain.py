@@ -223,7 +223,7 @@ def _mistakes(model: keras.Model) -> list[Object]:
             )
         name = f"{line['true']}_as_{line['predicted']}_{index}"
         found.append(Object(name, inputs[index].astype(np.float32), line["predicted"]))
-    return objects.told_apart(found)
+    return objects.with_unique_names(found)
 
 
 def _mistake_lines() -> list[dict[str, str]]:

@@ -211,12 +211,12 @@ def _columns() -> Iterator[tuple[str, keras.Model]]:
     """Yields the models of --filters by different names; the pruned one is the second."""
     names: set[str] = set()
     for number, given in enumerate(FLAGS.model):
-        name = _told_apart(Path(given).name.removesuffix(".h5").removesuffix(".weights"), names)
+        name = _unique_name(Path(given).name.removesuffix(".h5").removesuffix(".weights"), names)
         yield name, _weights(given) if number else models.from_preset(given)
         if number == 0 and FLAGS.prune:
             pruned = models.from_preset(given)
             pruning.prune_magnitude(pruned, FLAGS.prune)
-            yield _told_apart(f"pruned to {FLAGS.prune:.3g}, not tuned", names), pruned
+            yield _unique_name(f"pruned to {FLAGS.prune:.3g}, not tuned", names), pruned
 
 
 def _weights(given: str) -> keras.Model:
@@ -238,7 +238,7 @@ def _weights(given: str) -> keras.Model:
     return model
 
 
-def _told_apart(name: str, taken: set[str]) -> str:
+def _unique_name(name: str, taken: set[str]) -> str:
     unique, number = name, 1
     while unique in taken:
         number += 1

@@ -15,7 +15,7 @@ to --output_dir as table.csv, beside
 
   layers.csv        weights left in each layer, cut at once and after training
   log.csv           loss, accuracy (with --teacher: agreement with it), share left, weights cut and spliced
-                    a step, or exchanged, by epoch
+                    a step, or regrown, by epoch
   preset            the pruned model in compact form, for --model of this and the other programs
   small.keras       the same without the channels that pruning left dead or unread, if there are any: a
                     smaller dense model with the same outputs, for keras.saving.load_model after importing
@@ -77,7 +77,7 @@ flags.DEFINE_integer(
     "others; default half of them.", lower_bound=0,
 )  # fmt: skip
 flags.DEFINE_integer(
-    "exchange_epochs", 0,
+    "regrow_epochs", 0,
     "With --epochs=0, and in place of --recover_epochs: after each of the first so many of --tune_epochs the "
     "least useful of the weights left give their places to others, 15 % of them at first, ever fewer then. "
     "For long tuning of few weights.", lower_bound=0,
@@ -102,7 +102,7 @@ flags.DEFINE_string("output_dir", "out/prune", "Where everything goes.")
 # What decides the result: a run goes on only with the same.
 _DECISIVE = (
     "model", "from_scratch", "dataset", "num_train", "num_test", "num_points", "train_points", "target",
-    "scope", "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "exchange_epochs",
+    "scope", "importance", "exclude", "epochs", "tune_epochs", "recover_epochs", "regrow_epochs",
     "batch_size", "learning_rate", "weight_decay", "label_smoothing", "dropout", "teacher", "augment", "seed",
 )  # fmt: skip
 
@@ -152,12 +152,12 @@ def main(argv: list[str]) -> None:
 def _check_flags() -> None:
     if not FLAGS.target:
         raise UserError("--target=0: at least some weights must be left")
-    for name, number in (("recover", FLAGS.recover_epochs), ("exchange", FLAGS.exchange_epochs)):
+    for name, number in (("recover", FLAGS.recover_epochs), ("regrow", FLAGS.regrow_epochs)):
         if (number or 0) > FLAGS.tune_epochs:
             raise UserError(f"--{name}_epochs={number} is more than --tune_epochs={FLAGS.tune_epochs}")
-    if FLAGS.exchange_epochs and (FLAGS.epochs or FLAGS.recover_epochs or FLAGS.tensorboard):
+    if FLAGS.regrow_epochs and (FLAGS.epochs or FLAGS.recover_epochs or FLAGS.tensorboard):
         raise UserError(
-            f"--exchange_epochs={FLAGS.exchange_epochs} is not for surgery: give --epochs=0 too, and leave "
+            f"--regrow_epochs={FLAGS.regrow_epochs} is not for surgery: give --epochs=0 too, and leave "
             "--recover_epochs and --tensorboard away"
         )
     if FLAGS.from_scratch and not FLAGS.epochs:
@@ -188,7 +188,7 @@ def _train(
         weight_decay=FLAGS.weight_decay,
         label_smoothing=FLAGS.label_smoothing,
     )
-    surgery = _exchange(model) if FLAGS.exchange_epochs else _surgery(model, steps, output_dir)
+    surgery = _regrow(model) if FLAGS.regrow_epochs else _surgery(model, steps, output_dir)
     history: training.History = []
     if FLAGS.epochs:
         history = training.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
@@ -210,9 +210,9 @@ def _cut_at_once(model: keras.Model) -> None:
     )
 
 
-def _exchange(model: keras.Model) -> pruning.ExchangeWeights:
+def _regrow(model: keras.Model) -> pruning.PruneAndRegrow:
     _cut_at_once(model)
-    return pruning.ExchangeWeights(FLAGS.exchange_epochs, exclude=FLAGS.exclude)
+    return pruning.PruneAndRegrow(FLAGS.regrow_epochs, exclude=FLAGS.exclude)
 
 
 def _surgery(model: keras.Model, steps: int, output_dir: Path) -> pruning.DynamicNetworkSurgery:

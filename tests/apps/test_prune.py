@@ -89,7 +89,7 @@ def test_learns_from_a_teacher_and_says_so(prune, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("flags", "exchanged"), [((), True), (("--recover_epochs=0",), False)])
+@pytest.mark.parametrize(("flags", "regrown"), [((), True), (("--recover_epochs=0",), False)])
 def test_cut_weights_come_back_while_they_may(prune, tmp_path, flags, exchanged):
     rate = "--learning_rate=0.05"  # high enough for ranks to change in a few steps
     code, _, err = prune(*SMALL, "--epochs=0", "--tune_epochs=2", rate, *flags, f"--output_dir={tmp_path}")
@@ -120,12 +120,12 @@ def test_prunes_while_training_from_scratch(prune, tmp_path):
 
 @pytest.mark.slow
 def test_weights_change_places_instead(prune, tmp_path):
-    flags = (*SMALL, "--epochs=0", "--tune_epochs=2", "--exchange_epochs=1", f"--output_dir={tmp_path}")
+    flags = (*SMALL, "--epochs=0", "--tune_epochs=2", "--regrow_epochs=1", f"--output_dir={tmp_path}")
     code, _, err = prune(*flags)
     assert (code, err) == (0, ""), err
     log, layers = rows(tmp_path / "log.csv"), rows(tmp_path / "layers.csv")
     left = int(rows(tmp_path / "table.csv")[1]["left"])
-    assert [float(row["exchanged"]) for row in log] == [int(0.15 * left), 0]
+    assert [float(row["regrown"]) for row in log] == [int(0.15 * left), 0]
     assert len({row["left"] for row in log}) == 1
     assert any(row["left"] != row["left_at_once"] for row in layers)
 
@@ -137,8 +137,8 @@ def test_weights_change_places_instead(prune, tmp_path):
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
         (["--recover_epochs=2"], "--recover_epochs=2 is more than --tune_epochs=1"),
         (["--from_scratch", "--epochs=0"], "--from_scratch with --epochs=0"),
-        (["--exchange_epochs=2"], "--exchange_epochs=2 is more than --tune_epochs=1"),
-        (["--exchange_epochs=1"], "--exchange_epochs=1 is not for surgery: give --epochs=0"),
+        (["--regrow_epochs=2"], "--regrow_epochs=2 is more than --tune_epochs=1"),
+        (["--regrow_epochs=1"], "--regrow_epochs=1 is not for surgery: give --epochs=0"),
         (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
         (["--target=1.5"], "--target"),
         (["--model=vrn_half_modelnet10", "--dropout=0"], "--model=vrn_half_modelnet10 has no dropout"),

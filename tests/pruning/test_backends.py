@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
             "equations and (momentum or adamw) or bit_identical or layer-gradient or ends_with_fit",
             5,
         ),
-        ("test_exchange", "equations or fades or leave", 4),
+        ("test_regrow", "equations or fade or leave", 4),
     ],
 )
 def test_the_equations_hold_on_jax(file, chosen, number):

@@ -70,7 +70,7 @@ def test_fifty_steps_equal_the_equations(float64, name):
     weights, masks, spliced = reference.run(batches, W, name, c=0.4)
     assert spliced > 0
     model = network(OPTIMIZERS[name]())
-    surgery = DynamicNetworkSurgery(c=0.4, **ALWAYS)
+    surgery = DynamicNetworkSurgery(c_rate=0.4, **ALWAYS)
     fit(model, surgery)
     for got, expected in zip(surgery.dense_weights.values(), weights, strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-6)
@@ -82,10 +82,10 @@ def test_fifty_steps_equal_the_equations(float64, name):
     np.testing.assert_allclose(model.predict(X, 400, 0), reference.forward(X, pruned), atol=1e-6)
 
 
-def test_without_crate_training_is_bit_identical():
+def test_without_c_rate_training_is_bit_identical():
     plain, watched = (network(keras.optimizers.AdamW(0.05)) for _ in range(2))
     history = fit(plain, steps=20)
-    surgery = DynamicNetworkSurgery(c=-np.inf)
+    surgery = DynamicNetworkSurgery(c_rate=-np.inf)
     assert fit(watched, surgery, steps=20)["loss"] == history["loss"]
     for got, expected in zip(watched.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(got, expected)
@@ -96,8 +96,8 @@ def test_without_crate_training_is_bit_identical():
 
 def test_a_pruned_weight_grows_back(float64):
     model, optimizer = kernel([[0.1, 1.0], [1.0, 1.0]]), keras.optimizers.SGD(0.1)
-    surgery = DynamicNetworkSurgery(c=-1.0, **ALWAYS)  # t = 0.775 - 0.39
-    with surgery.operating(model, optimizer):
+    surgery = DynamicNetworkSurgery(c_rate=-1.0, **ALWAYS)  # t = 0.775 - 0.39
+    with surgery.attached(model, optimizer):
         gradient = np.array([[-1.0, 0.0], [0.0, 0.0]])
         seen = [apply(model, optimizer, gradient)[0, 0] for _ in range(4)]
     # Cut while its dense weight grows by 0.1 a step, until that passes 1.1 t = 0.42.
@@ -109,8 +109,8 @@ def test_hysteresis_leaves_the_weights_in_between_as_they_are(float64):
     t = 1.0
     start = np.array([[0.89, 0.91], [1.09, 1.11]])
     model, optimizer = kernel(start), keras.optimizers.SGD(1.0)
-    surgery = DynamicNetworkSurgery(c=0.0, **ALWAYS)
-    with surgery.operating(model, optimizer):
+    surgery = DynamicNetworkSurgery(c_rate=0.0, **ALWAYS)
+    with surgery.attached(model, optimizer):
         assert list(surgery.thresholds.values()) == [pytest.approx(t)]
         first = apply(model, optimizer, 0.0)
         np.testing.assert_array_equal(first, [[0, 0.91], [1.09, 1.11]])
@@ -120,15 +120,15 @@ def test_hysteresis_leaves_the_weights_in_between_as_they_are(float64):
         np.testing.assert_allclose(apply(model, optimizer, -0.03), [[1.11, 0], [1.12, 1.14]])
 
 
-# --- crates, targets, schedules
+# --- c_rates, targets, schedules
 
 
-def test_one_crate_a_layer(float64):
-    by_name = DynamicNetworkSurgery(c={"first/kernel": -np.inf, "second/kernel": 1.0}, **ALWAYS)
-    in_order = DynamicNetworkSurgery(c=[-np.inf, 1.0], **ALWAYS)
+def test_one_c_rate_a_layer(float64):
+    by_name = DynamicNetworkSurgery(c_rate={"first/kernel": -np.inf, "second/kernel": 1.0}, **ALWAYS)
+    in_order = DynamicNetworkSurgery(c_rate=[-np.inf, 1.0], **ALWAYS)
     for surgery in (by_name, in_order):
         model = network(keras.optimizers.SGD(0.0))
-        with surgery.operating(model, model.optimizer):
+        with surgery.attached(model, model.optimizer):
             model.optimizer.apply([np.zeros(w.shape) for w in W], model.trainable_variables)
         first, second = model.get_weights()
         assert first.all()
@@ -155,7 +155,7 @@ def test_the_share_left_is_the_target(float64, scope, importance):
 def test_importance_from_gradients_keeps_the_weights_that_matter(float64):
     """The largest weights have no gradient: only magnitude would keep them."""
     model, optimizer = kernel([[5.0, 5.0], [1.0, 1.0]]), keras.optimizers.SGD(0.0)
-    with DynamicNetworkSurgery(target=0.5, importance="gradient").operating(model, optimizer):
+    with DynamicNetworkSurgery(target=0.5, importance="gradient").attached(model, optimizer):
         np.testing.assert_array_equal(apply(model, optimizer, [[0.0], [1.0]]), [[0, 0], [1, 1]])
 
 
@@ -184,20 +184,20 @@ class LikeTfmot:
 
 def test_any_schedule_decides_when_and_how_much(float64):
     model, optimizer = kernel([[1.0, 2.0, 3.0, 4.0]]), keras.optimizers.SGD(0.0)
-    with DynamicNetworkSurgery(target=LikeTfmot(), iter_stop=1).operating(model, optimizer):
+    with DynamicNetworkSurgery(target=LikeTfmot(), iter_stop=1).attached(model, optimizer):
         left = [np.count_nonzero(apply(model, optimizer, 0.0)) for _ in range(5)]
     assert left == [4, 3, 3, 1, 1]
 
 
 def test_gradual_target():
-    schedule = GradualTarget(left=0.1, ramp_steps=20, stop_step=34, frequency=9)
+    schedule = GradualTarget(density=0.1, ramp_steps=20, stop_step=34, frequency=9)
     due, cut = zip(*(map(float, schedule(step)) for step in range(40)), strict=True)
     assert [step for step in range(40) if due[step]] == [0, 9, 18, 20, 27, 33]
     assert cut[0] == 0
     assert cut[10] == pytest.approx(0.9 * (1 - 0.5**3))
     assert cut[20:] == pytest.approx([0.9] * 20)
     assert [float(x) for x in GradualTarget(0.1, 0, 1)(0)] == [1, pytest.approx(0.9)]
-    again = GradualTarget(left=0.1, ramp_steps=20, stop_step=34, start=0.5)
+    again = GradualTarget(density=0.1, ramp_steps=20, stop_step=34, start_density=0.5)
     assert [float(again(step)[1]) for step in (0, 10, 20)] == pytest.approx([0.5, 0.9 - 0.4 / 8, 0.9])
 
 
@@ -207,8 +207,8 @@ def test_probability_of_surgery_decays_until_iter_stop(float64):
     def operated(seed, **options):
         model, optimizer = kernel(RNG.normal(size=(20, 20))), keras.optimizers.SGD(1.0)
         steps = []
-        surgery = DynamicNetworkSurgery(c=0.0, gamma=1.0, seed=seed, **options)
-        with surgery.operating(model, optimizer):
+        surgery = DynamicNetworkSurgery(c_rate=0.0, gamma=1.0, seed=seed, **options)
+        with surgery.attached(model, optimizer):
             for i in range(12):
                 before = surgery.masks["layer/kernel"]
                 apply(model, optimizer, RNG.normal(size=(20, 20)))
@@ -233,7 +233,7 @@ def test_probability_of_surgery_decays_until_iter_stop(float64):
 def test_every_way_to_run_the_step_gives_the_same(float64, options):
     steps = 10
     expected, model = network(keras.optimizers.Adam(0.05)), network(keras.optimizers.Adam(0.05), **options)
-    logs = [fit(net, DynamicNetworkSurgery(c=0.4, **ALWAYS), steps) for net in (expected, model)]
+    logs = [fit(net, DynamicNetworkSurgery(c_rate=0.4, **ALWAYS), steps) for net in (expected, model)]
     for got, weights in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(got, weights, atol=1e-9)
     assert logs[0]["cut"] == logs[1]["cut"]
@@ -241,7 +241,7 @@ def test_every_way_to_run_the_step_gives_the_same(float64, options):
 
 def test_gradient_accumulation_operates_once_an_update(float64):
     model, optimizer = kernel([[0.1, 1.0]]), keras.optimizers.SGD(1.0, gradient_accumulation_steps=2)
-    with DynamicNetworkSurgery(c=0.0, **ALWAYS).operating(model, optimizer):
+    with DynamicNetworkSurgery(c_rate=0.0, **ALWAYS).attached(model, optimizer):
         np.testing.assert_allclose(apply(model, optimizer, -0.2), [[0.1, 1.0]])
         np.testing.assert_allclose(apply(model, optimizer, -0.4), [[0, 1.3]])  # the mean of both
 
@@ -249,7 +249,7 @@ def test_gradient_accumulation_operates_once_an_update(float64):
 def test_a_skipped_step_of_mixed_precision_changes_nothing():
     model = kernel([[0.1, 1.0]])
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=2.0)
-    with DynamicNetworkSurgery(c=0.0, **ALWAYS).operating(model, optimizer):
+    with DynamicNetworkSurgery(c_rate=0.0, **ALWAYS).attached(model, optimizer):
         np.testing.assert_allclose(apply(model, optimizer, np.inf), [[0.1, 1.0]], rtol=1e-6)
         np.testing.assert_allclose(apply(model, optimizer, -0.1), [[0, 1.1]], rtol=1e-6)  # scale 1 by now
 
@@ -381,14 +381,14 @@ def test_surgery_ends_with_fit_and_goes_on_with_the_next():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "either the crate c or the target"),
-        ({"c": 1.0, "target": 0.1}, "either the crate c or the target"),
+        ({}, "either c_rate or target"),
+        ({"c_rate": 1.0, "target": 0.1}, "either c_rate or target"),
         ({"target": 0.0}, "target 0.0: the share of weights left must be above 0"),
         ({"target": 1.5}, r"target 1\.5"),
         ({"target": 0.1, "scope": "model"}, "scope 'model': must be one of global, layer"),
-        ({"c": 1.0, "importance": "gradient"}, "needs a target, give one"),
-        ({"c": 1.0, "importance": "lamp"}, "needs a target, give one"),
-        ({"c": 1.0, "iter_stop": 0}, "iter_stop 0"),
+        ({"c_rate": 1.0, "importance": "gradient"}, "needs a target, give one"),
+        ({"c_rate": 1.0, "importance": "lamp"}, "needs a target, give one"),
+        ({"c_rate": 1.0, "iter_stop": 0}, "iter_stop 0"),
     ],
 )
 def test_wrong_settings(options, message):
@@ -399,9 +399,9 @@ def test_wrong_settings(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"c": 9.0}, r"c 9 cuts all 60 weights of first/kernel, whose largest is .*smaller c"),
-        ({"c": [1.0]}, "1 values of c for 2 layers"),
-        ({"c": {"first/kernel": 1.0}}, "check second/kernel"),
+        ({"c_rate": 9.0}, r"c_rate 9 cuts all 60 weights of first/kernel, whose largest is .*smaller c_rate"),
+        ({"c_rate": [1.0]}, "1 values of c_rate for 2 layers"),
+        ({"c_rate": {"first/kernel": 1.0}}, "check second/kernel"),
         ({"target": 0.1, "include": ["third"]}, "no kernel is called 'third'; there are first/kernel"),
         ({"target": 0.1, "exclude": ["*"]}, "no kernels are left"),
     ],
@@ -435,7 +435,7 @@ def test_weights_that_become_nan_stop_the_training_with_one_line():
     model = network("sgd")
     plain = model.optimizer.apply
     with pytest.raises(UserError, match=r"first/kernel holds 60 .* lower learning rate"):
-        model.fit(X[:8], Y[:8] * np.nan, callbacks=[DynamicNetworkSurgery(c=0.0)], verbose=0)
+        model.fit(X[:8], Y[:8] * np.nan, callbacks=[DynamicNetworkSurgery(c_rate=0.0)], verbose=0)
     assert model.optimizer.apply == plain
 
 
@@ -443,9 +443,9 @@ def test_layers_that_are_lost_in_training_are_named(caplog):
     """Weight decay alone takes all weights of a layer below the threshold of the start."""
     model = network(keras.optimizers.SGD(1e-9, weight_decay=3e8))
     with pytest.raises(UserError, match="no weight is left"):
-        fit(model, DynamicNetworkSurgery(c=0.0, **ALWAYS), steps=10)
+        fit(model, DynamicNetworkSurgery(c_rate=0.0, **ALWAYS), steps=10)
     model = network(keras.optimizers.SGD(1e-9, weight_decay=3e8))
-    fit(model, DynamicNetworkSurgery(c=[0.0, -np.inf], **ALWAYS), steps=10)
+    fit(model, DynamicNetworkSurgery(c_rate=[0.0, -np.inf], **ALWAYS), steps=10)
     assert "no weight is left of first/kernel" in caplog.text
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.reference import surgery as reference
 from tfxai3d.errors import UserError
-from tfxai3d.pruning import DynamicNetworkSurgery, ExchangeWeights, prune_magnitude
+from tfxai3d.pruning import DynamicNetworkSurgery, PruneAndRegrow, prune_magnitude
 from tfxai3d.pruning.regrow import apportion
 from tfxai3d.training import fit_resumable
 
@@ -36,8 +36,8 @@ def fit(model, callback, epochs=1):
     return model.fit(X, Y, 8, epochs, 0, callbacks=[callback], shuffle=False).history
 
 
-def exchanged(weights, gradients, share):
-    """One exchange, weight by weight: the masks after it."""
+def regrown(weights, gradients, fraction):
+    """One round, weight by weight: the masks after it."""
     worth = [
         (w**2 * np.square(g).sum(axis=0), layer, index)
         for layer, (ws, gs) in enumerate(zip(weights, gradients, strict=True))
@@ -45,7 +45,7 @@ def exchanged(weights, gradients, share):
         if w
         for g in [gs[(slice(None), *index)]]
     ]
-    cut = sorted(worth)[: int(share * len(worth))]
+    cut = sorted(worth)[: int(fraction * len(worth))]
     masks = [w != 0 for w in weights]
     for _, layer, index in cut:
         masks[layer][index] = False
@@ -65,12 +65,12 @@ def exchanged(weights, gradients, share):
 
 
 @pytest.mark.parametrize("name", ["momentum", "adamw"])
-def test_steps_and_exchange_are_those_of_the_equations(float64, name):
+def test_steps_and_regrowth_are_those_of_the_equations(float64, name):
     optimizers = {
         "momentum": keras.optimizers.SGD(0.05, momentum=0.9),
         "adamw": keras.optimizers.AdamW(0.05, 0.02, 0.875, 0.984375),
     }
-    model, callback = network(optimizers[name]), ExchangeWeights(2, 0.3)
+    model, callback = network(optimizers[name]), PruneAndRegrow(2, 0.3)
     history = fit(model, callback)
 
     masks, weights = LEFT, [w * m for w, m in zip(W, LEFT, strict=True)]
@@ -79,21 +79,21 @@ def test_steps_and_exchange_are_those_of_the_equations(float64, name):
     for start in range(0, len(X), 8):
         gradients.append(reference.gradients(X[start : start + 8], Y[start : start + 8], weights))
         weights = [step(w, g) * m for step, w, g, m in zip(steps, weights, gradients[-1], masks, strict=True)]
-    masks = exchanged(weights, [np.array(g) for g in zip(*gradients, strict=True)], 0.3)
-    assert history["exchanged"] == [int(0.3 * sum(m.sum() for m in LEFT))]
+    masks = regrown(weights, [np.array(g) for g in zip(*gradients, strict=True)], 0.3)
+    assert history["regrown"] == [int(0.3 * sum(m.sum() for m in LEFT))]
     assert any((m & ~before).any() for m, before in zip(masks, LEFT, strict=True))
     for got, w, m, mask in zip(model.get_weights(), weights, masks, callback.masks.values(), strict=True):
         np.testing.assert_array_equal(mask, m)
         np.testing.assert_allclose(got, w * m, rtol=2e-6)  # the rate is float32
 
 
-def test_the_number_left_stays_and_the_exchange_fades(float64):
-    model, callback = network("adam"), ExchangeWeights(3, 0.4)
+def test_the_number_left_stays_and_regrowth_fades(float64):
+    model, callback = network("adam"), PruneAndRegrow(3, 0.4)
     history = fit(model, callback, epochs=5)
     number = sum(m.sum() for m in LEFT)
     assert history["left"] == [number / 90] * 5
     shares = [int(0.4 * (1 + np.cos(np.pi * i / 3)) / 2 * number) for i in range(3)]
-    assert history["exchanged"] == [*shares, 0, 0]
+    assert history["regrown"] == [*shares, 0, 0]
     assert sum(np.count_nonzero(w) for w in model.get_weights()) == number
     callback.finalize()
     assert all(np.any(v) for v in map(np.asarray, model.optimizer.variables[2:4]))
@@ -102,7 +102,7 @@ def test_the_number_left_stays_and_the_exchange_fades(float64):
 
 def test_without_epochs_zeros_stay_where_they_are(float64):
     model = network("adam")
-    fit(model, ExchangeWeights(0), epochs=2)
+    fit(model, PruneAndRegrow(0), epochs=2)
     for w, mask, before in zip(model.get_weights(), LEFT, W, strict=True):
         np.testing.assert_array_equal(w != 0, mask)
         assert np.any(w[mask] != before[mask])
@@ -116,7 +116,7 @@ def test_weights_find_the_inputs_that_matter(float64):
     model = keras.Sequential([keras.Input((60,)), keras.layers.Dense(1, use_bias=False, name="layer")])
     model.set_weights([np.where(np.arange(60) >= 54, 0.5, 0.0)[:, None]])
     model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)
-    model.fit(x, x @ truth, 8, 24, 0, callbacks=[ExchangeWeights(20, 0.9)])
+    model.fit(x, x @ truth, 8, 24, 0, callbacks=[PruneAndRegrow(20, 0.9)])
     np.testing.assert_array_equal(model.get_weights()[0] != 0, truth != 0)
     np.testing.assert_allclose(model.get_weights()[0], truth, atol=0.02)
 
@@ -131,7 +131,7 @@ def test_weights_leave_a_layer_that_does_nothing(float64):
     model.set_weights([rng.normal(size=(20, 20)) * (rng.random((20, 20)) < 0.2) for _ in range(2)])
     model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
     x = rng.normal(size=(256, 20))
-    callback = ExchangeWeights(8, 0.3)
+    callback = PruneAndRegrow(8, 0.3)
     model.fit(x, x @ rng.normal(size=(20, 20)), 8, 8, 0, callbacks=[callback])
     left = {path: np.count_nonzero(mask) for path, mask in callback.masks.items()}
     assert left["useful/kernel"] > 3 * left["useless/kernel"]
@@ -139,16 +139,16 @@ def test_weights_leave_a_layer_that_does_nothing(float64):
 
 def test_loops_of_ones_own(float64):
     model, optimizer = network(), keras.optimizers.SGD(0.05)
-    callback = ExchangeWeights(1, 0.3)
-    with callback.operating(model, optimizer):
+    callback = PruneAndRegrow(1, 0.3)
+    with callback.attached(model, optimizer):
         for start in range(0, 32, 8):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean((model(X[start : start + 8]) - Y[start : start + 8]) ** 2)
             grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
             optimizer.apply(grads, model.trainable_variables)
         number = int(0.3 * sum(m.sum() for m in LEFT))
-        assert callback.exchange() == number
-        assert callback.exchange() == 0
+        assert callback.end_epoch() == number
+        assert callback.end_epoch() == 0
 
 
 def test_resuming_is_exact(float64, tmp_path):
@@ -156,9 +156,9 @@ def test_resuming_is_exact(float64, tmp_path):
         return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(96, seed=epoch).batch(8)
 
     def train(epochs, folder):
-        model, callback = network("adam"), ExchangeWeights(3, 0.4)
+        model, callback = network("adam"), PruneAndRegrow(3, 0.4)
         history = fit_resumable(model, batches, epochs, tmp_path / folder, callbacks=[callback])
-        return model, callback, [record["exchanged"] for record in history]
+        return model, callback, [record["regrown"] for record in history]
 
     whole, callback, history = train(4, "whole")
     train(2, "parts")
@@ -177,7 +177,7 @@ def test_ways_to_train(options):
     models = [network("adam"), network("adam")]
     models[1].compile("adam", "mse", **options)
     for model in models:
-        fit(model, ExchangeWeights(2, 0.3), epochs=3)
+        fit(model, PruneAndRegrow(2, 0.3), epochs=3)
     for got, expected in zip(models[1].get_weights(), models[0].get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-4)
 
@@ -186,7 +186,7 @@ def test_dead_weights_are_the_first_to_go_and_none_grow_where_nothing_flows():
     weights = [w * m for w, m in zip(W, LEFT, strict=True)]
     weights[1][3:6] = 0  # nothing reads these channels,
     weights[0][:, 2:5] = 0  # and these are constant: two have neither, one only an input
-    model, callback = network("adam", weights), ExchangeWeights(1, 0.5)
+    model, callback = network("adam", weights), PruneAndRegrow(1, 0.5)
     fit(model, callback)
     first, second = callback.masks.values()
     assert not first[:, 5].any()
@@ -211,12 +211,12 @@ def test_apportioned_numbers(layers, total):
 
 
 def test_what_it_refuses():
-    for options in ({"epochs": -1}, {"epochs": 1, "share": 0.0}, {"epochs": 1, "share": 1.0}):
-        with pytest.raises(UserError, match="must not be negative, the share between 0 and 1"):
-            ExchangeWeights(**options)
+    for options in ({"epochs": -1}, {"epochs": 1, "drop_fraction": 0.0}, {"epochs": 1, "drop_fraction": 1.0}):
+        with pytest.raises(UserError, match="must not be negative, and drop_fraction between 0 and 1"):
+            PruneAndRegrow(**options)
     with pytest.raises(UserError, match="nothing is pruned yet"):
-        fit(network(weights=W), ExchangeWeights(1))
-    model, callback = network(), ExchangeWeights(1)
+        fit(network(weights=W), PruneAndRegrow(1))
+    model, callback = network(), PruneAndRegrow(1)
     fit(model, callback)
     model.set_weights(W)
     with pytest.raises(UserError, match="first/kernel was changed since its surgery began"):
@@ -227,14 +227,14 @@ def test_weights_that_become_nan_stop_the_training_with_one_line():
     model = network()
     plain = model.optimizer.apply
     with pytest.raises(UserError, match=r"first/kernel holds .* lower learning rate"):
-        model.fit(X, Y * np.nan, callbacks=[ExchangeWeights(1)], verbose=0)
+        model.fit(X, Y * np.nan, callbacks=[PruneAndRegrow(1)], verbose=0)
     assert model.optimizer.apply == plain
 
 
 @pytest.mark.parametrize(
     "callback",
-    [ExchangeWeights(1, 0.3), DynamicNetworkSurgery(target=0.2, importance="gradient", frequency=1)],
-    ids=["exchange", "surgery"],
+    [PruneAndRegrow(1, 0.3), DynamicNetworkSurgery(target=0.2, importance="gradient", frequency=1)],
+    ids=["regrow", "surgery"],
 )
 def test_embeddings_have_sparse_gradients(callback):
     model = keras.Sequential(

@@ -21,7 +21,7 @@ def network(seed, units=10):
 
 
 def surgery(**options):
-    options = options or {"c": 0.4, "gamma": 0.3, "seed": 5}
+    options = options or {"c_rate": 0.4, "gamma": 0.3, "seed": 5}
     return DynamicNetworkSurgery(log_layers=True, **options)
 
 
@@ -36,7 +36,7 @@ def state(model):
 @pytest.mark.parametrize(
     "options",
     [{}, {"target": GradualTarget(0.2, 10, 20, 3), "importance": "gradient"}],
-    ids=["crate", "gradual"],
+    ids=["c_rate", "gradual"],
 )
 def test_resuming_is_exact(float64, tmp_path, options):
     whole, callback = network(0), surgery(**options)

@@ -40,7 +40,7 @@ def test_a_pruned_model_comes_back(tmp_path, dtype):
         stored = np.asarray(expected).astype(dtype if len(expected.shape) > 1 else "float32")
         np.testing.assert_array_equal(np.asarray(got), stored.astype("float32"))
     assert (report["total"], report["left"]) == (61_500, kernel_sparsity(other)["left"])
-    assert report["share"] == report["left"] / 61_500 <= 0.05
+    assert report["density"] == report["left"] / 61_500 <= 0.05
     assert report["bytes"] == (tmp_path / "a.npz").stat().st_size
     assert report["bytes"] < (0.04 if dtype == "float16" else 0.07) * report["dense_bytes"]
     assert report["dense_bytes"] == 4 * (61_500 + 305)

@@ -102,7 +102,7 @@ def test_surgery_reaches_the_branches_of_vrn():
     assert "head/kernel" in select_kernels(model, include=["head"])
     optimizer = keras.optimizers.SGD(0.0)
     surgery = DynamicNetworkSurgery(target=0.05)
-    with surgery.operating(model, optimizer):
+    with surgery.attached(model, optimizer):
         optimizer.apply(
             [keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables
         )
@@ -128,7 +128,7 @@ def test_a_solved_threshold_leaves_the_share(float64, share):
     masks = [RNG.random(size) < 0.5 for size in sizes]
     for per_layer in (True, False):
         t = np.asarray(thresholds.solve(weights, masks, share, per_layer, "float64"))
-        new = [np.asarray(thresholds.operate(*a)) for a in zip(weights, masks, t, strict=True)]
+        new = [np.asarray(thresholds.update_mask(*a)) for a in zip(weights, masks, t, strict=True)]
         left = [m.sum() for m in new]
         if per_layer:
             assert left == [int(share * m.size) for m in new]
@@ -145,7 +145,7 @@ def test_layers_that_start_at_zero(float64):
     masks = [np.ones(w.shape, bool) for w in weights]
     for per_layer, expected in ((False, [0, 500]), (True, [100, 450])):
         t = thresholds.solve(weights, masks, 0.5, per_layer, "float64")
-        new = [np.asarray(thresholds.operate(*a)) for a in zip(weights, masks, t, strict=True)]
+        new = [np.asarray(thresholds.update_mask(*a)) for a in zip(weights, masks, t, strict=True)]
         assert [m.sum() for m in new] == expected
 
 

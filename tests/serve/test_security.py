@@ -10,7 +10,7 @@ import pytest
 
 from tests.reference.networks import precision
 from tfxai3d import data
-from tfxai3d.cli.objects import Object, told_apart
+from tfxai3d.cli.objects import Object, with_unique_names
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import DropTable
 from tfxai3d.explain import Explanation
@@ -245,5 +245,7 @@ def test_names_of_files_stay_in_their_folder(text, name, tmp_path):
 def test_objects_are_written_into_the_output_folder(tmp_path):
     points = np.zeros((1, 3), np.float32)
     # The stem of "...ply" is "..", and a table of mistakes may name any class.
-    found = told_apart(Object(name, points, None) for name in ("..", ".", "desk_as_/../../x_3", "chair"))
+    found = with_unique_names(
+        Object(name, points, None) for name in ("..", ".", "desk_as_/../../x_3", "chair")
+    )
     assert [item.name for item in found] == ["_", "_-2", "desk_as__.._.._x_3", "chair"]

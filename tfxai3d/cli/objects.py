@@ -75,7 +75,7 @@ def find_objects(kind: str = "points") -> list[Object]:
         found = _of_files(kind)
     else:
         found = _shapes(kind)
-    return told_apart(found)
+    return with_unique_names(found)
 
 
 def load_test_split(kind: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -88,7 +88,7 @@ def load_test_split(kind: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]
     return data.load_modelnet_tree(folder, "test", FLAGS.num_points, seed=FLAGS.seed)
 
 
-def told_apart(objects: Iterable[Object]) -> list[Object]:
+def with_unique_names(objects: Iterable[Object]) -> list[Object]:
     """Makes names that folders can have, and numbers objects of the same name, also where only case differs.
 
     Raises:

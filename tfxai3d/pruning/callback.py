@@ -43,7 +43,7 @@ class OperatingCallback(keras.callbacks.Callback, abc.ABC, Generic[Op]):
         return dict(zip(operation.paths, map(np.asarray, operation.masks), strict=True))
 
     @contextlib.contextmanager
-    def operating(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    def attached(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         """Makes the operation a part of `optimizer.apply` inside the block, for training loops of your own.
 
         Functions that call it must be compiled (traced) inside the block.

@@ -9,7 +9,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import OperatingCallback
 from tfxai3d.pruning.kernels import Selection
-from tfxai3d.pruning.plan import Crate, Importance, Plan, Scope
+from tfxai3d.pruning.plan import CRate, Importance, Plan, Scope
 from tfxai3d.pruning.schedule import Schedule
 from tfxai3d.pruning.surgery import Surgery
 from tfxai3d.tensorboard.masks import mask_board
@@ -20,7 +20,7 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
 
         model.fit(..., callbacks=[pruning.DynamicNetworkSurgery(target=0.05)])
 
-    After an optimiser's step each layer's threshold is `t = max(mu + c * sigma, 0)`, of the mean and
+    After an optimiser's step each layer's threshold is `t = max(mu + c_rate * sigma, 0)`, of the mean and
     standard deviation of |W|. Weights below 0.9 t are cut, weights from 1.1 t on are kept or spliced in
     again, those in between stay as they are. The dense weights W live beside the model and are trained on,
     all of them, with the gradient with respect to the masked ones; the model's own variables hold the masked
@@ -31,8 +31,8 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
     weights left, and `cut` and `spliced`, weights a step; the progress bar shows `left` all the time.
 
     Args:
-        c: The crate: one value, one a layer in a list, or by variable path. `mu` and `sigma` are those at the
-            start. Give either `c` or `target`.
+        c_rate: One value, one a layer in a list, or one by variable path. `mu` and `sigma` are those at the
+            start. Give either `c_rate` or `target`.
         target: Share of the weights to leave at most: the thresholds are then solved for it, on the weights
             at each surgery. Or a schedule: called with the step (a tensor), it returns whether to operate and
             the share to cut, as `GradualTarget` and tensorflow_model_optimization's pruning schedules do.
@@ -43,7 +43,7 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
         gamma: A step i operates with probability `(1 + gamma * i) ** -power`; a schedule decides this itself.
         power: See gamma.
         iter_stop: No surgery from this step on.
-        frequency: With a target, every so many steps; with c, every step is considered.
+        frequency: With a target, every so many steps; with c_rate, every step is considered.
         include: Variables to prune, by names (of layers, of variables, with wildcards) or a predicate; by
             default all trainable ones of rank 2 or more.
         exclude: Variables to leave alone.
@@ -60,7 +60,7 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
 
     def __init__(
         self,
-        c: Crate | None = None,
+        c_rate: CRate | None = None,
         target: float | Schedule | None = None,
         *,
         scope: Scope = "global",
@@ -77,7 +77,7 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
         seed: int = 0,
     ):
         super().__init__(include, exclude, biases)
-        self.plan = Plan(c, target, scope, importance, gamma, power, iter_stop, frequency)
+        self.plan = Plan(c_rate, target, scope, importance, gamma, power, iter_stop, frequency)
         self.log_layers, self.seed = log_layers, seed
         self._write = mask_board(log_dir) if log_dir is not None else None
 

@@ -93,7 +93,7 @@ class Operation(abc.ABC):
         lost = [path for path, left in zip(self.paths, self.left(), strict=True) if not left]
         if len(lost) == len(self.paths):
             raise UserError(
-                "no weight is left: give a smaller c or a larger target, or a lower learning rate"
+                "no weight is left: give a smaller c_rate or a larger target, or a lower learning rate"
             )
         if lost:
             logging.warning("no weight is left of %s; exclude layers that must stay", ", ".join(lost))

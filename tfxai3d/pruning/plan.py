@@ -8,11 +8,11 @@ import numpy as np
 from keras import ops
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.schedule import Schedule, check_share
+from tfxai3d.pruning.schedule import Schedule, check_density
 
 Scope = Literal["global", "layer"]
 Importance = Literal["magnitude", "lamp", "gradient"]
-Crate = float | Sequence[float] | Mapping[str, float]
+CRate = float | Sequence[float] | Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Plan:
         UserError: If they contradict each other or are out of range.
     """
 
-    c: Crate | None
+    c_rate: CRate | None
     target: float | Schedule | None
     scope: Scope
     importance: Importance
@@ -33,17 +33,19 @@ class Plan:
     frequency: int
 
     def __post_init__(self) -> None:
-        if (self.c is None) == (self.target is None):
-            raise UserError("give either the crate c or the target, the share of weights to leave")
+        if (self.c_rate is None) == (self.target is None):
+            raise UserError("give either c_rate or target, the density to leave")
         if self.target is not None and not callable(self.target):
-            check_share(self.target)
+            check_density(self.target)
         for name, known in (("scope", Scope), ("importance", Importance)):
             if getattr(self, name) not in get_args(known):
                 raise UserError(
                     f"{name} {getattr(self, name)!r}: must be one of {', '.join(get_args(known))}"
                 )
         if self.importance != "magnitude" and self.target is None:
-            raise UserError(f"c is for magnitudes; importance {self.importance!r} needs a target, give one")
+            raise UserError(
+                f"c_rate is for magnitudes; importance {self.importance!r} needs a target, give one"
+            )
         if self.gamma < 0 or self.power < 0 or self.iter_stop < 1 or self.frequency < 1:
             raise UserError(
                 f"gamma {self.gamma}, power {self.power}, iter_stop {self.iter_stop}, frequency "
@@ -51,7 +53,7 @@ class Plan:
             )
 
     def due(self, step: Any, draw: Any) -> tuple[Any, Any]:
-        """Returns whether to operate after a step, and the share of weights to leave (1 where c decides).
+        """Returns whether the masks are renewed after a step, and the density (1 where c_rate decides).
 
         Args:
             step: Updates since the start, int scalar.
@@ -66,23 +68,23 @@ class Plan:
             return due, 1.0
         return ops.logical_and(due, ops.equal(step % self.frequency, 0)), self.target
 
-    def crates(self, paths: Sequence[str]) -> np.ndarray:
-        """Returns c of each layer (L,).
+    def c_rates(self, paths: Sequence[str]) -> np.ndarray:
+        """Returns c_rate of each layer (L,).
 
         Raises:
             UserError: If there are not as many as layers, or a layer is unknown or missing.
         """
-        if isinstance(self.c, Mapping):
-            if set(self.c) != set(paths):
-                wrong = sorted(set(self.c) ^ set(paths))
-                raise UserError(f"c must name every layer, and no other; check {', '.join(wrong)}")
-            values = [self.c[path] for path in paths]
-        elif isinstance(self.c, Sequence):
-            values = list(self.c)
+        if isinstance(self.c_rate, Mapping):
+            if set(self.c_rate) != set(paths):
+                wrong = sorted(set(self.c_rate) ^ set(paths))
+                raise UserError(f"c_rate must name every layer, and no other; check {', '.join(wrong)}")
+            values = [self.c_rate[path] for path in paths]
+        elif isinstance(self.c_rate, Sequence):
+            values = list(self.c_rate)
         else:
-            values = [self.c if self.c is not None else 0.0] * len(paths)
+            values = [self.c_rate if self.c_rate is not None else 0.0] * len(paths)
         if len(values) != len(paths):
-            raise UserError(f"{len(values)} values of c for {len(paths)} layers: {', '.join(paths)}")
+            raise UserError(f"{len(values)} values of c_rate for {len(paths)} layers: {', '.join(paths)}")
         if np.isnan(values).any():
-            raise UserError("c is not a number")
+            raise UserError("c_rate holds NaN; give numbers")
         return np.array(values, "float64")

@@ -123,24 +123,24 @@ def apportion(total: int, weights: np.ndarray, room: np.ndarray) -> np.ndarray:
     return given
 
 
-class ExchangeWeights(OperatingCallback[Exchange]):
+class PruneAndRegrow(OperatingCallback[Exchange]):
     """Improves which weights of a pruned model are left, while it trains on.
 
-        model.fit(..., callbacks=[pruning.ExchangeWeights(epochs=16)])
+        model.fit(..., callbacks=[pruning.PruneAndRegrow(epochs=16)])
 
     Zeros of the kernels stay zeros, but after each of the first epochs some of the weights left change
     places: those of all layers that are worth least, `w^2 E[g^2]`, are cut, and as many others grow, from
     zero. Each layer gets of them in proportion to what it has kept (after Dettmers and Zettlemoyer 2019), and
-    there those grow whose gradients agreed most in the epoch, `E[g]^2 / E[g^2]`. The share exchanged falls
-    from `share` to zero along a cosine (Evci et al., ICML 2020). So weights move to the layers that need
-    them.
+    there those grow whose gradients agreed most in the epoch, `E[g]^2 / E[g^2]`. The fraction
+    falls from `drop_fraction` to zero along a cosine (Evci et al., ICML 2020). So weights move to the layers
+    that need them.
 
-    The logs hold `left`, the share of weights left, and `exchanged`, a number. What is remembered is
+    The logs hold `left`, the share of weights left, and `regrown`, a number. What is remembered is
     checkpointed with the optimiser.
 
     Args:
         epochs: The first so many epochs end with an exchange; 0 for none.
-        share: Share of the weights left that the first of them exchanges.
+        drop_fraction: Fraction of the weights left that the first of them exchanges.
         include: Variables that were pruned, see `select_kernels`, as the others.
         exclude: Variables to leave alone.
         biases: Also biases.
@@ -152,20 +152,21 @@ class ExchangeWeights(OperatingCallback[Exchange]):
     def __init__(
         self,
         epochs: int,
-        share: float = 0.15,
+        drop_fraction: float = 0.15,
         *,
         include: Selection | None = None,
         exclude: Selection | None = None,
         biases: bool = False,
     ):
         super().__init__(include, exclude, biases)
-        if epochs < 0 or not 0 < share < 1:
+        if epochs < 0 or not 0 < drop_fraction < 1:
             raise UserError(
-                f"epochs {epochs}, share {share}: epochs must not be negative, the share between 0 and 1"
+                f"epochs {epochs}, drop_fraction {drop_fraction}: epochs must not be negative, and "
+                "drop_fraction between 0 and 1"
             )
-        self.epochs, self.share = epochs, share
+        self.epochs, self.drop_fraction = epochs, drop_fraction
 
-    def exchange(self) -> int:
+    def end_epoch(self) -> int:
         """Ends an epoch, in training loops of your own; `fit` does it by itself.
 
         Returns:
@@ -179,21 +180,21 @@ class ExchangeWeights(OperatingCallback[Exchange]):
         done = int(operation.rounds)
         if done >= self.epochs:
             return 0
-        exchanged = operation.exchange(self.share * (1 + np.cos(np.pi * done / self.epochs)) / 2)
+        exchanged = operation.exchange(self.drop_fraction * (1 + np.cos(np.pi * done / self.epochs)) / 2)
         operation.check_left()
         return exchanged
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Exchanges weights; stops with a UserError where some became NaN."""
         try:
-            exchanged = self.exchange()
+            exchanged = self.end_epoch()
         except UserError:
             self._stop()
             raise
         operation = self._begun()
         if logs is not None:
             logs["left"] = float(operation.left().sum() / operation.sizes.sum())
-            logs["exchanged"] = float(exchanged)
+            logs["regrown"] = float(exchanged)
 
     def _prepare(self, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Exchange:
         if all(np.asarray(kernel).all() for kernel in kernels.values()):

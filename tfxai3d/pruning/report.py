@@ -10,7 +10,7 @@ from tfxai3d.pruning import thresholds
 from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
 from tfxai3d.pruning.plan import Scope
-from tfxai3d.pruning.schedule import check_share
+from tfxai3d.pruning.schedule import check_density
 
 
 def kernel_sparsity(
@@ -63,7 +63,7 @@ def prune_magnitude(
     Raises:
         UserError: If the target is not a share, there is nothing to prune, or weights are NaN.
     """
-    check_share(target)
+    check_density(target)
     selected = select_kernels(model, include, exclude, biases)
     check_finite(selected)
     kernels = list(selected.values())
@@ -72,4 +72,4 @@ def prune_magnitude(
     dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in kernels))
     t = thresholds.solve(importances, masks, target, scope == "layer", dtype)
     for i, (kernel, h, mask) in enumerate(zip(kernels, importances, masks, strict=True)):
-        kernel.assign(ops.where(thresholds.operate(h, mask, t[i]), kernel, ops.zeros_like(kernel)))
+        kernel.assign(ops.where(thresholds.update_mask(h, mask, t[i]), kernel, ops.zeros_like(kernel)))

@@ -21,27 +21,28 @@ class Schedule(Protocol):
 class GradualTarget:
     """Cuts many weights at first and ever fewer as they get scarce (Zhu and Gupta 2017, equation 1).
 
-    The share left at a step is `left + (start - left) * (1 - step / ramp_steps)^3`. After the ramp surgery
-    goes on at the full target until `stop_step`, so that what was cut by mistake can still be exchanged.
+    The density at a step is `density + (start_density - density) * (1 - step / ramp_steps)^3`. After the
+    ramp surgery goes on at the final density until `stop_step`, so that weights that were cut by mistake can
+    still come back.
 
     Args:
-        left: Share of the weights left in the end.
+        density: Share of the weights left in the end.
         ramp_steps: Steps until then; 0 for at once.
         stop_step: No surgery from this step on.
         frequency: Steps from one surgery to the next.
-        start: Share left at the start: below 1 for a model that is pruned already.
+        start_density: Share left at the start: below 1 for a model that is pruned already.
     """
 
-    left: float
+    density: float
     ramp_steps: int
     stop_step: int
     frequency: int = 25
-    start: float = 1.0
+    start_density: float = 1.0
 
     def __post_init__(self) -> None:
-        check_share(self.left)
-        if not self.left <= self.start <= 1:
-            raise UserError(f"start {self.start}: must be from left, {self.left}, to 1")
+        check_density(self.density)
+        if not self.density <= self.start_density <= 1:
+            raise UserError(f"start_density {self.start_density}: must be from density, {self.density}, to 1")
         if not 0 <= self.ramp_steps < self.stop_step or self.frequency < 1:
             raise UserError(
                 f"ramp_steps {self.ramp_steps}, stop_step {self.stop_step}, frequency {self.frequency}: the "
@@ -56,10 +57,10 @@ class GradualTarget:
         due = ops.logical_and(ops.equal(step % self.frequency, 0), step < self.stop_step)
         for end in (self.ramp_steps, self.stop_step - 1):  # whatever the frequency
             due = ops.logical_or(due, ops.equal(step, end))
-        return due, 1 - self.left - (self.start - self.left) * (1 - progress) ** 3
+        return due, 1 - self.density - (self.start_density - self.density) * (1 - progress) ** 3
 
 
-def check_share(left: float) -> None:
+def check_density(left: float) -> None:
     """Raises a UserError unless `left` is a share of weights that can be left."""
     if not 0 < left <= 1:
         raise UserError(f"target {left}: the share of weights left must be above 0 and at most 1")

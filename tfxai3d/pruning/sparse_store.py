@@ -68,8 +68,8 @@ def save_sparse(
             bit, with float16 rounded.
 
     Returns:
-        `total` and `left`, kernel weights; `share`, of them left; `bytes` of the file; `dense_bytes`, of all
-        weights as they are.
+        `total` and `left`, numbers of kernel weights; `density`, the fraction that is left; `bytes` of the
+        file; `dense_bytes`, of all weights as they are.
 
     Raises:
         UserError: If a weight is too large for float16, or the path cannot be written.
@@ -88,7 +88,7 @@ def save_sparse(
     total, left = report["total"], report["left"]
     dense_bytes = sum(np.asarray(variable).nbytes for variable in model.weights)
     size = Path(path).stat().st_size
-    return {"total": total, "left": left, "share": left / total, "bytes": size, "dense_bytes": dense_bytes}
+    return {"total": total, "left": left, "density": left / total, "bytes": size, "dense_bytes": dense_bytes}
 
 
 def load_sparse(path: str | os.PathLike[str], model: keras.Model) -> None:

@@ -33,7 +33,7 @@ class Surgery(Operation):
         seed: Seed of the draws that decide whether a step operates.
 
     Raises:
-        UserError: If a kernel holds NaN, or a crate would cut a whole layer at the start.
+        UserError: If a kernel holds NaN, or a c_rate would cut a whole layer at the start.
     """
 
     def __init__(
@@ -68,19 +68,19 @@ class Surgery(Operation):
         )
 
     def _start_thresholds(self, starts: list[np.ndarray]) -> np.ndarray:
-        if self.plan.c is None:
+        if self.plan.c_rate is None:
             return np.zeros(len(starts))
-        c = self.plan.crates(self.paths)
+        c = self.plan.c_rates(self.paths)
         mean = np.array([np.abs(start).mean(dtype="float64") for start in starts])
         deviation = np.array([np.abs(start).std(dtype="float64") for start in starts])
         with np.errstate(invalid="ignore"):  # -inf times a spread of zero
             values = np.nan_to_num(np.maximum(mean + c * deviation, 0), nan=0.0, posinf=np.inf)
-        for path, start, value, crate in zip(self.paths, starts, values, c, strict=True):
+        for path, start, value, rate in zip(self.paths, starts, values, c, strict=True):
             largest = np.abs(start).max()
             if largest < thresholds.CUT * value:
                 raise UserError(
-                    f"c {crate:g} cuts all {start.size} weights of {path}, whose largest is {largest:.3g}; "
-                    "give a smaller c for it, or leave it out by exclude"
+                    f"c_rate {rate:g} cuts all {start.size} weights of {path}, whose largest is {largest:.3g}"
+                    "; give a smaller c_rate for it, or leave it out by exclude"
                 )
         return values
 
@@ -118,7 +118,7 @@ class Surgery(Operation):
                 layerwise = self.plan.scope == "layer"
                 t = thresholds.solve(importances, masks, share, layerwise, self.dtype)
             new = [
-                thresholds.operate(h, mask, t[i])
+                thresholds.update_mask(h, mask, t[i])
                 for i, (h, mask) in enumerate(zip(importances, masks, strict=True))
             ]
             cut = [_count(before & ~after) for before, after in zip(masks, new, strict=True)]

@@ -14,7 +14,7 @@ CUT, SPLICE = 0.9, 1.1
 _BISECTIONS = 24  # down to 6e-8 of the largest weight: of millions, few have their threshold in there
 
 
-def operate(importance: Any, mask: Any, threshold: Any) -> Any:
+def update_mask(importance: Any, mask: Any, threshold: Any) -> Any:
     """Returns the mask after surgery, bool, of the importance's shape.
 
     Args:
