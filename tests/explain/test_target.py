@@ -80,3 +80,17 @@ def test_the_number_of_classes_of_a_function_comes_from_its_output():
     assert explainer(POINTS, 2).target.tolist() == [2, 2, 2]
     with pytest.raises(UserError, match=r"target must be in 0\.\.2, it is 3"):
         explainer(POINTS, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [("desk", 0), ("t-v", 2), ("desk-table", Contrast(0, 1)), ("t-v-desk", Contrast(2, 0))],
+)
+def test_a_target_by_name(text, target):
+    assert explain.named_target(text, ("desk", "table", "t-v")) == target
+
+
+@pytest.mark.parametrize("text", ["chair", "desk-chair", "desk-", "-table", ""])
+def test_a_target_that_the_model_does_not_know(text):
+    with pytest.raises(UserError, match=rf"'{text}' is no class of the model; it knows desk, table"):
+        explain.named_target(text, ("desk", "table"))

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.statistics import Interval as Interval
     from tfxai3d.evaluate.statistics import bootstrap_mean as bootstrap_mean
     from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation
+    from tfxai3d.evaluate.up_axis import OtherAxisUp as OtherAxisUp
+    from tfxai3d.evaluate.up_axis import surer_with_other_axis_up as surer_with_other_axis_up
     from tfxai3d.evaluate.voting import vote as vote
     from tfxai3d.results.drop_run import DropRun as DropRun
     from tfxai3d.results.drop_run import DropStep as DropStep

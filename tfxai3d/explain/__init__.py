@@ -10,6 +10,8 @@ from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
     from tfxai3d.explain.engine.target import Contrast as Contrast
+    from tfxai3d.explain.engine.target import class_number as class_number
+    from tfxai3d.explain.engine.target import named_target as named_target
     from tfxai3d.explain.explainer import Explainer as Explainer
     from tfxai3d.explain.methods.critical_points import CriticalPoints as CriticalPoints
     from tfxai3d.explain.methods.deconvnet import Deconvnet as Deconvnet
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tfxai3d.explain.methods.smooth_grad import SmoothGrad as SmoothGrad
     from tfxai3d.explain.methods.vanilla_gradient import VanillaGradient as VanillaGradient
     from tfxai3d.explain.methods.var_grad import VarGrad as VarGrad
+    from tfxai3d.explain.registry import create as create
     from tfxai3d.explain.registry import get as get
     from tfxai3d.explain.registry import method_names as method_names
     from tfxai3d.explain.store import read_store as read_store

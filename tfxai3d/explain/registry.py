@@ -1,7 +1,9 @@
 """Explainers by name, as `keras.optimizers.get`."""
 
 import importlib
+import inspect
 import pkgutil
+from typing import Any
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain import methods
@@ -26,3 +28,27 @@ def get(name: str) -> type[Explainer]:
         value for value in vars(module).values() if getattr(value, "method", None) == name
     )
     return found
+
+
+def create(name: str, model: Any, **options: Any) -> Explainer:
+    """Returns an explainer of a method with those of the options that the method takes.
+
+    One set of options can serve several methods: `steps` is for integrated gradients, `seed` for the random
+    ones.
+
+    Args:
+        name: Name of the method.
+        model: What it explains.
+        **options: Arguments of the methods by name, such as batch_size, steps, seed, layer.
+
+    Raises:
+        UserError: If the name is unknown, or as the method does.
+    """
+    method = get(name)
+    taken = {
+        parameter
+        for home in method.__mro__
+        if "__init__" in vars(home)
+        for parameter in inspect.signature(vars(home)["__init__"]).parameters
+    }
+    return method(model, **{option: value for option, value in options.items() if option in taken})

@@ -89,7 +89,7 @@ def drop_points(
     label: int,
     mode: str = "+average",
     *,
-    counts: Sequence[int] = (),
+    counts: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Iterator[DropRun]:
     """Drops points of one cloud by a mode of p-grad-CAM until the decision is lost; see `drop_clouds`.
@@ -100,21 +100,23 @@ def drop_points(
         points: The cloud (N,3), at least `MIN_POINTS`.
         label: Its true class.
         mode: One of `MODES`.
-        counts: Random modes only: how many points to drop in each iteration, the counts of another run.
-            When they run out, their mean repeats, rounded up.
+        counts: Random modes only: how many points to drop in each iteration, the counts of another run; by
+            default those of a run of the mode that is mirrored, which is done first, unseen. When they run
+            out, their mean repeats, rounded up.
         seed: Random modes only.
 
     Yields:
         The run so far, the same object after each iteration, so that a caller can show progress.
 
     Raises:
-        UserError: If there are too few points, the mode is unknown, or a random mode has no counts.
+        UserError: If there are too few points, or the mode is unknown.
     """
     if mode not in MODES:
         raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
-    if mode in MIRRORED and not len(counts):
-        raise UserError(f"mode {mode!r} needs the counts of a {MIRRORED[mode]!r} run")
-    rule = at_random(counts, seed) if mode in MIRRORED else by_mode(mode)
+    if mode in MIRRORED and counts is None:
+        *_, mirrored = drop_points(explainer, rotation_test, points, label, MIRRORED[mode])
+        counts = mirrored.counts
+    rule = at_random(list(counts or ()) or [0], seed) if mode in MIRRORED else by_mode(mode)
     for runs in drop_clouds(
         Recomputed(explainer), [points], np.array([label]), rule, rotation_test=rotation_test
     ):

@@ -1,6 +1,6 @@
 """What is explained about the logits: a class, the difference of two, or any function of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -83,3 +83,34 @@ def checked(target: Any, examples: int, classes: Callable[[], int]) -> np.ndarra
     if array.min() < 0 or array.max() >= classes():
         raise UserError(f"target must be in 0..{classes() - 1}, it is {target!r}")
     return np.broadcast_to(array, (examples,)).astype(np.int32)
+
+
+def class_number(name: str, class_names: Sequence[str] | None) -> int:
+    """Returns the number of a class.
+
+    Raises:
+        UserError: If the model does not know it.
+    """
+    known = list(class_names or ())
+    if name not in known:
+        raise UserError(f"{name!r} is no class of the model; it knows {', '.join(known) or 'none by name'}")
+    return known.index(name)
+
+
+def named_target(text: str, class_names: Sequence[str] | None) -> int | Contrast:
+    """Returns the target that a text names: a class, or two as "desk-table", the first against the second.
+
+    Args:
+        text: What names the target.
+        class_names: The classes of the model; a name with a hyphen goes before a pair.
+
+    Raises:
+        UserError: If the model does not know a class of that name, nor two.
+    """
+    known = list(class_names or ())
+    if text not in known:
+        for first in known:
+            second = text.removeprefix(f"{first}-")
+            if second != text and second in known:
+                return Contrast(known.index(first), known.index(second))
+    return class_number(text, known)
