@@ -1,7 +1,7 @@
 """Measures how completely integrated gradients explain the score, by rule and number of steps.
 
   python -m benchmarks.completeness --data_dir=modelnet40_ply_hdf5_2048 --presets=pointnet_modelnet40
-  python -m benchmarks.completeness --presets=pointnet2_ssg_modelnet40 --nohold_neighbors --data_dir=...
+  python -m benchmarks.completeness --presets=pointnet2_ssg_modelnet40 --nofreeze_neighbors --data_dir=...
   python -m benchmarks.completeness --data_dir=modelnet10_voxels --presets=vrn_half_modelnet10
 
 The completeness delta is the sum of the attributions minus the score's difference between input and baseline;
@@ -23,7 +23,7 @@ flags.DEFINE_string("data_dir", None, "ModelNet40 HDF5 or ModelNet10 voxels; pro
 flags.DEFINE_integer("count", 40, "Examples.", lower_bound=1)
 flags.DEFINE_list("steps", ["50", "100", "200"], "Numbers of steps.")
 flags.DEFINE_list("rules", ["gauss_legendre", "trapezoid", "riemann_middle"], "Rules.")
-flags.DEFINE_bool("hold_neighbors", True, "PointNet++: whether the path keeps the neighbours of the cloud.")
+flags.DEFINE_bool("freeze_neighbors", True, "PointNet++: whether the path keeps the neighbours of the cloud.")
 flags.DEFINE_integer("batch_size", 32, "The most examples at once.", lower_bound=1)
 flags.DEFINE_float("tolerance", 0.01, "Share of the score's difference that counts as complete.")
 
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
         inputs = _inputs(model.data_kind)
         for steps in map(int, FLAGS.steps):
             for rule in FLAGS.rules:
-                options = {"hold_neighbors": FLAGS.hold_neighbors, "batch_size": FLAGS.batch_size}
+                options = {"freeze_neighbors": FLAGS.freeze_neighbors, "batch_size": FLAGS.batch_size}
                 explainer = explain.IntegratedGradients(model, steps, rule, **options)
                 explanation = explainer(inputs)
                 delta = np.asarray(explanation.convergence_delta, float)

@@ -27,7 +27,7 @@ def build(settings: Settings) -> dict[str, Method]:
     size, steps = settings["batch_size"], settings["steps"]
     explainers = {name: explain.get(name)(model, batch_size=size) for name in _SIMPLE}
     by_rule = {  # PointNet++ searches its neighbours anew on the whole path, as the other libraries let it
-        rule: explain.IntegratedGradients(model, steps, rule, batch_size=size, hold_neighbors=False)
+        rule: explain.IntegratedGradients(model, steps, rule, batch_size=size, freeze_neighbors=False)
         for rule in ("gauss_legendre", "trapezoid")
     }
     network = by_rule["trapezoid"].network

@@ -37,6 +37,7 @@ def explanations(draw):
         convergence_delta=floats((batch,)) if draw(st.booleans()) else None,
         class_names=draw(st.none() | st.tuples(*[st.text()] * classes)),
         against=np.zeros(batch, np.int64) if draw(st.booleans()) else None,
+        method_title=draw(st.none() | st.text()),
     )
 
 
@@ -74,6 +75,15 @@ def test_reading_is_comfortable(explanation):
     assert explanation.predicted.tolist() == [1, 0]
     assert explanation.class_name(1) == "椅子"
     assert dataclasses.replace(explanation, class_names=None).class_name(1) == "1"
+
+
+def test_a_file_without_the_title_of_its_method_is_read(tmp_path, explanation):
+    path = tmp_path / "e.npz"
+    dataclasses.replace(explanation, method_title="p-grad-CAM").save(path)
+    assert Explanation.load(path).title == "p-grad-CAM"
+    old = {"method": "p_grad_cam", "options": {}, "kind": "points", "class_names": None}
+    _meta(json.dumps(old))(path)
+    assert Explanation.load(path).title == "p grad cam"
 
 
 def _truncated(path):

@@ -121,7 +121,7 @@ def test_loaded_it_explains_the_same(exported, name):
         ours, theirs = explainer(inputs, target), original(inputs, target)
         for part in ("inputs", "attributions", "importance", "scores"):
             assert_close(getattr(ours, part), getattr(theirs, part))
-        for part in ("method", "options", "kind", "class_names"):
+        for part in ("method", "title", "options", "kind", "class_names"):
             assert getattr(ours, part) == getattr(theirs, part)
         np.testing.assert_array_equal(ours.target, target)
         np.testing.assert_array_equal(explainer(inputs).target, theirs.predicted)

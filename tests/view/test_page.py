@@ -55,7 +55,8 @@ def test_is_self_contained(tmp_path, explanation):
 
 
 def test_says_what_is_shown(tmp_path, explanation):
-    page = _page(tmp_path / "heat.html", explanation)
+    titled = dataclasses.replace(explanation, method_title="p-grad-CAM")
+    page = _page(tmp_path / "heat.html", titled)
     assert "chair (score 9.25)" in page.text
     assert "p-grad-CAM, 256 points" in page.text
     wrong = _page(tmp_path / "wrong.html", explanation, 1)
@@ -69,14 +70,14 @@ def test_several_examples_share_one_plotly(tmp_path, explanation):
     assert (tmp_path / "heat.html").stat().st_size < 6_000_000
 
 
-@pytest.mark.parametrize("by", ["class_names", "method", "title"])
+@pytest.mark.parametrize("by", ["class_names", "method", "method_title", "title"])
 def test_escapes_every_name(tmp_path, explanation, by):
     plain = _page(tmp_path / "plain.html", explanation)
     title = EVIL if by == "title" else None
     if by == "class_names":
         explanation = dataclasses.replace(explanation, class_names=(EVIL, EVIL))
-    if by == "method":
-        explanation = dataclasses.replace(explanation, method=EVIL)
+    if by in ("method", "method_title"):
+        explanation = dataclasses.replace(explanation, **{by: EVIL})
     evil = _page(tmp_path / "evil.html", explanation, title=title)
     assert [tag for tag, _ in evil.tags] == [tag for tag, _ in plain.tags]
     assert "<script>document" in evil.text

@@ -33,6 +33,10 @@ class Parts(NamedTuple):
 class Explainer(abc.ABC):
     """A method bound to a model and its options; holds no state between calls.
 
+    Attributes:
+        method: Its name in the registry, in files and in flags.
+        title: Its name as people write it.
+
     Args:
         model: Maps points (B,N,3) or voxels (B,D,H,W,1) to logits (B,C): a Keras model, a loaded SavedModel
             or one of its signatures, or any differentiable callable.
@@ -44,6 +48,7 @@ class Explainer(abc.ABC):
     """
 
     method: ClassVar[str]
+    title: ClassVar[str]
 
     def __init__(self, model: Any, batch_size: int = 32, data_kind: DataKind | None = None):
         if batch_size < 1:
@@ -114,6 +119,7 @@ class Explainer(abc.ABC):
             method=self.method,
             options=options,
             kind=self.network.kind,
+            method_title=self.title,
             convergence_delta=parts.convergence_delta,
             class_names=self.network.class_names,
             against=None if against is None else against.astype(np.int64),

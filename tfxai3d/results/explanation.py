@@ -35,6 +35,7 @@ class Explanation:
             model's dtype.
         class_names: Names of the C classes, if known.
         against: For contrasts, the class that each example's target is held against, int (B,).
+        method_title: The name of the method as people write it, if known.
     """
 
     inputs: np.ndarray
@@ -48,6 +49,7 @@ class Explanation:
     convergence_delta: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     against: np.ndarray | None = None
+    method_title: str | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -57,6 +59,11 @@ class Explanation:
         """The class with the highest score of each example, int (B,)."""
         return np.argmax(self.scores, axis=-1)
 
+    @property
+    def title(self) -> str:
+        """The name of the method as people write it, made from `method` where it is not known."""
+        return self.method_title or self.method.replace("_", " ")
+
     def class_name(self, label: int) -> str:
         """Returns the name of class `label`, or its number if names are not known."""
         return self.class_names[label] if self.class_names else str(label)
@@ -65,6 +72,7 @@ class Explanation:
         """Writes everything to one compressed NPZ file, atomically."""
         meta = {
             "method": self.method,
+            "method_title": self.method_title,
             "options": self.options,
             "kind": self.kind,
             "class_names": self.class_names,
@@ -89,6 +97,7 @@ class Explanation:
             return cls(
                 **arrays,
                 method=meta["method"],
+                method_title=meta.get("method_title"),  # not in files of the first version
                 options=meta["options"],
                 kind=meta["kind"],
                 class_names=tuple(names) if names else None,

@@ -109,7 +109,7 @@ class LoadedModel:
         """
         kind = explain.get(method)
         if method in self.methods and not options:
-            named = type(kind.__name__, (_SignatureExplainer,), {"method": method})
+            named = type(kind.__name__, (_SignatureExplainer,), {"method": method, "title": kind.title})
             return named(self, self._loaded.signatures[f"explain_{method}"], batch_size)
         if method in _NEEDS:
             raise UserError(

@@ -53,6 +53,7 @@ def test_contract(method, model):
         assert np.isfinite(value).all()
     assert explained.kind == kind
     assert explained.method == method
+    assert explained.title == explainer.title
     assert len(np.unique(explained.importance)) > 1
     assert_close(explained.scores, logits(model))
     np.testing.assert_array_equal(explained.target, explained.predicted)

@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from tfxai3d.explain.engine.network import Network, inference
 from tfxai3d.explain.engine.shadow import has_layer, shadow
-from tfxai3d.models.layers.set_abstraction import Choice
+from tfxai3d.models.layers.set_abstraction import PointIndexing
 
 
-def held_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[[tf.Tensor], Network]:
+def frozen_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[[tf.Tensor], Network]:
     """Returns a network for any rows of the inputs that keeps the centroids and neighbours found in them.
 
-    With them held, the score is continuous in the places of the points, as no gradient knows of the jumps
+    With them frozen, the score is continuous in the places of the points, as no gradient knows of the jumps
     that other neighbours bring. At the inputs themselves, and where all points coincide, it is the score of
     the network as it is.
 
@@ -36,12 +36,12 @@ def held_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[[t
 
         return call
 
-    _with_choices(model, recording)(inputs)
+    _with_indexing(model, recording)(inputs)
 
     def of_rows(example: tf.Tensor) -> Network:
         def function(clouds: tf.Tensor) -> Any:
-            held: Iterator[tf.Tensor] = (tf.gather(index, example) for index in found)
-            return _with_choices(model, lambda find: lambda *places: next(held))(clouds)
+            indices: Iterator[tf.Tensor] = (tf.gather(index, example) for index in found)
+            return _with_indexing(model, lambda find: lambda *places: next(indices))(clouds)
 
         return dataclasses.replace(network, function=function)
 
@@ -50,14 +50,14 @@ def held_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[[t
 
 def has_neighbors(model: Any) -> bool:
     """Whether the model chooses centroids or neighbours, as PointNet++ does."""
-    return has_layer(model, Choice)
+    return has_layer(model, PointIndexing)
 
 
-def _with_choices(model: keras.Model, change: Callable[..., Any]) -> Callable[[tf.Tensor], Any]:
+def _with_indexing(model: keras.Model, change: Callable[..., Any]) -> Callable[[tf.Tensor], Any]:
     """Returns the model's inference with another `find` in each of its choices."""
 
     def adjust(original: Any, copy: Any) -> None:
-        if isinstance(original, Choice):
+        if isinstance(original, PointIndexing):
             vars(copy)["find"] = change(original.find)
 
     return inference(shadow(model, adjust))

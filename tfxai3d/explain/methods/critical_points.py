@@ -24,6 +24,7 @@ class CriticalPoints(FeatureMagnitude):
     """
 
     method: ClassVar[str] = "critical_points"
+    title: ClassVar[str] = "Critical points"
 
     def __init__(self, model: Any, layer: str | None = None, **kwargs: Any):
         super().__init__(model, layer, **kwargs)

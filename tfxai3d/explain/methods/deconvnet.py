@@ -21,6 +21,7 @@ class Deconvnet(VanillaGradient):
     """
 
     method: ClassVar[str] = "deconvnet"
+    title: ClassVar[str] = "Deconvnet"
 
     def __init__(self, model: Any, **kwargs: Any):
         super().__init__(model, **kwargs)

@@ -29,6 +29,7 @@ class ExpectedGradients(Explainer):
     """
 
     method: ClassVar[str] = "expected_gradients"
+    title: ClassVar[str] = "Expected gradients"
 
     def __init__(self, model: Any, baselines: Any = 0.0, samples: int = 50, seed: int = 0, **kwargs: Any):
         if samples < 1:

@@ -25,6 +25,7 @@ class FeatureMagnitude(Explainer):
     """
 
     method: ClassVar[str] = "feature_magnitude"
+    title: ClassVar[str] = "Feature magnitude"
 
     def __init__(self, model: Any, layer: str | None = None, **kwargs: Any):
         super().__init__(model, **kwargs)

@@ -27,6 +27,7 @@ class GradCAM(Explainer):
     """
 
     method: ClassVar[str] = "grad_cam"
+    title: ClassVar[str] = "Grad-CAM"
 
     def __init__(self, model: Any, layer: str | None = None, **kwargs: Any):
         super().__init__(model, **kwargs)

@@ -13,6 +13,7 @@ class GradientTimesInput(Explainer):
     """The gradient times the inputs, `G * x`; an empty voxel gets exactly 0."""
 
     method: ClassVar[str] = "gradient_times_input"
+    title: ClassVar[str] = "Gradient × input"  # noqa: RUF001
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the product."""

@@ -21,6 +21,7 @@ class GuidedBackprop(VanillaGradient):
     """
 
     method: ClassVar[str] = "guided_backprop"
+    title: ClassVar[str] = "Guided backpropagation"
 
     def __init__(self, model: Any, **kwargs: Any):
         super().__init__(model, **kwargs)

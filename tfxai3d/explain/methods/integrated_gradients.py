@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.baselines import Baselines, mean_score
-from tfxai3d.explain.engine.frozen_neighbors import has_neighbors, held_network
+from tfxai3d.explain.engine.frozen_neighbors import frozen_network, has_neighbors
 from tfxai3d.explain.engine.gradients import importance_of, input_gradient
 from tfxai3d.explain.engine.quadrature import Rule, nodes_and_weights
 from tfxai3d.explain.engine.samples import sum_over_samples
@@ -23,18 +23,10 @@ class IntegratedGradients(Explainer):
     """The gradient's mean on the way from a baseline, `(x - x') * integral of G(x' + a (x - x')) da`.
 
     The attributions sum to the score's difference between inputs and baseline, up to `convergence_delta`.
-    With ReLUs and maxima the gradient jumps on the way, which no rule is made for. By
-    `benchmarks/completeness.py`, `convergence_delta` as a share of the score's difference, median and 95th
-    percentile over test examples, rule gauss_legendre:
-
-    * pointnet_modelnet40, 40 clouds: 50 steps 2.0 and 5.8 %, 200 steps 0.5 and 1.5 %; trapezoid 1.2 and 4.0,
-      0.3 and 1.6 %; riemann_middle with 50 steps 1.1 and 4.4 %.
-    * pointnet2_ssg_modelnet40, 8 clouds: 50 steps 1.2 and 2.4 %, 200 steps 0.2 and 0.5 %.
-    * vrn_half_modelnet10, 8 grids: 50 steps 0.2 and 0.6 %.
-
-    So 50 steps do for VRN; take 200 for clouds, or `tolerance=0.01`, which finds the number for each example.
-    Without `hold_neighbors` PointNet++'s score itself jumps, no rule can follow, and the delta is half of the
-    score's difference and more (48 to 90 % for 4 clouds).
+    With ReLUs and maxima the gradient jumps on the way, which no rule is made for: 50 steps do for VRN; take
+    200 for clouds, or `tolerance=0.01`, which finds the number for each example (measured in
+    docs/findings.md). Without `freeze_neighbors` PointNet++'s score itself jumps, no rule can follow, and the
+    delta is half of the score's difference and more.
 
     Args:
         model: See `Explainer`.
@@ -42,8 +34,8 @@ class IntegratedGradients(Explainer):
         rule: "gauss_legendre", "trapezoid", "riemann_left", "riemann_middle" or "riemann_right".
         baseline: A number, one array, several (the mean over all paths is taken), or "empty", the empty grid;
             see `Baselines`. 0 by default: the empty grid, or all points at the origin.
-        hold_neighbors: Whether all clouds on a path keep the centroids and neighbours that the network finds
-            in the explained one, where it looks for any (PointNet++). Otherwise its radii, which do not
+        freeze_neighbors: Whether all clouds on a path keep the centroids and neighbours that the network
+            finds in the explained one, where it looks for any (PointNet++). Otherwise its radii, which do not
             shrink with the cloud, change them at every step.
         tolerance: Largest delta, relative to the score's difference. Examples beyond it are computed again
             with 2, 4, ... times the steps, the rule applied to as many parts of the path, at most `MOST`
@@ -55,6 +47,7 @@ class IntegratedGradients(Explainer):
     """
 
     method: ClassVar[str] = "integrated_gradients"
+    title: ClassVar[str] = "Integrated gradients"
 
     def __init__(
         self,
@@ -63,14 +56,14 @@ class IntegratedGradients(Explainer):
         rule: Rule = "gauss_legendre",
         baseline: Any = 0.0,
         tolerance: float | None = None,
-        hold_neighbors: bool = True,
+        freeze_neighbors: bool = True,
         **kwargs: Any,
     ):
         if tolerance is not None and not tolerance > 0:
             raise UserError(f"tolerance must be above 0, it is {tolerance}")
         super().__init__(model, **kwargs)
         self.steps, self.rule, self.tolerance = steps, rule, tolerance
-        self.hold_neighbors = hold_neighbors and has_neighbors(self.model)
+        self.freeze_neighbors = freeze_neighbors and has_neighbors(self.model)
         self.baselines = Baselines(baseline, self.network)
         self._nodes, self._weights = nodes_and_weights(rule, steps)
 
@@ -81,7 +74,7 @@ class IntegratedGradients(Explainer):
             "rule": self.rule,
             "baseline": self.baselines.describe(),
             "tolerance": self.tolerance,
-            **({"hold_neighbors": self.hold_neighbors} if has_neighbors(self.model) else {}),
+            **({"freeze_neighbors": self.freeze_neighbors} if has_neighbors(self.model) else {}),
         }
 
     def check(self, inputs: np.ndarray) -> None:
@@ -122,7 +115,7 @@ class IntegratedGradients(Explainer):
         steps, count = self.steps, len(self.baselines)
         nodes, weights = (tf.constant(values, inputs.dtype) for values in (self._nodes, self._weights))
         axes = [-1] + [1] * (len(inputs.shape) - 1)
-        held = held_network(self.network, self.model, inputs) if self.hold_neighbors else None
+        frozen = frozen_network(self.network, self.model, inputs) if self.freeze_neighbors else None
 
         def contribution(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
             path, step = sample // (steps * parts), sample % (steps * parts)
@@ -131,7 +124,9 @@ class IntegratedGradients(Explainer):
             start = tf.gather(baselines, path)
             way = tf.gather(inputs, example) - start
             x = start + tf.reshape(position, axes) * way
-            gradient, _ = input_gradient(held(example) if held else self.network, x, rows(target, example))
+            gradient, _ = input_gradient(
+                frozen(example) if frozen else self.network, x, rows(target, example)
+            )
             return tf.reshape(tf.gather(weights, step % steps), axes) * way * gradient
 
         total = sum_over_samples(contribution, count * parts * steps, self.batch_size, tf.zeros_like(inputs))

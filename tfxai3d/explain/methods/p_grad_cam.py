@@ -28,6 +28,7 @@ class PGradCAM(GradCAM):
     """
 
     method: ClassVar[str] = "p_grad_cam"
+    title: ClassVar[str] = "p-grad-CAM"
 
     def __init__(self, model: Any, pooling: Pooling = "max", layer: str | None = None, **kwargs: Any):
         if pooling not in _POOLINGS:

@@ -38,6 +38,7 @@ class PointSaliency(Explainer):
     """
 
     method: ClassVar[str] = "point_saliency"
+    title: ClassVar[str] = "Point saliency (ASM)"
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class SmoothGrad(Explainer):
     """
 
     method: ClassVar[str] = "smooth_grad"
+    title: ClassVar[str] = "SmoothGrad"
 
     def __init__(self, model: Any, samples: int = 50, noise: float = 0.1, seed: int = 0, **kwargs: Any):
         if samples < 1:

@@ -16,6 +16,7 @@ class VanillaGradient(Explainer):
     """
 
     method: ClassVar[str] = "vanilla_gradient"
+    title: ClassVar[str] = "Vanilla gradient"
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the gradient."""

@@ -15,6 +15,7 @@ class VarGrad(SmoothGrad):
     """The variance of the gradients of noisy copies of the inputs; the arguments are those of SmoothGrad."""
 
     method: ClassVar[str] = "var_grad"
+    title: ClassVar[str] = "VarGrad"
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the variance, divided by the number of samples."""

@@ -29,14 +29,14 @@ class _Geometry(keras.layers.Layer):
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
 
-class Choice(_Geometry):
+class PointIndexing(_Geometry):
     """A layer that chooses points by its method `find`; no gradient flows to a choice."""
 
     find: Callable[..., Any]
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class Centroids(Choice):
+class Centroids(PointIndexing):
     """Chooses centroids by farthest point sampling: points (B,N,3) to (B,count,3).
 
     Args:
@@ -62,7 +62,7 @@ class Centroids(Choice):
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
-class BallQuery(Choice):
+class BallQuery(PointIndexing):
     """Finds the neighbours of centroids: indices (B,S,count); see `neighbors.ball_query`.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.marks import Marks, in_unit_ball
-from tfxai3d.view.shown.subject import caption, method_name, one_line, subject
+from tfxai3d.view.shown.subject import caption, one_line, subject
 
 if TYPE_CHECKING:
     from tfxai3d.results.explanation import Explanation
@@ -58,9 +58,9 @@ def panel(rows: Sequence[Sequence["Explanation"]], names: Sequence[str] | None, 
         raise UserError("nothing to draw: the panel has no rows or no columns")
     if names is not None and len(names) != len(rows):
         raise UserError(f"{len(names)} names for {len(rows)} rows")
-    methods = [method_name(explanation) for explanation in rows[0]]
+    methods = [one_line(explanation.title) for explanation in rows[0]]
     for number, row in enumerate(rows):
-        if [method_name(explanation) for explanation in row] != methods:
+        if [one_line(explanation.title) for explanation in row] != methods:
             raise UserError(f"row {number}: every row needs the methods {', '.join(methods)}, in this order")
         if any(len(explanation) != 1 for explanation in row):
             raise UserError(f"row {number}: a cell shows one example; explain each object by itself")

@@ -13,14 +13,6 @@ from tfxai3d.view.shown.marks import Marks, point_marks, voxel_marks
 if TYPE_CHECKING:
     from tfxai3d.results.explanation import Explanation
 
-_METHOD_NAMES = {
-    "p_grad_cam": "p-grad-CAM",
-    "grad_cam": "Grad-CAM",
-    "gradient_times_input": "gradient × input",  # noqa: RUF001
-    "smooth_grad": "SmoothGrad",
-    "var_grad": "VarGrad",
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
@@ -59,7 +51,7 @@ def subject(explanation: "Explanation", index: int, colormap: Colormap, title: s
     if not inputs.any() or not np.isfinite(inputs).all():
         raise UserError(f"example {index}: the {kind} are empty, NaN or infinite and cannot be drawn")
     limits = color_range(importance.ravel(), colormap)
-    method = method_name(explanation)
+    method = one_line(explanation.title)
     if kind == "points":
         marks, said = point_marks(inputs, importance), f"{method}, {len(inputs):,} points"
     else:
@@ -86,11 +78,6 @@ def caption(explanation: "Explanation", index: int) -> str:
         other = int(explanation.against[index])
         said += f" rather than {name(other)} ({scores[other]:.2f})"
     return said if target == predicted else f"{said}, predicted {name(predicted)}"
-
-
-def method_name(explanation: "Explanation") -> str:
-    """Returns the method's name as it is written in texts."""
-    return one_line(_METHOD_NAMES.get(explanation.method, explanation.method.replace("_", " ")))
 
 
 def one_line(text: str) -> str:
