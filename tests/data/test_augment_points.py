@@ -25,17 +25,17 @@ def test_every_transform_follows_its_seed_and_treats_each_cloud_on_its_own(name)
 
 
 def test_rotation_keeps_heights_distances_and_handedness():
-    turned = transforms.rotate_up(POINTS, SEED).numpy()
-    np.testing.assert_array_equal(turned[..., 1], POINTS[..., 1])
+    rotated = transforms.rotate_up(POINTS, SEED).numpy()
+    np.testing.assert_array_equal(rotated[..., 1], POINTS[..., 1])
     radius = np.hypot(POINTS[..., 0], POINTS[..., 2])
-    np.testing.assert_allclose(np.hypot(turned[..., 0], turned[..., 2]), radius, rtol=1e-5)
+    np.testing.assert_allclose(np.hypot(rotated[..., 0], rotated[..., 2]), radius, rtol=1e-5)
     volume = np.linalg.det(POINTS[:, :3].astype(float))
-    np.testing.assert_allclose(np.linalg.det(turned[:, :3].astype(float)), volume, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(rotated[:, :3].astype(float)), volume, rtol=1e-3, atol=1e-6)
 
 
 def test_rotation_angles_fill_the_circle():
-    turned = transforms.rotate_up(np.tile(np.float32([[[1, 0, 0]]]), (4000, 1, 1)), SEED).numpy()[:, 0]
-    angles = np.sort(np.arctan2(turned[:, 2], turned[:, 0]))
+    rotated = transforms.rotate_up(np.tile(np.float32([[[1, 0, 0]]]), (4000, 1, 1)), SEED).numpy()[:, 0]
+    angles = np.sort(np.arctan2(rotated[:, 2], rotated[:, 0]))
     assert np.abs(angles - np.linspace(-np.pi, np.pi, 4000)).max() < 0.15
 
 

@@ -25,10 +25,9 @@ from tfxai3d.data.datasets.voxels import (
     find_empty,
     load_modelnet10,
     load_voxels,
-    read_binvox,
-    write_binvox,
 )
 from tfxai3d.data.geometry import Mesh
+from tfxai3d.data.readers.binvox import read_binvox, write_binvox
 from tfxai3d.data.readers.reading import read
 from tfxai3d.data.voxelization import fill_inside, poses, surface_voxels, voxelize, voxelize_points
 from tfxai3d.errors import UserError
@@ -145,11 +144,11 @@ def test_points_mark_the_voxels_they_lie_in():
 
 def test_poses_turn_about_the_up_axis():
     mesh = sphere()
-    turned = poses(mesh, 12)
-    assert len(turned) == 12
-    np.testing.assert_array_equal(turned[0].vertices, mesh.vertices)
+    rotated = poses(mesh, 12)
+    assert len(rotated) == 12
+    np.testing.assert_array_equal(rotated[0].vertices, mesh.vertices)
     x, y, z = mesh.vertices.T
-    np.testing.assert_allclose(turned[3].vertices, np.stack([-y, x, z], 1), atol=1e-5)
+    np.testing.assert_allclose(rotated[3].vertices, np.stack([-y, x, z], 1), atol=1e-5)
     box = trimesh.creation.box((4.0, 2.0, 1.0))
     quarter = poses(Mesh(box.vertices, box.faces), 4)[1]
     plain = voxelize(Mesh(box.vertices, box.faces))
@@ -251,14 +250,14 @@ def test_a_tree_of_meshes_in_several_poses(tmp_path):
         for number in range(count):
             box = trimesh.creation.box((4.0, 2.0, 1.0 + number))
             box.export(tmp_path / name / "test" / f"{number}.off")
-    turned, labels, names = voxelize_modelnet_tree(tmp_path, "test", 4)
+    rotated, labels, names = voxelize_modelnet_tree(tmp_path, "test", 4)
     assert (names, labels.tolist()) == (("bed", "sofa"), [0, 0, 1])
-    assert (turned.shape, turned.dtype) == ((4, 3, 32, 32, 32, 1), np.uint8)
+    assert (rotated.shape, rotated.dtype) == ((4, 3, 32, 32, 32, 1), np.uint8)
     box = trimesh.creation.box((4.0, 2.0, 2.0))
     plain = voxelize(Mesh(box.vertices, box.faces))
-    np.testing.assert_array_equal(turned[0, 1, ..., 0], plain)
-    np.testing.assert_array_equal(turned[1, 1, ..., 0], plain.transpose(1, 0, 2)[::-1])
-    np.testing.assert_array_equal(turned[2, 1, ..., 0], plain[::-1, ::-1])
+    np.testing.assert_array_equal(rotated[0, 1, ..., 0], plain)
+    np.testing.assert_array_equal(rotated[1, 1, ..., 0], plain.transpose(1, 0, 2)[::-1])
+    np.testing.assert_array_equal(rotated[2, 1, ..., 0], plain[::-1, ::-1])
     cloud = "".join(f"{i} 1 2\n" for i in range(10))
     (tmp_path / "bed" / "test" / "9.off").write_text(f"OFF\n10 0 0\n{cloud}")
     with pytest.raises(UserError, match=r"9\.off: has no faces"):

@@ -1,4 +1,4 @@
-"""What comes in: files, ModelNet, procedural shapes, voxels. Only the transforms modules load TensorFlow."""
+"""What comes in: files, ModelNet, procedural shapes, voxels. Only the augmentations load TensorFlow."""
 
 from typing import TYPE_CHECKING
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from tfxai3d.data.datasets.voxels import find_empty as find_empty
     from tfxai3d.data.datasets.voxels import load_modelnet10 as load_modelnet10
     from tfxai3d.data.datasets.voxels import load_voxels as load_voxels
-    from tfxai3d.data.datasets.voxels import read_binvox as read_binvox
-    from tfxai3d.data.datasets.voxels import write_binvox as write_binvox
     from tfxai3d.data.orientation import even_rotations as even_rotations
     from tfxai3d.data.orientation import rotated_grids as rotated_grids
     from tfxai3d.data.orientation import rotated_points as rotated_points
     from tfxai3d.data.orientation import z_up_to_y_up as z_up_to_y_up
+    from tfxai3d.data.readers.binvox import read_binvox as read_binvox
+    from tfxai3d.data.readers.binvox import write_binvox as write_binvox
     from tfxai3d.data.readers.reading import load_points as load_points
     from tfxai3d.data.readers.reading import read as read
     from tfxai3d.data.sampling import normalize as normalize

@@ -1,1 +1,1 @@
-"""Batches of an epoch, changed at random."""
+"""Random changes of training examples, and batches of them."""

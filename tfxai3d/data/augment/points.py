@@ -1,18 +1,16 @@
 """Augmentations of batches of points as pure functions of a seed, for `tf.data` pipelines.
 
-Each transform maps points (B,N,3) and a seed, int (2,), to new points; `augmentation` composes them by
-name. Equal seeds give equal results, whatever ran before.
+Each transform maps points (B,N,3), y up, and a seed, int (2,), to new points; `augmentation` composes them
+by name.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfxai3d.errors import UserError
-
-Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+from tfxai3d.data.augment.epochs import Transform, compose, shuffled_batches
 
 
 def rotate_up(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -63,15 +61,7 @@ def augmentation(names: Sequence[str]) -> Transform:
     Raises:
         UserError: If a name is unknown.
     """
-    if unknown := [name for name in names if name not in TRANSFORMS]:
-        raise UserError(f"unknown augmentation {unknown[0]!r}; known are {', '.join(TRANSFORMS)}")
-
-    def apply(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        for i, name in enumerate(names):
-            points = TRANSFORMS[name](points, seed + tf.constant([i + 1, 0], seed.dtype))
-        return points
-
-    return apply
+    return compose(TRANSFORMS, names)
 
 
 def training_batches(
@@ -98,19 +88,14 @@ def training_batches(
     Returns:
         Batches of points (batch_size,num_points,3) and one-hot labels (batch_size,num_classes).
     """
-    order = np.random.default_rng(seed).permutation(len(points))
-    source, classes = tf.constant(points), tf.constant(labels, tf.int32)
-    run_seed = tf.constant([seed[0] * 7919 + seed[1] * 104729, 0], tf.int64)
+    source = tf.constant(points)
 
-    def load(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch_seed = run_seed + tf.stack([tf.zeros_like(step), step])
+    def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tf.Tensor:
         clouds = tf.gather(source, index)
         if num_points < points.shape[1]:
             # Points of a cloud are independent samples, so one subset for the whole batch is as random.
             kept = tf.random.experimental.stateless_shuffle(tf.range(points.shape[1]), batch_seed)
             clouds = tf.gather(clouds, kept[:num_points], axis=1)
-        one_hot = tf.one_hot(tf.gather(classes, index), num_classes)
-        return augment(clouds, batch_seed), one_hot
+        return augment(clouds, batch_seed)
 
-    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
-    return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)
+    return shuffled_batches(make, labels, num_classes=num_classes, batch_size=batch_size, seed=seed)

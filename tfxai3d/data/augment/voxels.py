@@ -1,17 +1,16 @@
 """Augmentations of batches of voxels as pure functions of a seed, and an epoch's batches.
 
 Each transform maps grids (B,D,H,W,1), axes x, y and z up, and a seed, int (2,), to new grids of the same
-type; `voxel_augmentation` composes them by name. Equal seeds give equal results, whatever ran before.
+type; `voxel_augmentation` composes them by name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from tfxai3d.data.augment.epochs import Transform, compose, shuffled_batches
 from tfxai3d.errors import UserError
-
-Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _HORIZONTAL = (1, 2)
 
@@ -40,7 +39,7 @@ def shift(grids: tf.Tensor, seed: tf.Tensor, limit: int = 2) -> tf.Tensor:
 
 
 def quarter_turn(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Turns each grid about the up axis z by 0, 90, 180 or 270 degrees, each as likely."""
+    """Rotates each grid about the up axis z by 0, 90, 180 or 270 degrees, each as likely."""
     count = tf.random.stateless_uniform((tf.shape(grids)[0],), seed, 0, 4, tf.int32)
     once = tf.reverse(tf.transpose(grids, (0, 2, 1, 3, 4)), [1])  # x' = -y, y' = x
     grids = tf.where((count % 2 == 1)[:, None, None, None, None], once, grids)
@@ -72,15 +71,7 @@ def voxel_augmentation(names: Sequence[str] = ("flip", "shift")) -> Transform:
     Raises:
         UserError: If a name is unknown.
     """
-    if unknown := [name for name in names if name not in VOXEL_TRANSFORMS]:
-        raise UserError(f"unknown augmentation {unknown[0]!r}; known are {', '.join(VOXEL_TRANSFORMS)}")
-
-    def apply(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        for i, name in enumerate(names):
-            grids = VOXEL_TRANSFORMS[name](grids, seed + tf.constant([i + 1, 0], seed.dtype))
-        return grids
-
-    return apply
+    return compose(VOXEL_TRANSFORMS, names)
 
 
 def voxel_batches(
@@ -109,18 +100,13 @@ def voxel_batches(
     Returns:
         Batches of grids float32 (batch_size,size,size,size,1) and one-hot labels (batch_size,num_classes).
     """
-    count = len(grids)
-    order = np.random.default_rng(seed).permutation(2 * count if plain_copy else count)
-    source, classes = tf.constant(grids.astype(np.uint8, copy=False)), tf.constant(labels, tf.int32)
-    run_seed = tf.constant([seed[0] * 7919 + seed[1] * 104729, 0], tf.int64)
+    count, source = len(grids), tf.constant(grids.astype(np.uint8, copy=False))
 
-    def load(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tf.Tensor:
         chosen = tf.gather(source, index % count)
-        augmented = augment(chosen, run_seed + tf.stack([tf.zeros_like(step), step]))
+        augmented = augment(chosen, batch_seed)
         batch = tf.where((index < count)[:, None, None, None, None], augmented, chosen)
-        one_hot = tf.one_hot(tf.gather(classes, index % count), num_classes)
-        batch = batch if size is None else coarsen(batch, size)
-        return tf.cast(batch, tf.float32), one_hot
+        return tf.cast(batch if size is None else coarsen(batch, size), tf.float32)
 
-    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
-    return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)
+    labels = np.tile(labels, 2) if plain_copy else labels
+    return shuffled_batches(make, labels, num_classes=num_classes, batch_size=batch_size, seed=seed)

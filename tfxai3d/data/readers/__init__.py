@@ -1,1 +1,1 @@
-"""Files of objects: meshes, clouds and grids in the formats people have."""
+"""Files of single objects, format by format."""

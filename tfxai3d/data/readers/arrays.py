@@ -1,7 +1,7 @@
 """XYZ, PCD, NPY, NPZ and H5: columns of numbers and stored arrays.
 
 Whatever a header declares is compared with the file before memory is taken for it. Errors do not
-name the file: `files.read` does.
+name the file: `reading.read` does.
 """
 
 import io

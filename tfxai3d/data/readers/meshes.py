@@ -2,7 +2,7 @@
 
 trimesh reads what it can and is silent about the rest; the checks here refuse what it would drop or
 misread. Its loader functions are called directly, because `trimesh.load` goes on to merge vertices
-and to remove NaN faces in some formats. Errors do not name the file: `files.read` does.
+and to remove NaN faces in some formats. Errors do not name the file: `reading.read` does.
 """
 
 import io

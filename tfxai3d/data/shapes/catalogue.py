@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tfxai3d.data.shapes import seating, storage, things, vehicles, vessels
 from tfxai3d.data.shapes.fittings import Rng
-from tfxai3d.data.shapes.mesh import ShapeMesh, assemble, turned
+from tfxai3d.data.shapes.mesh import ShapeMesh, assemble, rotated
 from tfxai3d.data.shapes.sampling import LabelledCloud, random_generator, sample_shape
 from tfxai3d.data.shapes.solids import Parts
 from tfxai3d.errors import UserError
@@ -43,8 +43,8 @@ _BUILDERS: dict[str, Callable[[Rng], Parts]] = {
     "vase": vessels.vase,
 }
 
-# The builders' fronts look along +z; ModelNet40's HDF5 files turn some classes differently. Found by which
-# quarter turn a network trained on ModelNet40 recognises.
+# The builders' fronts look along +z; ModelNet40's HDF5 files rotate some classes differently. The
+# quarter turns are those at which a network trained on ModelNet40 recognises the class.
 _QUARTERS = {"bathtub": 1, "bed": 2, "chair": 2, "desk": 1, "monitor": 1, "sofa": 1, "stairs": 1, "toilet": 2}
 
 SHAPE_CLASSES: tuple[str, ...] = tuple(sorted(_BUILDERS))
@@ -90,14 +90,14 @@ def make_shape(name: str, seed: int) -> ShapeMesh:
         seed: Seed of its proportions and structure, 0 or more.
 
     Returns:
-        The shape, turned as its class is in ModelNet40's HDF5 files; the same for the same name and seed.
+        The shape, rotated as its class is in ModelNet40's HDF5 files; the same for the same name and seed.
 
     Raises:
         UserError: The class is unknown or the seed negative.
     """
     _check_classes([name])
     mesh = assemble(_BUILDERS[name](random_generator(seed)))
-    return turned(mesh, _QUARTERS.get(name, 0))
+    return rotated(mesh, _QUARTERS.get(name, 0))
 
 
 def make_dataset(

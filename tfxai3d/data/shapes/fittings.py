@@ -66,7 +66,7 @@ def pedestal(rng: Rng, height: float, radius: float) -> Parts:
         return [("column", column), ("foot", round_top(radius, 0, thick))]
     arms, reach = int(rng.integers(4, 6)), radius * rng.uniform(1.0, 1.3)
     foot = box((0.5 * width, reach), (0, thick), (-0.5 * width, 0.5 * width))
-    return [("column", column), *[("foot", foot.turned("y", 360 / arms * k)) for k in range(arms)]]
+    return [("column", column), *[("foot", foot.rotated("y", 360 / arms * k)) for k in range(arms)]]
 
 
 def drawers(rng: Rng, x: Interval, y: Interval, front: float, rows: int, columns: int) -> Parts:

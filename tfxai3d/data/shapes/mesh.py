@@ -59,8 +59,8 @@ def assemble(parts: Parts) -> ShapeMesh:
     )
 
 
-def turned(mesh: ShapeMesh, quarters: int) -> ShapeMesh:
-    """Returns the shape turned by quarter turns about the up axis, the first one from +z to +x."""
+def rotated(mesh: ShapeMesh, quarters: int) -> ShapeMesh:
+    """Returns the shape rotated by quarter turns about the up axis, the first one from +z to +x."""
     for _ in range(quarters % 4):
         mesh = replace(
             mesh,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tfxai3d.data.sampling import face_areas
 from tfxai3d.data.shapes.mesh import ShapeMesh
 from tfxai3d.data.shapes.solids import Floats, Ints
 from tfxai3d.errors import UserError
@@ -77,6 +78,9 @@ def random_generator(seed: int) -> np.random.Generator:
 def surface_points(mesh: ShapeMesh, count: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
     """Draws points uniformly by area, in the mesh's own frame.
 
+    `data.sampling.sample_surface` draws from the same distribution by other random numbers. Both stay, since
+    shipped networks were trained on the points of the one and results were published with those of the other.
+
     Args:
         mesh: The shape.
         count: How many points.
@@ -87,7 +91,7 @@ def surface_points(mesh: ShapeMesh, count: int, rng: np.random.Generator) -> tup
     """
     triangles = mesh.vertices[mesh.faces].astype(np.float64)
     origin, u, v = triangles[:, 0], triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    area = np.cumsum(np.linalg.norm(np.cross(u, v), axis=1))
+    area = np.cumsum(face_areas(mesh.vertices, mesh.faces))
     draw, a, b = rng.random((3, count, 1))
     faces = np.minimum(np.searchsorted(area, draw[:, 0] * area[-1], side="right"), len(area) - 1)
     fold = a + b > 1  # reflect the far half of the parallelogram back into the triangle

@@ -13,6 +13,8 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 
+from tfxai3d.data.orientation import rotations_about
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float]
@@ -51,12 +53,9 @@ class Solid:
         """Returns the mirror image in the plane x = 0."""
         return Solid(self.vertices * (-1.0, 1.0, 1.0), self.faces[:, ::-1])
 
-    def turned(self, axis: str, degrees: float, about: Point = (0.0, 0.0, 0.0)) -> Solid:
+    def rotated(self, axis: str, degrees: float, about: Point = (0.0, 0.0, 0.0)) -> Solid:
         """Returns the solid rotated about the line through `about` along `axis` ("x", "y" or "z")."""
-        after, last = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-        cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        rotation = np.eye(3)
-        rotation[[after, after, last, last], [after, last, after, last]] = cos, -sin, sin, cos
+        (rotation,) = rotations_about("xyz".index(axis), np.radians([degrees]))
         return Solid((self.vertices - about) @ rotation.T + about, self.faces)
 
     def leaned(self, slope: float, floor: float) -> Solid:

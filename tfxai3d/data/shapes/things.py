@@ -31,7 +31,7 @@ def guitar(rng: Rng) -> Parts:
         half * np.sin(t) * (1 - upper * (1 - np.cos(t)) - waist * np.exp(-(((np.cos(t) - 0.2) / 0.35) ** 2)))
     )
     outline = np.stack([width, tall * np.cos(t)], axis=-1)[::-1]
-    body = extrude(outline, -thick / 2, thick / 2).turned("x", 90)
+    body = extrude(outline, -thick / 2, thick / 2).rotated("x", 90)
     front, start, end = thick / 2, 0.35 * tall, tall + rng.uniform(0.27, 0.36)
     head = end + rng.uniform(0.12, 0.17)
     parts: Parts = [
@@ -83,7 +83,7 @@ def _desk_lamp(rng: Rng, floor: float) -> Parts:
     return [
         ("pole", tube([(0, floor, 0), elbow], thin)),
         ("pole", tube([elbow, wrist], thin)),
-        ("shade", bell.turned("z", 180 + rng.uniform(10, 50)).moved(*wrist)),
+        ("shade", bell.rotated("z", 180 + rng.uniform(10, 50)).moved(*wrist)),
     ]
 
 
@@ -96,7 +96,7 @@ def laptop(rng: Rng) -> Parts:
     pad = box((-0.25 * half, 0.25 * half), (thick, thick + 0.003), (0.25 * depth, 0.8 * depth))
     return [
         ("base", box((-half, half), (0, thick), (-depth, depth))),
-        ("screen", screen.turned("x", -opening, (0, thick, 0.01 - depth))),
+        ("screen", screen.rotated("x", -opening, (0, thick, 0.01 - depth))),
         ("keyboard", keys),
         ("touchpad", pad),
     ]

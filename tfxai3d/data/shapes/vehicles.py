@@ -14,7 +14,7 @@ _SECTION = np.array(
 
 def _along_z(solid: Solid) -> Solid:
     """Lays a solid of revolution down: its top points along +z."""
-    return solid.turned("x", 90)
+    return solid.rotated("x", 90)
 
 
 def airplane(rng: Rng) -> Parts:
@@ -46,7 +46,7 @@ def _tail(rng: Rng, radius: float, sweep: float) -> Parts:
     """Tailplane and fin, the tailplane on the fuselage or on top of the fin."""
     high, chord, back = rng.uniform(0.25, 0.4), rng.uniform(0.15, 0.22), 0.3 * sweep
     upright = _wing((0.0, 0.0, -0.85), (high, 0.0, -0.9 - back), 1.3 * chord, 0.6)
-    parts: Parts = [("fin", upright.turned("z", 90).moved(y=0.3 * radius))]
+    parts: Parts = [("fin", upright.rotated("z", 90).moved(y=0.3 * radius))]
     level = 0.3 * radius + high if chance(rng, 0.3) else 0.2 * radius
     at = -0.88 - back if level > radius else -0.85
     plane = _wing((0.0, level, at), (rng.uniform(0.3, 0.45), level + 0.02, at - back), chord, 0.6)
@@ -58,7 +58,7 @@ def _propeller(rng: Rng, nose: float) -> Parts:
     count, reach = int(rng.integers(2, 5)), rng.uniform(0.2, 0.3)
     blade = box((-0.02, 0.02), (0.02, reach), (nose - 0.01, nose + 0.01))
     hub = _along_z(revolve([(0.035, nose - 0.03), (0.03, nose + 0.03), (0, nose + 0.07)], segments=16))
-    return [("propeller", hub), *[("propeller", blade.turned("z", 360 / count * k)) for k in range(count)]]
+    return [("propeller", hub), *[("propeller", blade.rotated("z", 360 / count * k)) for k in range(count)]]
 
 
 def _engines(
@@ -91,7 +91,7 @@ def car(rng: Rng) -> Parts:
     rear = -length * rng.choice([0.95, 0.6, rng.uniform(0.0, 0.2)], p=[0.4, 0.45, 0.15])
     parts.append(("cabin", _cabin(rng, half, (rear, front), waist, waist + roof)))
     axle, tread = rng.uniform(0.58, 0.68) * length, rng.uniform(0.1, 0.14)
-    disc = post((0, 0, 0), (0, tread, 0), wheel, segments=24).turned("z", 90)
+    disc = post((0, 0, 0), (0, tread, 0), wheel, segments=24).rotated("z", 90)
     for z in (-axle, axle):
         parts += [("wheel", disc.moved(x, wheel, z)) for x in (half + 0.02, -half - 0.02 + tread)]
     return parts
@@ -110,7 +110,7 @@ def _body(half: float, length: float, low: float, nose: float, waist: float) -> 
             (-length, waist - 0.08),
         ]
     )
-    return extrude(side, -half, half).turned("x", 90).turned("y", -90)
+    return extrude(side, -half, half).rotated("x", 90).rotated("y", -90)
 
 
 def _cabin(rng: Rng, half: float, span: tuple[float, float], low: float, high: float) -> Solid:

@@ -112,7 +112,7 @@ def vase(rng: Rng) -> Parts:
     parts: Parts = [("body", revolve(shell(outer, wall)))]
     if chance(rng, 0.3):
         handle = _handle(rng, outer, wall, 0.45, 0.9)
-        parts += [("handle", handle), ("handle", handle.turned("y", 180))]
+        parts += [("handle", handle), ("handle", handle.rotated("y", 180))]
     if chance(rng, 0.3):
         parts.append(("foot", post((0, -0.1, 0), (0, 0, 0), 1.2 * base, base, segments=32)))
     return parts
@@ -163,6 +163,6 @@ def toilet(rng: Rng) -> Parts:
     ]
     if chance(rng, 0.6):
         disc = revolve([(1.05 * wide, 0), (1.05 * wide, 0.025)]).scaled(z=long).moved(y=0, z=-rear)
-        lid = disc.turned("x", -rng.uniform(80, 92)).moved(y=high + 0.03, z=rear + 0.06)
+        lid = disc.rotated("x", -rng.uniform(80, 92)).moved(y=high + 0.03, z=rear + 0.06)
         parts.append(("lid", lid))
     return parts
