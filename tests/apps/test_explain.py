@@ -136,7 +136,8 @@ def test_a_whole_split_goes_into_files_and_on_after_a_kill(run, hdf5, tmp_path):
     np.testing.assert_allclose(np.concatenate(again), np.concatenate(whole), rtol=1e-5, atol=1e-7)
     code, _, err = run(*arguments, "--target=chair")
     assert code == 1
-    assert "made with other settings" in err
+    assert "--target=chair: " in err
+    assert "holds a run with None; give the same settings" in err
 
 
 _SHARDS = ("00000.npz", "00001.npz", "run.json")
