@@ -202,8 +202,8 @@ def _filters(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     ]
     for record in records:
         print("{model}: {left:,} of {weights:,} weights of {layer} left".format(**record))
-    with storage.atomic_path(output_dir / "features.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, names=np.array(list(kernels)), kernels=np.stack(list(kernels.values())))
+    stacked = {"names": np.array(list(kernels)), "kernels": np.stack(list(kernels.values()))}
+    storage.write_npz(output_dir / "features.npz", stacked)
     return gallery, records
 
 

@@ -132,7 +132,7 @@ def main(argv: list[str]) -> None:
     steps = len(loaded.train[0]) // FLAGS.batch_size
     if not steps:
         raise UserError(f"--batch_size={FLAGS.batch_size} is larger than the training set")
-    cli.keep_settings(output_dir, _DECISIVE, "epoch-*.npz")
+    cli.keep_settings(output_dir, _DECISIVE, "checkpoints/epoch-*.npz")
 
     table = _Table(output_dir, *loaded.test)
     table.add("original", model)

@@ -129,7 +129,7 @@ def main(argv: list[str]) -> None:
         raise UserError(
             f"--batch_size={FLAGS.batch_size} cannot be divided among {strategy.num_replicas_in_sync} devices"
         )
-    cli.keep_settings(output_dir, _DECISIVE, "epoch-*.npz")
+    cli.keep_settings(output_dir, _DECISIVE, "checkpoints/epoch-*.npz")
 
     steps = len(train[0]) // FLAGS.batch_size
     epochs = sum(count for _, count in stages)

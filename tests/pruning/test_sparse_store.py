@@ -7,27 +7,11 @@ import pytest
 from tfxai3d.errors import UserError
 from tfxai3d.models import PointNet, from_preset, save_preset
 from tfxai3d.pruning import kernel_sparsity, load_sparse, prune_magnitude, save_sparse
-from tfxai3d.pruning.sparse_store import pack, unpack
-
-RNG = np.random.default_rng(0)
 
 
 def network(units=300):
     keras.utils.set_random_seed(3)
     return keras.Sequential([keras.Input((200,)), keras.layers.Dense(units), keras.layers.Dense(5)])
-
-
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
-@pytest.mark.parametrize("shape", [(3, 5, 7), (11,), (0, 4), ()])
-def test_every_bit_comes_back(share, shape):
-    value = np.where(RNG.random(shape) < share, RNG.normal(size=shape), 0).astype("float32")
-    if value.size > 2:
-        value.flat[:2] = -0.0, np.nan
-    stored = pack("a", value)
-    again = unpack(stored, "a", shape)
-    assert (again.dtype, again.shape) == (value.dtype, value.shape)
-    assert again.tobytes() == value.tobytes()
-    assert sum(array.nbytes for array in stored.values()) <= value.nbytes
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -69,7 +53,9 @@ def test_files_that_do_not_fit(tmp_path):
     before = other.get_weights()
     (tmp_path / "half.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:2000])
     deeper = keras.Sequential([keras.Input((200,)), keras.layers.Dense(300)])
-    for path, target in (("a.npz", other), ("half.npz", other), ("none.npz", other), ("a.npz", deeper)):
+    with pytest.raises(UserError, match=r"none\.npz: no such file; give readable weights of model"):
+        load_sparse(tmp_path / "none.npz", other)
+    for path, target in (("a.npz", other), ("half.npz", other), ("a.npz", deeper)):
         with pytest.raises(UserError, match=f"{path}: not readable weights of model") as caught:
             load_sparse(tmp_path / path, target)
         assert "\n" not in str(caught.value)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,9 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.registry import get
-from tfxai3d.pruning.sparse_store import pack, unpack
-from tfxai3d.storage.limits import check_npz
-from tfxai3d.storage.writing import atomic_path, write_json
+from tfxai3d.storage.npz import open_npz, write_npz
+from tfxai3d.storage.sparse_arrays import pack, unpack
+from tfxai3d.storage.writing import write_json
 
 _SHIPPED = Path(__file__).parent / "shipped"
 
@@ -41,12 +39,11 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         model = get(config["model"]).from_config(config["config"])
-        check_npz(folder / "weights.npz")
-        with np.load(folder / "weights.npz", allow_pickle=False) as store:
-            weights = [unpack(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
-        model.set_weights([value.astype(np.float32) for value in weights])
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder}: not a readable preset ({error})") from error
+    with open_npz(folder / "weights.npz", f"the weights that {folder / 'config.json'} describes") as store:
+        weights = [unpack(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
+    model.set_weights([value.astype(np.float32) for value in weights])
     return model
 
 
@@ -71,8 +68,7 @@ def save_preset(model: Classifier, folder: str | os.PathLike[str], card: dict[st
     arrays: dict[str, np.ndarray] = {}
     for variable in model.weights:
         arrays |= pack(_key(variable), _compact(np.asarray(variable)))
-    with atomic_path(Path(folder) / "weights.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    write_npz(Path(folder) / "weights.npz", arrays)
     write_json(Path(folder) / "config.json", config)
     write_json(Path(folder) / "card.json", card)
 

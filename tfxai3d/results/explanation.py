@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tfxai3d.storage.npz import open_archive, write_archive
+from tfxai3d.storage.npz import open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
@@ -81,7 +81,7 @@ class Explanation:
         for name in _OPTIONAL_ARRAYS:
             if getattr(self, name) is not None:
                 arrays[name] = np.asarray(getattr(self, name))
-        write_archive(path, meta, arrays)
+        write_npz(path, arrays, meta)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Explanation":
@@ -90,7 +90,8 @@ class Explanation:
         Raises:
             UserError: If the file is missing or is no explanation.
         """
-        with open_archive(path, "an explanation file written by Explanation.save") as (meta, store):
+        with open_npz(path, "an explanation file written by Explanation.save") as store:
+            meta = store.meta
             arrays = {name: store[name] for name in _ARRAYS}
             arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
             names = meta["class_names"]

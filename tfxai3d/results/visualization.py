@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.results.explanation import DataKind
-from tfxai3d.storage.npz import open_archive, write_archive
+from tfxai3d.storage.npz import open_npz, write_npz
 
 _ARRAYS = ("inputs", "importance", "activations", "channels")
 _TEXTS = ("names", "method", "options", "kind")
@@ -47,7 +47,7 @@ class Visualization:
         """Writes everything to one compressed NPZ file, atomically."""
         meta = {name: getattr(self, name) for name in _TEXTS}
         arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        write_archive(path, meta, arrays)
+        write_npz(path, arrays, meta)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Visualization":
@@ -56,7 +56,8 @@ class Visualization:
         Raises:
             UserError: If the file is missing or is no visualisation.
         """
-        with open_archive(path, "a file written by Visualization.save") as (meta, store):
+        with open_npz(path, "a file written by Visualization.save") as store:
+            meta = store.meta
             arrays: dict[str, Any] = {name: store[name] for name in _ARRAYS}
             texts = {name: meta[name] for name in _TEXTS}
             return cls(**arrays, **texts | {"names": tuple(texts["names"])})

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
-    from tfxai3d.storage.npz import open_archive as open_archive
-    from tfxai3d.storage.npz import write_archive as write_archive
+    from tfxai3d.storage.npz import open_npz as open_npz
+    from tfxai3d.storage.npz import write_npz as write_npz
     from tfxai3d.storage.settings import keep_settings as keep_settings
     from tfxai3d.storage.settings import read_run as read_run
     from tfxai3d.storage.settings import versions as versions

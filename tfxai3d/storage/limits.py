@@ -4,9 +4,6 @@ A few bytes can declare an array of any size. Errors do not name the file: its r
 """
 
 import math
-import os
-import zipfile
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,7 +13,8 @@ from tfxai3d.errors import UserError
 MAX_BYTES = 4 << 30
 """The largest array that is read, 4 GiB: the largest public set, VRN's rotated ModelNet40, has 3.9 GB."""
 
-_DEFLATE = 1032  # no deflated byte holds more, in NPZ and in gzipped HDF5 alike
+DEFLATE = 1032
+"""No deflated byte holds more bytes, in NPZ and in gzipped HDF5 alike."""
 
 
 def check_size(declared: int, held: int) -> None:
@@ -49,23 +47,6 @@ def check_npy(file: BinaryIO | Any, size: int) -> None:
     check_size(math.prod(shape) * dtype.itemsize, size - file.tell())
 
 
-def check_npz(path: str | os.PathLike[str]) -> None:
-    """Checks all arrays of an NPZ file, alone and together.
-
-    Raises:
-        UserError: If one declares Python objects or more than the file can hold.
-        OSError, ValueError, zipfile.BadZipFile: If it is damaged.
-    """
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        check_size(sum(member.compress_size for member in members), Path(path).stat().st_size)
-        check_size(sum(member.file_size for member in members), MAX_BYTES)
-        for member in members:
-            held = min(member.file_size, _DEFLATE * member.compress_size)
-            with archive.open(member) as file:
-                check_npy(file, held)
-
-
 def check_chunks(dataset: Any) -> None:
     """Checks the chunks of an HDF5 dataset of which any part is to be read.
 
@@ -92,7 +73,7 @@ def check_stored(dataset: Any) -> None:
     """
     if dataset.is_virtual:
         raise UserError("is a virtual dataset; give the files that hold its parts")
-    _check_held(dataset.size * dataset.dtype.itemsize, _DEFLATE * dataset.id.get_storage_size())
+    _check_held(dataset.size * dataset.dtype.itemsize, DEFLATE * dataset.id.get_storage_size())
 
 
 def check_h5(dataset: Any) -> None:
@@ -102,4 +83,4 @@ def check_h5(dataset: Any) -> None:
         UserError: If it declares more than is stored, or chunks that do not fit into memory.
     """
     check_chunks(dataset)
-    check_size(dataset.size * dataset.dtype.itemsize, _DEFLATE * dataset.id.get_storage_size())
+    check_size(dataset.size * dataset.dtype.itemsize, DEFLATE * dataset.id.get_storage_size())

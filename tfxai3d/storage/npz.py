@@ -1,8 +1,14 @@
-"""NPZ files of arrays and a JSON description of them; pickles are never read. Imports no TensorFlow."""
+"""NPZ files, read without belief: each array is held against the file before memory is taken for it.
+
+Pickles are never opened.
+"""
 
 import contextlib
 import json
+import lzma
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,44 +18,97 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.limits import check_npz
+from tfxai3d.storage.limits import DEFLATE, check_npy, check_size
 from tfxai3d.storage.writing import atomic_path
 
-# What reading a foreign, truncated or altered file raises.
-_DAMAGES = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_META = "meta"
+
+DAMAGES = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+    ValueError, lzma.LZMAError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a foreign, truncated or altered file raises."""
 
 
-def write_archive(path: str | os.PathLike[str], meta: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays and `meta`, JSON-compatible, to one compressed NPZ file, atomically."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+class Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an open NPZ file by name; each is checked and read when it is asked for."""
+
+    def __init__(self, archive: zipfile.ZipFile):
+        self._archive, self._taken = archive, 0
+        self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        member = self._members[name]
+        self._taken += member.file_size
+        check_size(self._taken, self._taken)  # what many arrays take together is limited as well
+        with self._archive.open(member) as file:
+            check_npy(file, min(member.file_size, DEFLATE * member.compress_size))
+        with self._archive.open(member) as file:  # anew, since seeking back turns the checksum off
+            array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+            return array
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @property
+    def meta(self) -> Any:
+        """The description that `write_npz` wrote."""
+        return json.loads(str(self[_META]))
 
 
 @contextlib.contextmanager
-def open_archive(path: str | os.PathLike[str], what: str) -> Iterator[tuple[Any, Mapping[str, np.ndarray]]]:
-    """Yields the description and the arrays of a file of `write_archive`.
+def open_arrays(path: str | os.PathLike[str]) -> Iterator[Arrays]:
+    """Yields the arrays of an NPZ file.
+
+    Raises:
+        UserError: If an array declares Python objects, more than the limit or more than the file can hold.
+            The message does not name the file.
+        Exception: Any of DAMAGES, if the file is no such file.
+    """
+    with zipfile.ZipFile(path) as archive:
+        check_size(sum(member.compress_size for member in archive.infolist()), Path(path).stat().st_size)
+        yield Arrays(archive)
+
+
+@contextlib.contextmanager
+def open_npz(path: str | os.PathLike[str], what: str) -> Iterator[Arrays]:
+    """Yields the arrays of an NPZ file to a block that finds out whether it is the right one.
 
     Args:
         path: The file.
-        what: It should be, for the error, such as "an explanation file".
+        what: What it should be, for the error, such as "an explanation file".
 
     Raises:
-        UserError: If the file is missing, or the block finds that it is something else.
+        UserError: If there is no such file, or reading it raises any of DAMAGES, in the block too.
     """
     if not Path(path).is_file():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file; give {what}")
     try:
-        check_npz(path)
-        with np.load(path, allow_pickle=False) as store:
-            yield json.loads(str(store["meta"])), store
-    except _DAMAGES as error:
-        raise UserError(f"{path}: not {what}") from error
+        with open_arrays(path) as arrays:
+            yield arrays
+    except DAMAGES as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path}: not {what} ({reason})") from error
+
+
+def write_npz(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], meta: Any = None, compressed: bool = True
+) -> None:
+    """Writes arrays by name to an NPZ file, atomically.
+
+    Args:
+        path: The file.
+        arrays: The arrays; none of them is named "meta".
+        meta: A JSON-compatible description of them, if any.
+        compressed: Whether to deflate them, which takes time.
+    """
+    described = {} if meta is None else {_META: np.array(json.dumps(meta))}
+    save = np.savez_compressed if compressed else np.savez
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        save(file, **described, **arrays)  # type: ignore[arg-type]

@@ -1,8 +1,6 @@
 """The whole state of a training in one file, so that it can be killed at any moment."""
 
-import json
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +8,7 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.limits import check_npz
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage.npz import open_npz, write_npz
 
 
 def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str, Any]) -> None:
@@ -24,8 +21,7 @@ def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str
         meta: JSON-compatible facts to give back on resume, such as the history.
     """
     arrays = {f"{i:04d}": np.asarray(variable) for i, variable in enumerate(_state(model))}
-    with atomic_path(folder / f"epoch-{epoch:04d}.npz") as temporary, temporary.open("wb") as file:
-        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+    write_npz(folder / f"epoch-{epoch:04d}.npz", arrays, meta, compressed=False)
     for old in _files(folder)[2:]:
         old.unlink()
 
@@ -43,12 +39,11 @@ def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str,
     """
     for path in _files(folder):
         try:
-            check_npz(path)
-            with np.load(path, allow_pickle=False) as store:
-                meta = json.loads(str(store["meta"]))
-                values = [store[name] for name in sorted(set(store.files) - {"meta"})]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            logging.warning("%s: damaged, trying the checkpoint before it (%s)", path, error)
+            with open_npz(path, "a checkpoint") as store:
+                meta = store.meta
+                values = [store[name] for name in sorted(set(store) - {"meta"})]
+        except UserError as error:
+            logging.warning("%s: damaged, trying the checkpoint before it (%s)", path, error.__cause__)
             continue
         model.optimizer.build(model.trainable_variables)
         state = _state(model)

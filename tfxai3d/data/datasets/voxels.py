@@ -2,15 +2,13 @@
 
 import logging
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from tfxai3d.data.datasets.modelnet import SplitName
 from tfxai3d.errors import UserError
-from tfxai3d.storage.limits import check_npz
+from tfxai3d.storage.npz import open_npz
 
 MODELNET10_CLASSES: tuple[str, ...] = (
     "bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet",
@@ -38,24 +36,8 @@ def load_voxels(
         UserError: If the file is missing or damaged, or its grids have another size or other values.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give an .npz with features and targets")
-    try:
-        check_npz(path)
-        with np.load(path, allow_pickle=False) as store:
-            grids, labels = store["features"], store["targets"]
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{path}: not a readable .npz with features and targets ({reason})") from error
+    with open_npz(path, "a readable .npz with features and targets") as store:
+        grids, labels = store["features"], store["targets"]
     try:
         _check_grids(grids)
         _check_labels(labels, len(grids))

@@ -8,7 +8,6 @@ import io
 import math
 import re
 import struct
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import MAX_BYTES, check_chunks, check_npy, check_size
+from tfxai3d.storage.npz import open_arrays
 
 _MAX_PCD_COLUMNS = 10_000
 
@@ -76,26 +76,18 @@ def read_npy(path: Path, index: int) -> PointCloud | VoxelGrid:
 
 def read_npz(path: Path, index: int) -> PointCloud | Mesh | VoxelGrid:
     """Reads `vertices` and `faces`, `features` (voxels), `points`, `data`, or the sole array."""
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-
-        def load(name: str) -> np.ndarray:
-            with archive.open(members[name]) as file:
-                check_npy(file, members[name].file_size)
-            with archive.open(members[name]) as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
-
-        if {"vertices", "faces"} <= members.keys():
+    with open_arrays(path) as arrays:
+        if {"vertices", "faces"} <= arrays.keys():
             check_index(index, 1)
-            return Mesh(load("vertices"), load("faces"))
-        if "features" in members:
-            return _voxels(load("features"), index)
+            return Mesh(arrays["vertices"], arrays["faces"])
+        if "features" in arrays:
+            return _voxels(arrays["features"], index)
         for name in ("points", "data"):
-            if name in members:
-                return _points(load(name), index)
-        if len(members) == 1:
-            return _by_type(load(next(iter(members))), index)
-    names = ", ".join(members) or "nothing"
+            if name in arrays:
+                return _points(arrays[name], index)
+        if len(arrays) == 1:
+            return _by_type(next(iter(arrays.values())), index)
+        names = ", ".join(arrays) or "nothing"
     raise UserError(f"holds {names}; name the array points, data or features, or give vertices and faces")
 
 

@@ -1,0 +1,41 @@
+"""Arrays with many zeros: one bit a number, and the numbers that are not zero."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def pack(name: str, value: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns an array as the arrays to store: itself, or `name.mask` and `name.values` if these are smaller.
+
+    Args:
+        name: Its name in the file.
+        value: Any shape and numeric dtype.
+    """
+    kept = (value != 0) | np.signbit(value)  # a negative zero too, so that every bit comes back
+    values, bits = value[kept], np.packbits(kept)
+    if values.nbytes + bits.nbytes >= value.nbytes:
+        return {name: value}
+    return {f"{name}.mask": bits, f"{name}.values": values}
+
+
+def unpack(store: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the array that `pack` stored under a name.
+
+    Raises:
+        KeyError: If there is none.
+        ValueError: If it is of another shape.
+    """
+    if f"{name}.mask" not in store:
+        value = store[name]
+        if value.shape != tuple(shape):
+            raise ValueError(f"{name} is of shape {value.shape}, not {tuple(shape)}")
+        return value
+    bits, values = store[f"{name}.mask"], store[f"{name}.values"]
+    size = int(np.prod(shape))
+    if bits.size != -(-size // 8):
+        raise ValueError(f"{name} is not of shape {tuple(shape)}")
+    kept = np.unpackbits(bits, count=size).astype(bool)
+    value = np.zeros(size, values.dtype)
+    value[kept] = values
+    return value.reshape(shape)
