@@ -45,9 +45,8 @@ def test_no_altered_byte_is_anything_but_one_line(tmp_path, compressed):
             except UserError as error:
                 messages.append(str(error))
     assert len(messages) > len(raw)
-    assert {text[: len(f"{damaged}: not a test file (")] for text in messages} == {
-        f"{damaged}: not a test file ("
-    }
+    begin = f"{damaged}: not a test file ("
+    assert {text[: len(begin)] for text in messages} == {begin}
     assert not [text for text in messages if "\n" in text]
 
 

@@ -25,10 +25,15 @@ def check_size(declared: int, held: int) -> None:
     """
     if declared > MAX_BYTES:
         raise UserError(f"declares {declared:,} bytes, more than the limit of {MAX_BYTES:,}; split the file")
-    _check_held(declared, held)
+    check_held(declared, held)
 
 
-def _check_held(declared: int, held: int) -> None:
+def check_held(declared: int, held: int) -> None:
+    """Checks the bytes that are declared, by whatever part of a file, against those that it holds.
+
+    Raises:
+        UserError: If they are more.
+    """
     if declared > held:
         raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
@@ -73,7 +78,7 @@ def check_stored(dataset: Any) -> None:
     """
     if dataset.is_virtual:
         raise UserError("is a virtual dataset; give the files that hold its parts")
-    _check_held(dataset.size * dataset.dtype.itemsize, DEFLATE * dataset.id.get_storage_size())
+    check_held(dataset.size * dataset.dtype.itemsize, DEFLATE * dataset.id.get_storage_size())
 
 
 def check_h5(dataset: Any) -> None:

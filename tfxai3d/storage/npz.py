@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.limits import DEFLATE, check_npy, check_size
+from tfxai3d.storage.limits import DEFLATE, check_held, check_npy, check_size
 from tfxai3d.storage.writing import atomic_path
 
 _META = "meta"
@@ -72,7 +72,7 @@ def open_arrays(path: str | os.PathLike[str]) -> Iterator[Arrays]:
         Exception: Any of DAMAGES, if the file is no such file.
     """
     with zipfile.ZipFile(path) as archive:
-        check_size(sum(member.compress_size for member in archive.infolist()), Path(path).stat().st_size)
+        check_held(sum(member.compress_size for member in archive.infolist()), Path(path).stat().st_size)
         yield Arrays(archive)
 
 
