@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
 from tfxai3d.data.readers import arrays, reading
-from tfxai3d.data.readers.reading import load_points, read
+from tfxai3d.data.readers.reading import load_grid, load_points, read
+from tfxai3d.data.voxelization import voxelize_points
 from tfxai3d.errors import UserError
 from tfxai3d.storage import limits
 
@@ -205,6 +206,23 @@ def test_voxels_are_read_back_equal(put: Put, name: str, content: bytes) -> None
     np.testing.assert_array_equal(grid.occupancy, GRIDS[2, 0])
     with pytest.raises(UserError, match="not a point cloud"):
         load_points(path)
+
+
+def test_a_mesh_a_cloud_and_voxels_become_grids_with_z_up(put: Put) -> None:
+    mesh, cloud = put("a.off", BOX.export(file_type="off")), put("a.xyz", rows(CLOUD))
+    lying = put("b.off", trimesh.creation.box((1, 3, 2)).export(file_type="off"))
+    grid = load_grid(mesh)
+    assert (grid.shape, grid.dtype) == ((32, 32, 32, 1), np.float32)
+    assert [np.ptp(axis) + 1 for axis in np.nonzero(grid[..., 0])] == [
+        10,
+        18,
+        24,
+    ]  # planes between voxels touch both
+    np.testing.assert_array_equal(load_grid(lying, up="y"), grid)
+    np.testing.assert_array_equal(load_grid(cloud)[..., 0], voxelize_points(CLOUD))
+    stored = put("a.npz", npz(features=GRIDS))
+    for up in ("y", "z"):
+        np.testing.assert_array_equal(load_grid(stored, 2, up=up)[..., 0], GRIDS[2, 0])  # type: ignore[arg-type]
 
 
 def test_npz_holds_a_mesh(put: Put) -> None:

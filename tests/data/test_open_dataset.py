@@ -177,6 +177,7 @@ def test_examples_are_spread_evenly_and_keep_their_numbers(tree: Path) -> None:
         assert [place["index"] for place in some.where] == [0, 2, 4]
         np.testing.assert_array_equal(some.inputs, every.inputs[[0, 2, 4]])
         np.testing.assert_array_equal(some.labels, every.labels[[0, 2, 4]])
+        np.testing.assert_array_equal(every[1:].spread(2).labels, every.labels[[1, 4]])
         assert len(open_dataset(tree, kind, num_examples=50)) == 5  # type: ignore[arg-type]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
     from tfxai3d.data.datasets.modelnet import load_modelnet40 as load_modelnet40
     from tfxai3d.data.datasets.modelnet import load_modelnet_tree as load_modelnet_tree
+    from tfxai3d.data.datasets.modelnet import modelnet40_shards as modelnet40_shards
     from tfxai3d.data.datasets.modelnet import modelnet_files as modelnet_files
     from tfxai3d.data.datasets.opening import known_shapes as known_shapes
     from tfxai3d.data.datasets.opening import open_dataset as open_dataset
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.orientation import z_up_to_y_up as z_up_to_y_up
     from tfxai3d.data.readers.binvox import read_binvox as read_binvox
     from tfxai3d.data.readers.binvox import write_binvox as write_binvox
+    from tfxai3d.data.readers.reading import load_grid as load_grid
     from tfxai3d.data.readers.reading import load_points as load_points
     from tfxai3d.data.readers.reading import read as read
     from tfxai3d.data.sampling import normalize as normalize

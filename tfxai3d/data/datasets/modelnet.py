@@ -42,15 +42,7 @@ def load_modelnet40(
     Raises:
         UserError: If a file is missing or is not of this layout, or `num_points` cannot be had.
     """
-    listing = Path(folder) / f"{split}_files.txt"
-    if not listing.is_file():
-        raise UserError(f"{listing}: no such file; give a ModelNet40 HDF5 folder")
-    # The lists of the public set carry the paths of their authors: only the names count.
-    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = [Path(line.strip()).name for line in lines if line.strip()]
-    if not names:
-        raise UserError(f"{listing}: lists no files")
-    shards = [_read_shard(Path(folder) / name) for name in names]
+    shards = [_read_shard(path) for path in modelnet40_shards(folder, split)]
     if len(sizes := sorted({shard[0].shape[1] for shard in shards})) > 1:
         raise UserError(f"{folder}: the shards differ in points a cloud: {', '.join(map(str, sizes))}")
     points = np.concatenate([shard[0] for shard in shards])
@@ -60,6 +52,23 @@ def load_modelnet40(
             raise UserError(f"{folder}: clouds have {sizes[0]} points, {num_points} were asked for")
         points = np.ascontiguousarray(points[:, :num_points])
     return points, labels
+
+
+def modelnet40_shards(folder: str | os.PathLike[str], split: SplitName = "test") -> list[Path]:
+    """Lists the HDF5 shards of one split of ModelNet40.
+
+    Raises:
+        UserError: If the folder has no `{split}_files.txt`, or this lists nothing.
+    """
+    listing = Path(folder) / f"{split}_files.txt"
+    if not listing.is_file():
+        raise UserError(f"{listing}: no such file; give a ModelNet40 HDF5 folder")
+    # The lists of the public set carry the paths of their authors: only the names count.
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    names = [Path(line.strip()).name for line in lines if line.strip()]
+    if not names:
+        raise UserError(f"{listing}: lists no files")
+    return [Path(folder) / name for name in names]
 
 
 def load_modelnet_tree(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -18,15 +17,14 @@ from tfxai3d.data.orientation import rotated_grids, rotated_points, z_up_to_y_up
 from tfxai3d.data.readers.reading import load_points, read
 from tfxai3d.data.voxelization import poses, voxelize
 from tfxai3d.errors import UserError
-
-Kind = Literal["points", "voxels"]
+from tfxai3d.results.explanation import DataKind
 
 _NUM_SHAPES = 1000
 
 
 def open_dataset(
     source: str | os.PathLike[str] | None,
-    kind: Kind,
+    kind: DataKind,
     split: SplitName = "test",
     *,
     num_points: int = 1024,
@@ -74,9 +72,7 @@ def open_dataset(
     if class_names is not None:
         labels = relabel(opened.labels, opened.class_names, class_names)
         opened = Split(labels, tuple(class_names), opened.where, opened.examples)
-    if num_examples is None or num_examples >= len(opened):
-        return opened
-    return opened[np.linspace(0, len(opened) - 1, num_examples).astype(int)]
+    return opened if num_examples is None else opened.spread(num_examples)
 
 
 def known_shapes(class_names: Sequence[str] | None) -> tuple[str, ...]:
@@ -92,7 +88,7 @@ def known_shapes(class_names: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _procedural(
-    kind: Kind,
+    kind: DataKind,
     split: SplitName,
     num_points: int,
     num_examples: int | None,
@@ -109,15 +105,14 @@ def _procedural(
         if kind == "points":
             cloud = shapes.draw_cloud(name, num_points, seed, number)
             return rotated_points(cloud.points, count)
-        mesh = shapes.draw_shape(name, seed, number)
-        return _voxelized(Mesh(z_up_to_y_up(mesh.vertices), mesh.faces), count)
+        return _voxelized(shapes.draw_shape(name, seed, number).z_up(), count)
 
     where = [{"index": i, "dataset": f"shapes, seed {seed}"} for i in range(len(labels))]
     names = known if class_names is None else tuple(class_names)
     return Split(relabel(labels, known, names), names, where, Made(np.arange(len(labels)), make))
 
 
-def _packed(folder: Path, kind: Kind, split: SplitName, num_points: int) -> Split:
+def _packed(folder: Path, kind: DataKind, split: SplitName, num_points: int) -> Split:
     names = MODELNET10_CLASSES if kind == "voxels" else MODELNET40_CLASSES
     if kind == "voxels":
         inputs, labels = load_modelnet10(folder, split)
@@ -128,7 +123,7 @@ def _packed(folder: Path, kind: Kind, split: SplitName, num_points: int) -> Spli
     return Split(labels, names, where, examples)
 
 
-def _tree(folder: Path, kind: Kind, split: SplitName, num_points: int, seed: int) -> Split:
+def _tree(folder: Path, kind: DataKind, split: SplitName, num_points: int, seed: int) -> Split:
     paths, labels, names = modelnet_files(folder, split)
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:

@@ -61,6 +61,10 @@ class Split:
         """
         return self.examples.views(count)
 
+    def spread(self, count: int) -> Split:
+        """Returns at most `count` examples, spread evenly over all of them."""
+        return self[np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)]
+
     def __len__(self) -> int:
         return len(self.labels)
 

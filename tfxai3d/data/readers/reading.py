@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, VoxelGrid
+from tfxai3d.data.orientation import z_up_to_y_up
 from tfxai3d.data.readers import arrays, meshes
 from tfxai3d.data.sampling import normalize as to_unit_sphere
 from tfxai3d.data.sampling import sample_surface
+from tfxai3d.data.voxelization import voxelize, voxelize_points
 from tfxai3d.errors import UserError
 
 Geometry = PointCloud | Mesh | VoxelGrid
@@ -112,6 +115,35 @@ def load_points(
         return to_unit_sphere(points)
     except UserError as error:
         raise UserError(f"{Path(path)}: {error}") from error
+
+
+def load_grid(
+    path: str | os.PathLike[str], index: int | None = None, *, up: Literal["y", "z"] = "z"
+) -> np.ndarray:
+    """Reads a file as a grid, ready for a network of voxels.
+
+    A mesh is voxelised, solid; of a cloud the voxels that hold a point are occupied.
+
+    Args:
+        path: The file, see `read`.
+        index: Which example of a file with several, see `read`.
+        up: The up axis of a mesh or cloud in the file. A voxel grid stays as it is.
+
+    Returns:
+        Occupancy, float32 (32,32,32,1), z up, or (D,H,W,1) of a file that holds a grid.
+
+    Raises:
+        UserError: As `read`.
+    """
+    geometry = read(path, index)
+    upright = z_up_to_y_up if up == "y" else np.asarray  # the map is its own inverse
+    if isinstance(geometry, Mesh):
+        grid = voxelize(Mesh(upright(geometry.vertices), geometry.faces))
+    elif isinstance(geometry, PointCloud):
+        grid = voxelize_points(upright(geometry.points))
+    else:
+        grid = geometry.occupancy
+    return grid[..., None].astype(np.float32)
 
 
 def _read(path: Path, index: int) -> Geometry:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from tfxai3d.data.geometry import Mesh
+from tfxai3d.data.orientation import z_up_to_y_up
 from tfxai3d.data.shapes.solids import Floats, Ints, Parts
 
 _QUARTER = np.array([1, 1, -1], np.float32)  # (x, y, z) -> (z, y, -x)
@@ -36,6 +38,10 @@ class ShapeMesh:
     part_names: tuple[str, ...]
     edges: npt.NDArray[np.float32]
     corners: npt.NDArray[np.float32]
+
+    def z_up(self) -> Mesh:
+        """Returns the surface with z up, as `voxelize` wants it."""
+        return Mesh(z_up_to_y_up(self.vertices), self.faces)  # the map is its own inverse
 
 
 def assemble(parts: Parts) -> ShapeMesh:
