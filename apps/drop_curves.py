@@ -103,7 +103,6 @@ def main(argv: list[str]) -> None:
     cli.check_output_dir(output_dir)
     if FLAGS.pictures:
         cli.check_package("matplotlib", "view")
-        cli.check_package("plotly", "view")
     if FLAGS.tensorboard:
         for package in ("tensorboard", "matplotlib"):
             cli.check_package(package, "tensorboard", "--notensorboard")

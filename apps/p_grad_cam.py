@@ -54,7 +54,6 @@ def main(argv: list[str]) -> None:
     cli.check_output_dir(FLAGS.output_dir)
     if FLAGS.pictures:
         cli.check_package("matplotlib", "view")
-        cli.check_package("plotly", "view")
     if FLAGS.view:
         cli.check_package("open3d", "view", "--noview")
     found = objects.find_objects()

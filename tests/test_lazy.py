@@ -14,7 +14,7 @@ from tfxai3d import explain, serve
 from tfxai3d.errors import UserError
 
 ROOMS = [tfxai3d, *(getattr(tfxai3d, name) for name in dir(tfxai3d))]
-HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy", "h5py")
+HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "trimesh", "scipy", "h5py")
 
 
 def loaded_by(statement):

@@ -29,7 +29,6 @@ def rows_of(path):
 
 def test_curves(run, tmp_path):
     pytest.importorskip("matplotlib")
-    pytest.importorskip("plotly")
     conditions = "point_saliency,random,critical_points:lowest"
     code, out, err = run("drop_curves", *CURVES, f"--condition={conditions}")
     assert (code, err.count("error:")) == (0, 0)
@@ -56,7 +55,6 @@ def test_curves(run, tmp_path):
 
 def test_insertion_is_drawn_where_a_run_went_to_the_last_points(run, tmp_path):
     pytest.importorskip("matplotlib")
-    pytest.importorskip("plotly")
     arguments = ("--num_points=20", "--num_clouds=2", "--num_drop=5", "--num_steps=9")
     assert run("drop_curves", *arguments, "--condition=critical_points:lowest")[0] == 0
     assert {path.name for path in (tmp_path / "out").glob("insertion.*")} == {

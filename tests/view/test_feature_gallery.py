@@ -4,7 +4,7 @@ import pytest
 from tfxai3d.errors import UserError
 from tfxai3d.view import feature_gallery, render_gallery, write_gallery
 from tfxai3d.view.picture import process
-from tfxai3d.view.shown.features import FAINTEST
+from tfxai3d.view.shown.features import LEAST_SHARE
 
 
 def test_voxels_grow_with_their_share_of_the_top(visualization):
@@ -13,7 +13,7 @@ def test_voxels_grow_with_their_share_of_the_top(visualization):
     assert [cell.title for cell in gallery.cells] == ["chair", "cup", "$x"]
     for cell, importance in zip(gallery.cells, shown.importance, strict=True):
         share = importance / importance.max()
-        kept = share[share >= FAINTEST]
+        kept = share[share >= LEAST_SHARE]
         np.testing.assert_allclose(cell.marks.sizes, cell.marks.sizes.max() * kept, rtol=1e-6)
         assert cell.colors[kept.argmax()].sum() == min(cell.colors.sum(axis=1))  # the top is darkest
     assert gallery.cells[0].caption == "activation 1.5"

@@ -1,10 +1,8 @@
-import base64
-import json
-import re
 
 import numpy as np
 import pytest
 
+from tests.reference.pages import cells_of
 from tfxai3d.errors import UserError
 from tfxai3d.view import (
     feature_gallery,
@@ -114,12 +112,13 @@ def test_the_page_holds_the_cubes_and_fetches_nothing(tmp_path, kernels):
     assert EVIL not in page
     assert "<img" not in page
     assert page.count("<script") == 2
-    cells = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    cells = cells_of(page)
     assert page.count("<canvas data-cell") == len(cells) == 2
     for cell, shown in zip(cells, gallery.cells, strict=True):
-        centres = np.frombuffer(base64.b64decode(cell["centres"]), "<f4").reshape(-1, 3)
-        assert len(centres) == len(shown.marks.centres)
-        assert np.linalg.norm(centres, axis=1).max() < 1.001
+        assert len(cell["centres"]) == len(shown.marks.centres)
+        assert np.linalg.norm(cell["centres"] - cell["middle"], axis=1).max() < 1.001 * cell["reach"]
+        for place, weight in zip(cell["places"], cell["values"], strict=True):
+            assert place[0] < 0 or weight == np.float32(kernels[shown.title][tuple(place)])
 
 
 def test_a_window_shows_the_columns_side_by_side(kernels, monkeypatch):

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "plotly", "trimesh", "scipy")
+HEAVY = ("tensorflow", "keras", "open3d", "matplotlib", "trimesh", "scipy")
 
 
 def test_import_is_light():

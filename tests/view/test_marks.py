@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import render_png, write_html
+from tfxai3d.view import render_png
 from tfxai3d.view.picture import process
 from tfxai3d.view.shown import marks
 from tfxai3d.view.shown.subject import subject
@@ -85,15 +85,6 @@ def test_picture_of_voxels(tmp_path, voxels, monkeypatch, capfd, open3d):
     assert coloured.mean() > 0.05
     assert len(np.unique(np.round(body[coloured] * 64), axis=0)) > 50
     assert ("matplotlib instead" in capfd.readouterr().err) or open3d
-
-
-def test_page_of_voxels(tmp_path, voxels):
-    pytest.importorskip("plotly")
-    write_html(tmp_path / "heat.html", voxels)
-    page = (tmp_path / "heat.html").read_text(encoding="utf-8")
-    assert '"type":"mesh3d"' in page
-    assert "hover to read a voxel" in page
-    assert "voxel 2, 2, 1\\u003cbr\\u003eimportance 0.9" in page
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,10 @@
-import base64
 import dataclasses
-import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 
+from tests.reference.pages import cells_of
 from tfxai3d.errors import UserError
 from tfxai3d.view import render_panel, write_panel
 from tfxai3d.view.picture import process
@@ -80,14 +77,15 @@ def test_the_page_holds_the_cells_and_fetches_nothing(tmp_path, rows):
     assert page.startswith("<!DOCTYPE html>")
     assert "default-src 'none'" in page
     assert not re.search(r"(?:src|href)\s*=\s*[\"']", page.split("<body>")[1])
-    cells = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    cells = cells_of(page)
     assert page.count("<canvas data-cell") == len(cells) == 6
     shown = panel(rows, None, "magma_r")
     for cell, marks in zip(cells, [marks for row in shown.rows for marks in row.marks], strict=True):
-        centres = np.frombuffer(base64.b64decode(cell["centres"]), "<f4").reshape(-1, 3)
-        np.testing.assert_allclose(centres, marks.centres, atol=1e-6)
-        assert np.linalg.norm(centres, axis=1).max() < 1.001
-        assert len(base64.b64decode(cell["colors"])) == 3 * cell["count"] == 3 * len(marks.sizes)
+        np.testing.assert_allclose(cell["centres"], marks.centres, atol=1e-6)
+        assert np.linalg.norm(cell["centres"] - cell["middle"], axis=1).max() < 1.001 * cell["reach"]
+        assert len(cell["colors"]) == cell["count"] == len(marks.sizes)
+    tops = [cell.get("top") for cell in cells]
+    assert tops == [None, *shown.rows[0].tops, None, *shown.rows[1].tops]
 
 
 def test_the_page_escapes_every_name(tmp_path, rows):
@@ -103,19 +101,12 @@ def test_the_page_escapes_every_name(tmp_path, rows):
     assert "&lt;script&gt;document" in page
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
-def test_chromium_draws_every_cell(tmp_path, rows):
-    imread = pytest.importorskip("matplotlib.image").imread
+def test_chromium_draws_every_cell(tmp_path, rows, browser):
     _page(tmp_path / "panel.html", rows, ["a", EVIL])
-    command = [
-        "chromium", "--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-        "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-        "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=900,700",
-        "--virtual-time-budget=5000", f"--screenshot={tmp_path / 'page.png'}",
-        (tmp_path / "panel.html").as_uri(),
-    ]  # fmt: skip
-    subprocess.run(command, capture_output=True, timeout=120, check=True)
-    image = imread(tmp_path / "page.png")[100:600, :770, :3]
+    browser.open((tmp_path / "panel.html").as_uri())
+    assert browser.said == []
+    assert browser.fetched == [(tmp_path / "panel.html").as_uri()]
+    image = browser.picture(tmp_path / "page.png")[100:600, :770]
     for part in np.array_split(image, 2):
         itself, *methods = np.array_split(part, 3, axis=1)
         assert (np.all(itself < 0.93, axis=-1) & (np.ptp(itself, axis=-1) < 0.15)).mean() > 0.03

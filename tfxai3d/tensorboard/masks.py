@@ -27,8 +27,8 @@ def mask_board(log_dir: str | os.PathLike[str]) -> Write:
     import tensorflow as tf
 
     from tfxai3d.tensorboard.writer import new_writer, plot_image
+    from tfxai3d.view.figure import new_figure
     from tfxai3d.view.plot.curves import render_bars
-    from tfxai3d.view.plot.matrices import new_figure
 
     new_figure(1, 1)  # if matplotlib is missing, this says so, now and not after an epoch
     writer = new_writer(Path(log_dir) / "pruning")

@@ -1,6 +1,6 @@
 """What people see: pictures, windows, pages and coloured files of saved explanations.
 
-Loads neither TensorFlow nor, before something is drawn, Open3D, matplotlib or plotly.
+Loads neither TensorFlow nor, before something is drawn, Open3D, or matplotlib.
 """
 
 from typing import TYPE_CHECKING
@@ -9,14 +9,14 @@ from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
     from tfxai3d.view.page.drop_sequence import write_drop_page as write_drop_page
+    from tfxai3d.view.page.gallery import write_gallery as write_gallery
+    from tfxai3d.view.page.object import write_html as write_html
     from tfxai3d.view.page.panel import write_panel as write_panel
-    from tfxai3d.view.page.single import write_html as write_html
     from tfxai3d.view.picture.gallery import open_gallery as open_gallery
     from tfxai3d.view.picture.gallery import render_gallery as render_gallery
-    from tfxai3d.view.picture.gallery import write_gallery as write_gallery
+    from tfxai3d.view.picture.object import open_window as open_window
+    from tfxai3d.view.picture.object import render_png as render_png
     from tfxai3d.view.picture.panel import render_panel as render_panel
-    from tfxai3d.view.picture.scene import open_window as open_window
-    from tfxai3d.view.picture.scene import render_png as render_png
     from tfxai3d.view.plot.curves import render_bars as render_bars
     from tfxai3d.view.plot.curves import render_curves as render_curves
     from tfxai3d.view.plot.matrices import render_confusion as render_confusion

@@ -1,4 +1,16 @@
-"""Pages that a browser shows without network."""
+"""Pages that a browser shows without network: the one document around all of them."""
+
+import html
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.page.legend import bar_style
+from tfxai3d.view.shown.camera import AZIMUTHS, ELEVATION, FIELD_OF_VIEW, LIGHT
+from tfxai3d.view.shown.colors import Colormap
 
 # The policy forbids the browser to fetch anything: the page is the same with and without network.
 _PAGE = """<!DOCTYPE html>
@@ -10,18 +22,75 @@ style-src 'unsafe-inline'; img-src data: blob:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ margin: 0; font-family: system-ui, "Segoe UI", sans-serif; color: #222; background: #fff }}
 {style}
 </style>
 <script>{script}</script>
 </head>
 <body>
 {body}
+<p id="help">{help}</p>
+<div id="tip" role="status" hidden></div>
+<script type="application/json" id="data">{data}</script>
 </body>
 </html>
 """
+_HELP = (
+    "Drag to rotate, Shift and drag to move, {wheel} to zoom, double-click to start again "
+    "(keys: arrows, +, -, Home). Point at a mark to read it."
+)
+_STYLE = """
+body { margin: 0 0 2rem; font-family: system-ui, "Segoe UI", sans-serif; color: #222; background: #fff }
+h1 { margin: 1rem 1.5rem 0; font-size: 1.4rem; overflow-wrap: anywhere }
+p { margin: .2rem 1.5rem 0; color: #666; overflow-wrap: anywhere }
+canvas { display: block; width: 100%; cursor: grab; touch-action: none }
+canvas:active { cursor: grabbing }
+canvas:focus { outline: none }
+canvas:focus-visible { outline: 1px solid #bbb }
+#help { position: fixed; bottom: 0; left: 0; right: 0; margin: 0; padding: .3rem 1.5rem; background: #fffd;
+  font-size: .8rem }
+#tip { position: fixed; padding: .3rem .5rem; border-radius: .3rem; background: #222e; color: #fff;
+  font-size: .85rem; white-space: pre; pointer-events: none }
+.key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 .9em }
+.key:first-child { margin-left: 0 }
+"""
 
 
-def document(title: str, style: str, script: str, body: str) -> str:
-    """Returns a self-contained page; the caller escapes the title and the body."""
-    return _PAGE.format(title=title, style=style.strip(), script=script, body=body)
+def write_document(
+    path: str | os.PathLike[str],
+    title: str,
+    style: str,
+    body: str,
+    data: Mapping[str, Any],
+    colormap: Colormap | None = None,
+) -> None:
+    """Writes a self-contained page, drawn with WebGL 2 by the two scripts beside this module.
+
+    Args:
+        path: The HTML file.
+        title: In plain text.
+        style: CSS beside that of all pages.
+        body: HTML with a `canvas` for each cell; the caller escapes what is in it.
+        data: For the scripts: "cells", a list of `cells.packed`, and what a page adds to them.
+        colormap: Of its colour bars, if it has any.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    camera = {"turn": AZIMUTHS[0], "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
+    folder = Path(__file__).parent
+    content = _PAGE.format(
+        title=html.escape(title),
+        style=_STYLE.strip() + style.rstrip() + (bar_style(colormap) if colormap else ""),
+        script="".join((folder / name).read_text(encoding="utf-8") for name in ("viewer.js", "marks.js")),
+        body=body,
+        help=_HELP.format(wheel="scroll" if len(data["cells"]) == 1 else "Ctrl and scroll"),
+        # A "</script>" in a name would end the script.
+        data=json.dumps({"camera": camera, **data}, separators=(",", ":")).replace("<", "\\u003c"),
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+def canvas(cell: int, label: str) -> str:
+    """Returns the place where a cell is drawn; the label is read to those who cannot see it."""
+    return f'<canvas data-cell="{cell}" tabindex="0" role="img" aria-label="{html.escape(label)}"></canvas>'

@@ -1,144 +1,31 @@
 """A drop sequence as one HTML page: scrub through the steps, removed points stay as ghosts."""
 
 import html
-import json
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.page.cells import encoded, packed
+from tfxai3d.view.page.document import canvas, write_document
+from tfxai3d.view.page.legend import hex_color, keys
+from tfxai3d.view.shown.marks import point_marks
 
-# A canvas is enough for a few thousand dots: the page needs no library, no network and no 3D driver. Its
-# policy forbids the browser to fetch anything.
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
-style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%(title)s</title>
-<style>
-body { margin: 0; font-family: system-ui, "Segoe UI", sans-serif; color: #222; background: #fff }
-h1 { margin: 1rem 1.5rem 0; font-size: 1.4rem; overflow-wrap: anywhere }
-p { margin: .2rem 1.5rem 0; color: #666 }
-#said { color: #222; font-variant-numeric: tabular-nums; min-height: 1.3em }
-#bar { display: flex; gap: 1rem; margin: .6rem 1.5rem }
-#step { flex: 1 }
-canvas { display: block; width: 100%%; touch-action: none }
-#cloud { height: 62vh; cursor: grab }
-#curve { height: 16vh }
-.key { display: inline-block; width: .7em; height: .7em; border-radius: 50%%; margin: 0 .3em 0 .8em }
-</style>
-</head>
-<body>
-<h1>%(title)s</h1>
-<p>drag to turn, scroll to zoom<span class="key" style="background:#2c4f8f"></span>there
-<span class="key" style="background:#e4572e"></span>goes next
-<span class="key" style="background:#d8d8d8"></span>removed</p>
-<p id="said"></p>
-<div id="bar"><button id="play" aria-label="play">&#9654;</button>
-<input id="step" type="range" min="0" value="0" aria-label="step"></div>
-<canvas id="cloud"></canvas>
-<canvas id="curve"></canvas>
-<script>
-"use strict";
-const run = %(data)s;
-const cloud = document.getElementById("cloud"), curve = document.getElementById("curve");
-const slider = document.getElementById("step"), last = run.points.length - 1;
-let azimuth = 0.61, elevation = 0.38, zoom = 1, timer = null;
-slider.max = last;
-
-function sized(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  canvas.width = canvas.clientWidth * ratio;
-  canvas.height = canvas.clientHeight * ratio;
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  return [pen, canvas.clientWidth, canvas.clientHeight];
-}
-
-function drawCloud(step) {
-  const [pen, width, height] = sized(cloud), scale = 0.47 * zoom * Math.min(width, height);
-  const ca = Math.cos(azimuth), sa = Math.sin(azimuth), ce = Math.cos(elevation), se = Math.sin(elevation);
-  const dots = run.cloud.map(([x, y, z], i) => {
-    const right = ca * x - sa * z, forward = sa * x + ca * z;
-    return [right, ce * y - se * forward, se * y + ce * forward, run.goes[i]];
-  }).sort((one, other) => one[2] - other[2]);
-  const radius = Math.max(1.3, 1.6 * scale / 10 / Math.sqrt(dots.length / 16));
-  for (const [x, y, depth, goes] of dots) {
-    const gone = goes >= 0 && goes < step, next = goes === step;
-    const light = 62 - 24 * (depth + 1) / 2;
-    pen.fillStyle = gone ? "rgba(150,150,150,.28)" : next ? "#e4572e" : `hsl(219,53%%,${light}%%)`;
-    pen.beginPath();
-    pen.arc(width / 2 + scale * x, height / 2 - scale * y, next ? 1.4 * radius : radius, 0, 7);
-    pen.fill();
-  }
-}
-
-function drawCurve(step) {
-  const [pen, width, height] = sized(curve), left = 86, right = width - 24, top = 14, bottom = height - 24;
-  const across = i => left + (right - left) * i / Math.max(last, 1);
-  const up = i => bottom - (bottom - top) * run.confidence[i];
-  pen.font = "12px system-ui, sans-serif";
-  pen.fillStyle = pen.strokeStyle = "#666";
-  pen.strokeRect(left, top, right - left, bottom - top);
-  pen.fillText("1", left - 12, top + 8);
-  pen.fillText("0", left - 12, bottom);
-  pen.fillText(run.points[0] + " points", left, bottom + 16);
-  pen.textAlign = "right";
-  pen.fillText(run.points[last], right, bottom + 16);
-  pen.fillText("confidence", left - 4, (top + bottom) / 2 + 4);
-  pen.strokeStyle = "#2c4f8f";
-  pen.beginPath();
-  for (let i = 0; i <= last; i++) pen.lineTo(across(i), up(i));
-  pen.stroke();
-  pen.fillStyle = "#e4572e";
-  pen.beginPath();
-  pen.arc(across(step), up(step), 4, 0, 7);
-  pen.fill();
-}
-
-function draw() {
-  const step = Number(slider.value);
-  drawCloud(step);
-  drawCurve(step);
-  document.getElementById("said").textContent = `step ${step} of ${last}: ${run.points[step]} of ` +
-    `${run.points[0]} points, seen as ${run.seen[step]}, ` +
-    `confidence in ${run.label} ${run.confidence[step].toFixed(3)}`;
-}
-
-function stop() { clearInterval(timer); timer = null; }
-document.getElementById("play").onclick = () => {
-  if (timer) return stop();
-  if (Number(slider.value) === last) slider.value = 0;
-  timer = setInterval(() => {
-    if (Number(slider.value) >= last) return stop();
-    slider.value = Number(slider.value) + 1;
-    draw();
-  }, 250);
-};
-slider.oninput = draw;
-cloud.onpointerdown = event => cloud.setPointerCapture(event.pointerId);
-cloud.onpointermove = event => {
-  if (!event.buttons) return;
-  azimuth += event.movementX / 150;
-  elevation = Math.max(-1.57, Math.min(1.57, elevation + event.movementY / 150));
-  draw();
-};
-cloud.addEventListener("wheel", event => {
-  event.preventDefault();
-  zoom *= Math.exp(-event.deltaY / 800);
-  draw();
-}, { passive: false });
-window.onresize = draw;
-if (location.hash) slider.value = location.hash.slice(1);
-draw();
-</script>
-</body>
-</html>
+_STAYS, _NEXT, _GONE = (0.24, 0.40, 0.72), (0.894, 0.341, 0.180), (0.6, 0.6, 0.6)
+_GHOST = 0.28  # opacity of a removed point
+_FADED = (1 - _GHOST * (1 - _GONE[0]),) * 3
+_STYLE = f"""
+#said {{ color: #222; font-variant-numeric: tabular-nums; min-height: 1.3em }}
+#bar {{ display: flex; gap: 1rem; margin: .6rem 1.5rem }}
+#step {{ flex: 1 }}
+canvas {{ height: calc(90vh - 15rem); min-height: 14rem }}
+svg {{ display: block; width: calc(100% - 8rem); height: 10vh; margin: 0 2rem 0 6rem; overflow: visible;
+  font-size: 12px; fill: #666 }}
+svg rect {{ fill: none; stroke: #999 }}
+svg line {{ stroke: {hex_color(np.array(_STAYS))}; stroke-width: 1.5 }}
+#now {{ fill: {hex_color(np.array(_NEXT))} }}
 """
 
 
@@ -151,7 +38,7 @@ def write_drop_page(
     title: str,
     class_names: Sequence[str] | None = None,
 ) -> None:
-    """Writes one self-contained page (some 50 kB) with a cloud that loses its points.
+    """Writes one self-contained page with a cloud that loses its points.
 
     `page.html#12` opens at step 12.
 
@@ -175,25 +62,50 @@ def write_drop_page(
         )
     if not np.isfinite(points).all():
         raise UserError("the points are NaN or infinite and cannot be drawn")
-    content = {
-        "cloud": np.round(_unit(points), 4).tolist(),
-        "goes": np.asarray(dropped_at).tolist(),
-        "points": steps["points"].tolist(),
-        "confidence": np.round(steps["confidence"].astype(float), 4).tolist(),
-        "seen": [_name(int(predicted), class_names) for predicted in steps["predicted"]],
-        "label": _name(int(label), class_names),
+    marks = point_marks(np.asarray(points, np.float64), np.zeros(len(points)))
+    (cell,) = packed([marks], [np.tile(_STAYS, (len(points), 1))], unit="point")
+    del cell["values"]  # the points have no importance here
+    cell["goes"] = encoded(np.asarray(dropped_at), "<i4")
+    x = np.linspace(0, 100, len(steps))
+    y = 100 * (1 - np.clip(steps["confidence"].astype(float), 0, 1))
+    places = [(f"{across:.2f}%", f"{down:.2f}%") for across, down in zip(x, y, strict=True)]
+    name = _name(int(label), class_names)
+    said = [
+        f"step {number} of {len(steps) - 1}: {step['points']} of {steps['points'][0]} points, "
+        f"seen as {_name(int(step['predicted']), class_names)}, "
+        f"confidence in {name} {step['confidence']:.3f}"
+        for number, step in enumerate(steps)
+    ]
+    data = {
+        "cells": [cell],
+        "steps": [{"said": text, "x": a, "y": b} for text, (a, b) in zip(said, places, strict=True)],
+        "next": _NEXT,
+        "gone": (*_GONE, _GHOST),
     }
-    # A "</script>" in a name would end the script.
-    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-    with atomic_path(path) as temporary:
-        temporary.write_text(_PAGE % {"title": html.escape(title), "data": text}, encoding="utf-8")
+    colors = keys([("there", _STAYS), ("goes next", _NEXT), ("removed", _FADED)])
+    write_document(
+        path,
+        title=title,
+        style=_STYLE,
+        body=f'<h1>{html.escape(title)}</h1>\n<p>{colors}</p>\n<p id="said"></p>\n'
+        '<div id="bar"><button id="play" aria-label="play">&#9654;</button>'
+        f'<input id="step" type="range" min="0" max="{len(steps) - 1}" value="0" aria-label="step"></div>\n'
+        f"{canvas(0, title)}\n{_curve(places, steps['points'])}",
+        data=data,
+    )
 
 
-def _unit(points: np.ndarray) -> np.ndarray:
-    """Moves points (N,3) into the unit ball around their middle."""
-    wide = np.asarray(points, np.float64)
-    centred = wide - (wide.min(axis=0) + wide.max(axis=0)) / 2
-    return centred / (np.linalg.norm(centred, axis=1).max() or 1.0)
+def _curve(places: Sequence[tuple[str, str]], points: np.ndarray) -> str:
+    """Returns the confidence by step as SVG; the viewer moves the dot."""
+    lines = "".join(
+        f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>' for (x1, y1), (x2, y2) in pairwise(places)
+    )
+    return (
+        f'<svg><rect width="100%" height="100%"/>{lines}<circle id="now" r="4"/>'
+        '<text x="-14" y="9">1</text><text x="-14" y="100%">0</text><text x="-82" y="55%">confidence</text>'
+        f'<text y="100%" dy="16">{points[0]} points</text>'
+        f'<text x="100%" y="100%" dy="16" text-anchor="end">{points[-1]}</text></svg>'
+    )
 
 
 def _name(number: int, class_names: Sequence[str] | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfxai3d.view.picture.camera import FIELD_OF_VIEW, LIGHT
+from tfxai3d.view.shown.camera import FIELD_OF_VIEW, LIGHT
 from tfxai3d.view.shown.marks import cube
 
 SIZE = 1000  # of a view in pixels; Windows shrinks windows that are larger than the screen

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfxai3d.storage.writing import atomic_path
-from tfxai3d.view.picture.camera import AZIMUTHS
-from tfxai3d.view.picture.figure import add_bar, add_text
+from tfxai3d.view.figure import add_bar, add_text, new_figure, save
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
-from tfxai3d.view.plot.matrices import new_figure
-from tfxai3d.view.shown.colors import Colormap, bar_label
+from tfxai3d.view.shown.camera import AZIMUTHS
+from tfxai3d.view.shown.colors import Colormap
 from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel
 
 if TYPE_CHECKING:
@@ -48,9 +46,7 @@ def render_panel(
     shown = panel(rows, names, colormap)
     cells = [scene for row in shown.rows for scene in scenes(row.marks, row.colors, AZIMUTHS[:1])]
     images = np.split(draw(cells), len(shown.rows))
-    figure = _compose(shown, [cropped(row) for row in images], colormap)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    save(_compose(shown, [cropped(row) for row in images], colormap), path, dpi=150)
 
 
 def _compose(shown: Panel, images: Sequence[np.ndarray], colormap: Colormap) -> Any:
@@ -76,7 +72,6 @@ def _compose(shown: Panel, images: Sequence[np.ndarray], colormap: Colormap) -> 
         add_text(figure, _GAP / width, (bottom - 0.22) / height, said, size=10, color="0.2")
         bar_height = min(cell_height, 2.0)
         bar = add_axes(width - _BAR + 0.1, bottom + (cell_height - bar_height) / 2, 0.13, bar_height)
-        below, above = row.beyond
-        add_bar(figure, bar, row.limits, bar_label(BAR_LABEL, colormap), colormap, below=below, above=above)
+        add_bar(figure, bar, row.limits, BAR_LABEL, colormap, row.beyond)
         top = bottom - _CAPTION - _GAP
     return figure

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 import tfxai3d
-from tfxai3d.errors import missing_extra
+from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.view.picture.open3d_process import NO_DISPLAY
+from tfxai3d.view.shown.marks import Marks, in_unit_ball
 
 _TIMEOUT = 120  # seconds to start, and for ten pictures; a driver may hang as well as crash
 
@@ -44,16 +45,21 @@ def render(scenes: Sequence[Mapping[str, Any]]) -> np.ndarray:
             raise DrawingError("Open3D left no picture") from error
 
 
-def show(scene: Mapping[str, Any], title: str) -> None:
-    """Shows a scene, as in `render` but without a rotation, in a window until it is closed.
+def show(marks: Marks, colors: np.ndarray, title: str) -> None:
+    """Shows coloured marks in a window until it is closed.
 
     Raises:
-        DrawingError: If Open3D is not installed or crashes, or there is no display.
+        UserError: If Open3D is not installed or crashes, or there is no display.
     """
+    (some,) = in_unit_ball([marks])
+    scene = {"shape": some.shape, "centres": some.centres, "sizes": some.sizes, "colors": colors}
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         path = Path(folder, "scenes.npz")
         np.savez(path, title=np.array(title), **_arrays([scene]))
-        _run(["show", str(path)], timeout=None)
+        try:
+            _run(["show", str(path)], timeout=None)
+        except DrawingError as error:
+            raise UserError(str(error)) from error
 
 
 def _arrays(scenes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

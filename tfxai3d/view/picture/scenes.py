@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tfxai3d.view.figure import new_figure
 from tfxai3d.view.picture import process
-from tfxai3d.view.picture.camera import FIELD_OF_VIEW, LIGHT, in_front, rotation
-from tfxai3d.view.plot.matrices import new_figure
+from tfxai3d.view.shown.camera import FIELD_OF_VIEW, LIGHT, in_front, rotation
 from tfxai3d.view.shown.colors import edge_colors
 from tfxai3d.view.shown.marks import Marks, cube, in_unit_ball
 

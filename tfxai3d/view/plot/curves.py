@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import atomic_path
-from tfxai3d.view.plot.matrices import new_figure
+from tfxai3d.view.figure import new_figure, save
 
 _LABELS = {
     "accuracy": "share classified right",
@@ -61,7 +59,7 @@ def render_curves(
     axes.set_title(title, parse_math=False)
     axes.grid(color="0.92")
     axes.legend(frameon=False, fontsize=5 if many else 9, ncols=2 if many else 1)
-    _save(figure, path)
+    save(figure, path, dpi=130, bbox_inches="tight")
 
 
 def render_bars(
@@ -90,7 +88,7 @@ def render_bars(
     axes.set_ylabel(_LABELS.get(y, y))
     axes.set_title(title, parse_math=False)
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path, dpi=130, bbox_inches="tight")
 
 
 def _column(columns: Mapping[str, np.ndarray], name: str, line: str) -> np.ndarray:
@@ -105,11 +103,3 @@ def _shade(share: float) -> Any:
     from matplotlib import colormaps
 
     return colormaps["viridis"](share)
-
-
-def _save(figure: Any, path: str | os.PathLike[str]) -> None:
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".svg"):
-        raise UserError(f"{path}: pictures are .png or .svg")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=suffix[1:], dpi=130, bbox_inches="tight")

@@ -2,24 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from tfxai3d.errors import missing_extra
-from tfxai3d.storage.writing import atomic_path
-
-
-def new_figure(width: float, height: float) -> Any:
-    """Returns a matplotlib figure outside pyplot: no global state, no window, any thread."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("matplotlib", "view") from error
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+from tfxai3d.view.figure import new_figure, save
 
 
 def render_confusion(
@@ -28,7 +14,7 @@ def render_confusion(
     """Writes a confusion matrix as a picture: shares of each true class, the counts of mistakes in numbers.
 
     Args:
-        path: The PNG file.
+        path: The picture, PNG or SVG by its suffix.
         confusion: Counts of true class (rows) against predicted class (columns), int (C,C). Classes
             without examples are left out.
         class_names: Names of the C classes.
@@ -51,8 +37,7 @@ def render_confusion(
     axes.set_title(title, parse_math=False)
     axes.tick_params(length=0)
     figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.04, pad=0.02)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, bbox_inches="tight")
+    save(figure, path, dpi=130, bbox_inches="tight")
 
 
 def render_reliability(
@@ -65,7 +50,7 @@ def render_reliability(
     """Writes a reliability diagram: the accuracy of the answers of each confidence, above their numbers.
 
     Args:
-        path: The PNG file.
+        path: The picture, PNG or SVG by its suffix.
         edges: Limits of the bins of the confidence, (B+1,).
         counts: Examples in each bin (B,).
         accuracy: Share of them that is classified right (B,), NaN in an empty bin.
@@ -84,5 +69,4 @@ def render_reliability(
     lower.bar(middle, counts, width, color="0.6", edgecolor="white")
     lower.set_ylabel("examples")
     lower.set_xlabel("probability of the predicted class")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, bbox_inches="tight")
+    save(figure, path, dpi=130, bbox_inches="tight")

@@ -13,7 +13,7 @@ from tfxai3d.view.shown.subject import one_line
 if TYPE_CHECKING:
     from tfxai3d.results.visualization import Visualization
 
-FAINTEST = 0.3
+LEAST_SHARE = 0.3
 """Share of a unit's top importance from which a voxel is drawn."""
 _COLUMNS = 4
 _TITLES = {
@@ -32,7 +32,7 @@ _RING, _RING_COLOR = 72, (0.80, 0.82, 0.86)  # points of each great circle of a 
 def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_r") -> Gallery:
     """Lays out a `features.Visualization`, a cell for each unit.
 
-    A voxel is a cube whose side grows with its share of the unit's top importance; shares below `FAINTEST`
+    A voxel is a cube whose side grows with its share of the unit's top importance; shares below `LEAST_SHARE`
     are left out. Points are balls. Patterns stand in their ball, of which three great circles are drawn.
 
     Args:
@@ -49,7 +49,7 @@ def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_
         raise UserError("the visualisation holds NaN or infinite values and cannot be drawn")
     method, kind = visualization.method, visualization.kind
     what = _LEGENDS.get(method, {}).get(kind, "importance")
-    least = FAINTEST if kind == "voxels" else 0.0
+    least = LEAST_SHARE if kind == "voxels" else 0.0
     shares = np.array([least, (1 + least) / 2, 1.0])
     return Gallery(
         title=_TITLES.get(method, one_line(method)),
@@ -57,6 +57,8 @@ def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_
         legend=tuple(zip((f"{share:.0%}" for share in shares), _colors(shares, colormap), strict=True)),
         cells=[_cell(visualization, unit, colormap) for unit in range(len(visualization))],
         columns=min(len(visualization), _COLUMNS),
+        unit=kind.removesuffix("s"),
+        value=what,
     )
 
 
@@ -64,7 +66,7 @@ def _cell(visualization: "Visualization", unit: int, colormap: Colormap) -> Cell
     importance = visualization.importance[unit].astype(np.float64)
     top = float(importance.max()) if importance.max() > 0 else 1.0
     if visualization.kind == "voxels":
-        marks = scaled_marks(np.maximum(importance, 0), top, FAINTEST)
+        marks = scaled_marks(np.maximum(importance, 0), top, LEAST_SHARE)
     else:
         marks = point_marks(visualization.inputs[unit].astype(np.float64), importance)
     colors = _colors(marks.importance / top, colormap)

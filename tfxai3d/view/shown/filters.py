@@ -60,6 +60,7 @@ def filter_gallery(
     blocks = {
         name: _blocks(np.asarray(kernel)[..., numbers])[:max_filters] for name, kernel in kernels.items()
     }
+    which = np.stack([np.tile(np.arange(first[3]), len(numbers)), np.repeat(numbers, first[3])], axis=1)
     tops = np.max([np.abs(some).max(axis=(1, 2, 3)) for some in blocks.values()], axis=0)
     if not tops.any():
         raise UserError(f"layer {layer!r}: all weights that would be shown are 0")
@@ -71,8 +72,10 @@ def filter_gallery(
         title=one_line(f"Filters of {layer}"),
         note=f"{said} {size} blocks; side of a cube: |weight|, as a share of its block's largest",
         legend=(("positive", POSITIVE), ("negative", NEGATIVE)),
-        cells=[_cell(name, blocks[name], np.asarray(kernels[name]), tops) for name in kernels],
+        cells=[_cell(name, blocks[name], np.asarray(kernels[name]), tops, which) for name in kernels],
         columns=min(len(kernels), 3),
+        unit="weight",
+        value="is",
     )
 
 
@@ -82,8 +85,12 @@ def _blocks(kernel: np.ndarray) -> np.ndarray:
     return ordered.reshape(-1, *kernel.shape[:3])
 
 
-def _cell(name: str, blocks: np.ndarray, kernel: np.ndarray, tops: np.ndarray) -> Cell:
-    """Returns the blocks (F,kd,kh,kw) of a model on a wall, row by row from the upper left."""
+def _cell(name: str, blocks: np.ndarray, kernel: np.ndarray, tops: np.ndarray, which: np.ndarray) -> Cell:
+    """Returns the blocks (F,kd,kh,kw) of a model on a wall, row by row from the upper left.
+
+    The places of the cubes are their indices in the kernel (kd,kh,kw,C,K), with c and k of a block from
+    `which` (F,2).
+    """
     per_row = int(np.ceil(np.sqrt(len(blocks))))
     width, height = blocks.shape[1] + _SPACE, blocks.shape[3] + _SPACE  # z of the grid is up
     parts, colors = [], []
@@ -92,7 +99,8 @@ def _cell(name: str, blocks: np.ndarray, kernel: np.ndarray, tops: np.ndarray) -
         row, column = divmod(number, per_row)
         for marks in (weights, corners):
             moved = marks.centres + np.array([column * width, -row * height, 0.0])
-            parts.append(dataclasses.replace(marks, centres=moved))
+            places = np.insert(marks.places, [3, 3], which[number], axis=1)
+            parts.append(dataclasses.replace(marks, centres=moved, places=places))
         colors.append(np.where(weights.importance[:, None] > 0, POSITIVE, NEGATIVE))
         colors.append(np.tile(_CORNER, (8, 1)))
     left = np.count_nonzero(kernel)
@@ -104,4 +112,4 @@ def _corners(shape: tuple[int, ...]) -> Marks:
     """Returns small cubes at the corners of a block (D,H,W), so that one sees where it ends."""
     places = np.stack(np.meshgrid(*((0, size) for size in shape), indexing="ij"), axis=-1).reshape(-1, 3)
     x, y, z = places.T.astype(float)
-    return Marks("cube", np.stack([-x, z, y], axis=1), np.full(8, 0.07), np.zeros(8), places)
+    return Marks("cube", np.stack([-x, z, y], axis=1), np.full(8, 0.07), np.zeros(8), np.full_like(places, -1))

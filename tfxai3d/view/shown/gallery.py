@@ -38,6 +38,8 @@ class Gallery:
         legend: What colours mean, with red, green and blue in 0..1.
         cells: From left to right, row by row.
         columns: Objects a row.
+        unit: What a mark stands for, such as a voxel.
+        value: What the importance of a mark is, such as a weight.
     """
 
     title: str
@@ -45,6 +47,8 @@ class Gallery:
     legend: Sequence[tuple[str, Sequence[float]]]
     cells: Sequence[Cell]
     columns: int
+    unit: str
+    value: str
 
 
 def check(gallery: Gallery) -> None:

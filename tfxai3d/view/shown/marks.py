@@ -21,7 +21,8 @@ class Marks:
         centres: float64 (M,3), y up.
         sizes: Radius of each ball, half a side of each cube, in the unit of the centres; float64 (M,).
         importance: float64 (M,).
-        places: The number of each point (M,1), or the position of each voxel in the grid (M,3); int.
+        places: Where each mark stands in the inputs, int (M,A): the number of a point, the indices of a
+            voxel. Those of a mark that stands for neither are negative.
     """
 
     shape: Literal["ball", "cube"]
@@ -36,7 +37,7 @@ def point_marks(points: np.ndarray, importance: np.ndarray) -> Marks:
 
     Their radius falls with the square root of N, as the spacing of points on a surface does.
     """
-    centred = points - _middle(points)
+    centred = points - middle(points)
     extent = np.linalg.norm(centred, axis=1).max() or 1.0
     radius = extent * np.clip(0.7 / np.sqrt(len(points)), 0.004, 0.05)
     return Marks("ball", points, np.full(len(points), radius), importance, np.arange(len(points))[:, None])
@@ -91,10 +92,10 @@ def joined(marks: Sequence[Marks]) -> Marks:
 def in_unit_ball(marks: Sequence[Marks]) -> list[Marks]:
     """Moves the centres of all marks together into the unit ball, for renderers dislike extreme units."""
     centres = np.concatenate([some.centres for some in marks])
-    middle = _middle(centres)
-    extent = np.linalg.norm(centres - middle, axis=1).max() or 1.0
+    centre = middle(centres)
+    extent = np.linalg.norm(centres - centre, axis=1).max() or 1.0
     return [
-        dataclasses.replace(some, centres=(some.centres - middle) / extent, sizes=some.sizes / extent)
+        dataclasses.replace(some, centres=(some.centres - centre) / extent, sizes=some.sizes / extent)
         for some in marks
     ]
 
@@ -110,7 +111,8 @@ def cube() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return vertices, normals, triangles
 
 
-def _middle(points: np.ndarray) -> np.ndarray:
+def middle(points: np.ndarray) -> np.ndarray:
+    """Returns the middle of the box around points (N,3)."""
     return (points.min(axis=0) + points.max(axis=0)) / 2
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.view.shown.colors import Colormap, point_colors
-from tfxai3d.view.shown.marks import Marks, in_unit_ball
+from tfxai3d.view.shown.marks import Marks
 from tfxai3d.view.shown.subject import caption, one_line, subject
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ class Row:
     Attributes:
         name: Of the object.
         caption: The class that was explained, and its score.
-        marks: First those of the object alone, then a set for each method, all in one unit ball.
+        marks: First those of the object alone, then a set for each method.
         colors: (M,3) for each of `marks`.
-        limits: The colour scale of all methods, in shares of the top importance of each.
+        tops: The top importance of each method.
+        limits: The colour scale of all methods, as fractions of the top importance of each.
         beyond: Whether values lie below and above the limits.
     """
 
@@ -36,6 +37,7 @@ class Row:
     caption: str
     marks: list[Marks]
     colors: list[np.ndarray]
+    tops: list[float]
     limits: tuple[float, float]
     beyond: tuple[bool, bool]
 
@@ -86,8 +88,9 @@ def _row(row: Sequence["Explanation"], name: str, colormap: Colormap) -> Row:
     return Row(
         name=one_line(name),
         caption=one_line(caption(row[0], 0)),
-        marks=in_unit_ball([itself, *(one.marks for one in shown)]),
+        marks=[itself, *(one.marks for one in shown)],
         colors=[np.tile(PLAIN, (len(itself.centres), 1)), *colors],
+        tops=tops,
         limits=limits,
         beyond=(
             any(one.extremes[0] < limits[0] * top for one, top in zip(shown, tops, strict=True)),

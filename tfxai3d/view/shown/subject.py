@@ -34,6 +34,11 @@ class Subject:
     subtitle: str
     heat: str
 
+    @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether there is importance below and above the limits."""
+        return self.extremes[0] < self.limits[0], self.extremes[1] > self.limits[1]
+
 
 def subject(explanation: "Explanation", index: int, colormap: Colormap, title: str | None = None) -> Subject:
     """Takes example `index` out of an explanation.

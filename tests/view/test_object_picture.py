@@ -9,8 +9,8 @@ import pytest
 
 from tfxai3d.errors import UserError
 from tfxai3d.view import open_window, render_png
-from tfxai3d.view.picture import camera, process, scenes
-from tfxai3d.view.shown import marks
+from tfxai3d.view.picture import process, scenes
+from tfxai3d.view.shown import camera, marks
 
 pytest.importorskip("matplotlib")
 needs_open3d = pytest.mark.skipif(importlib.util.find_spec("open3d") is None, reason="needs Open3D")

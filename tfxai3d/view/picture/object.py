@@ -1,19 +1,15 @@
-"""Pictures and windows of heat clouds."""
+"""Pictures and windows of one explained object."""
 
 import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.figure import add_bar, add_text, new_figure, save
 from tfxai3d.view.picture import process
-from tfxai3d.view.picture.camera import AZIMUTHS
-from tfxai3d.view.picture.figure import add_bar, add_text
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
-from tfxai3d.view.plot.matrices import new_figure
-from tfxai3d.view.shown.colors import Colormap, bar_label, point_colors
-from tfxai3d.view.shown.marks import in_unit_ball
+from tfxai3d.view.shown.camera import AZIMUTHS
+from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.subject import Subject, subject
 
 if TYPE_CHECKING:
@@ -50,9 +46,7 @@ def render_png(
     shown = subject(explanation, index, colormap, title)
     colors = point_colors(shown.marks.importance, colormap, shown.limits)
     images = draw(scenes([shown.marks], [colors], AZIMUTHS))
-    figure = _compose(cropped(images), shown, colormap)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    save(_compose(cropped(images), shown, colormap), path, dpi=150)
 
 
 def open_window(explanation: "Explanation", index: int = 0, colormap: Colormap = "magma_r") -> None:
@@ -69,13 +63,8 @@ def open_window(explanation: "Explanation", index: int = 0, colormap: Colormap =
         UserError: If the example cannot be drawn, Open3D is missing or there is no display.
     """
     shown = subject(explanation, index, colormap)
-    (marks,) = in_unit_ball([shown.marks])
-    colors = point_colors(marks.importance, colormap, shown.limits)
-    scene = {"shape": marks.shape, "centres": marks.centres, "sizes": marks.sizes, "colors": colors}
-    try:
-        process.show(scene, f"{shown.title}, {shown.subtitle}")
-    except process.DrawingError as error:
-        raise UserError(str(error)) from error
+    colors = point_colors(shown.marks.importance, colormap, shown.limits)
+    process.show(shown.marks, colors, f"{shown.title}, {shown.subtitle}")
 
 
 def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
@@ -97,7 +86,5 @@ def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
     bar_axes = figure.add_axes(
         ((_WIDTH - _BAR) / _WIDTH, bottom / height, 0.16 / _WIDTH, bar_height / height)
     )
-    (low, high), (vmin, vmax) = shown.extremes, shown.limits
-    label = bar_label(shown.heat, colormap)
-    add_bar(figure, bar_axes, shown.limits, label, colormap, below=low < vmin, above=high > vmax)
+    add_bar(figure, bar_axes, shown.limits, shown.heat, colormap, shown.beyond)
     return figure

@@ -1,0 +1,60 @@
+"""What pictures and plots share of matplotlib."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.storage.writing import atomic_path
+from tfxai3d.view.shown.colors import Colormap, bar_colors, bar_label
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Returns a matplotlib figure (inches) outside pyplot: no global state, no window, any thread."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("matplotlib", "view") from error
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Any, path: str | os.PathLike[str], **options: Any) -> None:
+    """Writes a figure atomically, PNG or SVG by the suffix of the path.
+
+    Raises:
+        UserError: If the suffix is neither, or the file cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise UserError(f"{path}: pictures are .png or .svg")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=suffix[1:], **options)
+
+
+def add_text(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
+    """Writes a text into a figure; a class may be called "$x"."""
+    figure.text(x, y, text, parse_math=False, **style)
+
+
+def add_bar(
+    figure: Any,
+    axes: Any,
+    limits: tuple[float, float],
+    label: str,
+    colormap: Colormap,
+    beyond: tuple[bool, bool],
+) -> None:
+    """Draws the colour bar into axes; `beyond` says whether values lie below and above the limits."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    extend = {(0, 0): "neither", (0, 1): "max", (1, 0): "min", (1, 1): "both"}[beyond]
+    scale = ScalarMappable(Normalize(*limits), ListedColormap(bar_colors(colormap)))
+    bar = figure.colorbar(scale, cax=axes, extend=extend)
+    bar.outline.set_linewidth(0.5)
+    bar.ax.tick_params(labelsize=10)
+    bar.ax.yaxis.label.set_parse_math(False)
+    bar.set_label(bar_label(label, colormap), size=11)

@@ -1,0 +1,76 @@
+"""What the colours of a page mean: bars with numbers, and single colours."""
+
+import html
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tfxai3d.view.shown.colors import Colormap, bar_colors, bar_label
+
+_STYLE = """
+.bar {{ display: flex; align-items: center; gap: .2rem; font-size: .8rem; color: #444 }}
+.bar i {{ position: relative; display: block; width: 1rem; height: 16rem;
+  background: linear-gradient(to top, {gradient}) }}
+.bar u {{ display: block; width: 1rem; height: .7rem }}
+.bar .above {{ background: {top}; clip-path: polygon(50% 0, 100% 100%, 0 100%) }}
+.bar .below {{ background: {bottom}; clip-path: polygon(0 0, 100% 0, 50% 100%) }}
+.bar span {{ position: absolute; left: 1.5rem; transform: translateY(50%); white-space: nowrap;
+  font-style: normal; font-variant-numeric: tabular-nums }}
+.bar span::before {{ content: ""; position: absolute; left: -.45rem; top: 50%; width: .3rem;
+  border-top: 1px solid #777 }}
+.bar small {{ writing-mode: vertical-rl; transform: rotate(180deg); font-size: .85rem }}
+"""
+_STEPS = (1, 2, 5, 10)  # of the numbers at a bar, times a power of ten
+
+
+def bar_style(colormap: Colormap) -> str:
+    """Returns the CSS of the colour bars of a page."""
+    colors = [hex_color(color) for color in bar_colors(colormap, 24)]
+    return _STYLE.format(gradient=", ".join(colors), bottom=colors[0], top=colors[-1])
+
+
+def bar(
+    limits: tuple[float, float], label: str, colormap: Colormap, beyond: tuple[bool, bool], most: int = 8
+) -> str:
+    """Returns a colour bar with round numbers.
+
+    Args:
+        limits: The values at its lower and upper end.
+        label: What they are, in plain text.
+        colormap: As in `bar_style`.
+        beyond: Whether values lie below and above the limits; a tip at that end says so.
+        most: The most numbers.
+    """
+    low, high = limits
+    below, above = (
+        f'<u class="{name}"></u>' * tip for name, tip in zip(("below", "above"), beyond, strict=True)
+    )
+    values = round_numbers(low, high, most)
+    width = 1.8 + 0.45 * max(len(f"{value:g}") for value in values)
+    numbers = "".join(
+        f'<span style="bottom:{100 * (value - low) / (high - low):.2f}%">{value:g}</span>' for value in values
+    )
+    scale = f'{above}<i style="margin-right:{width:.2f}rem">{numbers}</i>{below}'
+    said = html.escape(bar_label(label, colormap))
+    return f'<div class="bar"><div>{scale}</div><small>{said}</small></div>'
+
+
+def round_numbers(low: float, high: float, most: int) -> list[float]:
+    """Returns at most `most` multiples of 1, 2 or 5 times a power of ten from low to high, low < high."""
+    power = 10.0 ** np.floor(np.log10((high - low) / most))
+    step = next(power * step for step in _STEPS if (high - low) / (power * step) < most)
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return [float(f"{number * step:.6g}") + 0.0 for number in np.arange(first, last + 1)]  # no -0
+
+
+def keys(entries: Iterable[tuple[str, Sequence[float]]]) -> str:
+    """Returns colours (red, green, blue in 0..1) with what they mean, in plain text."""
+    return "".join(
+        f'<span class="key" style="background:{hex_color(np.array(color))}"></span>{html.escape(text)}'
+        for text, color in entries
+    )
+
+
+def hex_color(color: np.ndarray) -> str:
+    """Returns a colour (3,) in 0..1 as a page writes it."""
+    return "#" + "".join(f"{value:02x}" for value in np.round(color * 255).astype(int))

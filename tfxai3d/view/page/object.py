@@ -1,0 +1,74 @@
+"""Explained objects as one HTML page: each turns in a browser, without network, beside its colour bar."""
+
+import html
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfxai3d.errors import UserError
+from tfxai3d.view.page.cells import packed
+from tfxai3d.view.page.document import canvas, write_document
+from tfxai3d.view.page.legend import bar
+from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.subject import Subject, subject
+
+if TYPE_CHECKING:
+    from tfxai3d.results.explanation import Explanation
+
+_STYLE = """
+.object {{ display: grid; grid-template-columns: 1fr auto; padding-right: 1rem }}
+.object canvas {{ height: calc({height}vh - 6rem); min-height: 18rem }}
+"""
+
+
+def write_html(
+    path: str | os.PathLike[str],
+    explanation: "Explanation",
+    index: int | Sequence[int] = 0,
+    colormap: Colormap = "magma_r",
+    title: str | None = None,
+) -> None:
+    """Writes one self-contained page with one or several objects, drawn with WebGL 2.
+
+    The page takes 30 kB and some 20 bytes for each point or visible voxel. All objects turn together; what
+    is under the pointer says its number or voxel, its place and its importance.
+
+    Args:
+        path: The HTML file.
+        explanation: Of points, y up, or voxels, z up.
+        index: Which example, or which ones, one below the other.
+        colormap: One of `COLORMAPS`.
+        title: Instead of class and score; for all examples.
+
+    Raises:
+        UserError: If an example cannot be drawn or the file cannot be written.
+    """
+    indices = [int(number) for number in np.atleast_1d(np.asarray(index, dtype=int))]
+    if not indices:
+        raise UserError("no example to draw: index is empty")
+    shown = [subject(explanation, number, colormap, title) for number in indices]
+    colors = [point_colors(one.marks.importance, colormap, one.limits) for one in shown]
+    unit = "point" if explanation.kind == "points" else "voxel"
+    cells = [
+        cell
+        for one, color in zip(shown, colors, strict=True)
+        for cell in packed([one.marks], [color], unit=unit, value="importance")
+    ]
+    write_document(
+        path,
+        title=shown[0].title,
+        style=_STYLE.format(height=100 if len(shown) == 1 else 80),
+        body="\n".join(_section(one, number, colormap) for number, one in enumerate(shown)),
+        colormap=colormap,
+        data={"cells": cells},
+    )
+
+
+def _section(shown: Subject, number: int, colormap: Colormap) -> str:
+    scale = bar(shown.limits, shown.heat, colormap, shown.beyond)
+    return (
+        f"<section>\n<h1>{html.escape(shown.title)}</h1>\n<p>{html.escape(shown.subtitle)}</p>\n"
+        f'<div class="object">{canvas(number, shown.title)}{scale}</div>\n</section>'
+    )
