@@ -26,7 +26,9 @@ class Browser:
         self.said, self.fetched = [], []
         self._numbers, self._session, self._text = itertools.count(1), None, b""
         pipes = [*os.pipe(), *os.pipe()]
-        reads, self._commands, self._answers, writes = [fcntl.fcntl(p, fcntl.F_DUPFD_CLOEXEC, 10) for p in pipes]
+        reads, self._commands, self._answers, writes = [
+            fcntl.fcntl(p, fcntl.F_DUPFD_CLOEXEC, 10) for p in pipes
+        ]
         for pipe in pipes:
             os.close(pipe)
 

@@ -96,7 +96,9 @@ def test_refuses_bad_examples(tmp_path, explanation):
 
 def test_the_page_holds_the_marks(tmp_path, explanation, voxels):
     write_html(tmp_path / "heat.html", explanation, [1, 0])
-    for cell, number in zip(cells_of((tmp_path / "heat.html").read_text(encoding="utf-8")), (1, 0), strict=True):
+    for cell, number in zip(
+        cells_of((tmp_path / "heat.html").read_text(encoding="utf-8")), (1, 0), strict=True
+    ):
         np.testing.assert_array_equal(cell["centres"], explanation.inputs[number])
         np.testing.assert_array_equal(cell["values"], explanation.importance[number])
         np.testing.assert_array_equal(cell["places"][:, 0], np.arange(256))

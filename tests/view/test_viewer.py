@@ -89,7 +89,9 @@ def test_hovering_reads_the_front_voxel(tmp_path, voxels, browser):
     for text in found:
         first, second = text.split("\n")
         place = tuple(int(number) for number in first.removeprefix("voxel ").split(", "))
-        assert float(second.removeprefix("importance ")) == pytest.approx(voxels.importance[0][place], rel=1e-3)
+        assert float(second.removeprefix("importance ")) == pytest.approx(
+            voxels.importance[0][place], rel=1e-3
+        )
     fronts = [tuple(map(int, text.split("\n")[0].removeprefix("voxel ").split(", "))) for text in found]
     assert max(z for *_, z in fronts) == 11  # the top of the table is seen from above,
     assert (8, 8, 9) not in fronts  # its underside is not

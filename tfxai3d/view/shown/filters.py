@@ -112,4 +112,6 @@ def _corners(shape: tuple[int, ...]) -> Marks:
     """Returns small cubes at the corners of a block (D,H,W), so that one sees where it ends."""
     places = np.stack(np.meshgrid(*((0, size) for size in shape), indexing="ij"), axis=-1).reshape(-1, 3)
     x, y, z = places.T.astype(float)
-    return Marks("cube", np.stack([-x, z, y], axis=1), np.full(8, 0.07), np.zeros(8), np.full_like(places, -1))
+    return Marks(
+        "cube", np.stack([-x, z, y], axis=1), np.full(8, 0.07), np.zeros(8), np.full_like(places, -1)
+    )
