@@ -1,4 +1,3 @@
-import csv
 import json
 import os
 import stat
@@ -6,7 +5,7 @@ import stat
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import atomic_path, write_csv, write_json
+from tfxai3d.storage.writing import atomic_folder, atomic_path, write_json
 
 
 def test_the_file_appears_when_the_block_succeeds(tmp_path):
@@ -52,15 +51,10 @@ def test_the_file_is_as_readable_as_any_other(tmp_path):
     assert len(modes) == 1
 
 
-def test_json_and_csv(tmp_path):
+def test_json(tmp_path):
     content = {"name": 'Stühle, "椅子"', "values": [1, 2.5, None]}
     write_json(tmp_path / "a.json", content)
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == content
-    records = [{"name": 'a, "b"', "value": 1.5}, {"name": "ü", "value": 2}]
-    write_csv(tmp_path / "a.csv", records)
-    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
-        read = list(csv.DictReader(file))
-    assert read == [{name: str(value) for name, value in record.items()} for record in records]
 
 
 def test_what_is_no_json_leaves_the_old_file(tmp_path):
@@ -69,3 +63,36 @@ def test_what_is_no_json_leaves_the_old_file(tmp_path):
         write_json(tmp_path / "a.json", [object()])
     assert json.loads((tmp_path / "a.json").read_text()) == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_folder_is_replaced_when_the_block_succeeds(tmp_path):
+    path = tmp_path / "a" / "model.v1"
+    for text in ("first", "second"):
+        with atomic_folder(path) as temporary:
+            assert temporary.parent.parent == path.parent
+            (temporary / "graph.pb").write_text(text)
+            (temporary / text).touch()
+            assert not (path / text).exists()
+        assert (path / "graph.pb").read_text() == text
+    assert sorted(item.name for item in path.iterdir()) == ["graph.pb", "second"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failing_block_leaves_the_old_folder(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "graph.pb").write_text("old")
+
+    def fail():
+        with atomic_folder(tmp_path / "model") as temporary:
+            (temporary / "graph.pb").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (tmp_path / "model" / "graph.pb").read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["model"]
+    with (
+        pytest.raises(UserError, match="cannot write here"),
+        atomic_folder(tmp_path / "model" / "graph.pb" / "model"),
+    ):
+        pytest.fail("the block must not run")

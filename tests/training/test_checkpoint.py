@@ -8,7 +8,7 @@ import pytest
 from tfxai3d import data
 from tfxai3d.errors import UserError
 from tfxai3d.models import PointNet
-from tfxai3d.storage.writing import write_csv
+from tfxai3d.storage.tables import write_csv
 from tfxai3d.training import compile_classifier, fit_resumable
 from tfxai3d.training.checkpoint import restore_checkpoint, save_checkpoint
 

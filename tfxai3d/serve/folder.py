@@ -1,10 +1,6 @@
-"""The folder of a SavedModel: written whole or not at all, and never over anything else."""
+"""The folder of a SavedModel: what is in it, and what it may be written over."""
 
-import contextlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from tfxai3d.errors import UserError
@@ -32,38 +28,3 @@ def check_replaceable(path: str | os.PathLike[str]) -> None:
         raise UserError(f"{path}: is a folder of other things; give one that is new, empty or a SavedModel")
     if foreign := sorted(names - _OWN):
         raise UserError(f"{path}: {foreign[0]!r} is beside the SavedModel and would be lost; move it away")
-
-
-@contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary folder beside `path` and moves it to `path` when the block succeeds.
-
-    A SavedModel that was there is removed afterwards; a failing block leaves it as it was.
-
-    Args:
-        path: Where the SavedModel shall be; missing parent folders are made.
-
-    Raises:
-        UserError: If something else is there, or the folder cannot be written.
-    """
-    path = Path(path).absolute()
-    check_replaceable(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise UserError(f"{path.parent}: cannot write here ({error.strerror})") from error
-    new, old = temporary / "new", temporary / "old"
-    try:
-        new.mkdir()  # with the ordinary rights, which the private folder around it has not
-        yield new
-        if path.exists():
-            path.rename(old)
-        try:
-            new.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

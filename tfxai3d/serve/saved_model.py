@@ -12,8 +12,8 @@ from tfxai3d.explain.engine.network import ANY_SHAPE, Network, Shape, network
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve import signatures
-from tfxai3d.serve.folder import FACTS, atomic_folder, check_replaceable
-from tfxai3d.storage.writing import write_json
+from tfxai3d.serve.folder import FACTS, check_replaceable
+from tfxai3d.storage.writing import atomic_folder, write_json
 
 
 def export(
@@ -72,6 +72,7 @@ def export(
         "class_names": net.class_names,
         "methods": {explainer.method: explainer.options() for explainer in explainers},
     }
+    check_replaceable(path)  # again, for making the graphs has taken a while
     with atomic_folder(path) as folder:
         tf.saved_model.save(module, str(folder), signatures=functions)
         write_json(folder / FACTS, facts)

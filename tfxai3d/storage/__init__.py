@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from tfxai3d.storage.settings import versions as versions
     from tfxai3d.storage.settings import write_facts as write_facts
     from tfxai3d.storage.settings import write_run as write_run
+    from tfxai3d.storage.tables import markdown_table as markdown_table
+    from tfxai3d.storage.tables import write_csv as write_csv
+    from tfxai3d.storage.writing import atomic_folder as atomic_folder
     from tfxai3d.storage.writing import atomic_path as atomic_path
     from tfxai3d.storage.writing import file_name as file_name
-    from tfxai3d.storage.writing import write_csv as write_csv
     from tfxai3d.storage.writing import write_json as write_json
+    from tfxai3d.storage.writing import write_text as write_text
 
 __getattr__, __dir__ = lazy(__name__)

@@ -1,16 +1,17 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files and folders so that nobody ever sees half of one."""
 
 import contextlib
-import csv
 import json
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage.leftovers import sweep, temporary_prefix
 
 
 @contextlib.contextmanager
@@ -27,11 +28,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         UserError: If the folder cannot be made or written to.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise UserError(f"{path.parent}: cannot write here ({error.strerror})") from error
+    with _swept_folder(path.parent) as folder:
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix(path), suffix=path.suffix, dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -42,24 +40,62 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a temporary folder beside `path` and moves it to `path` when the block succeeds.
+
+    A folder that was there is removed afterwards, whatever it holds; a failing block leaves it as it was.
+
+    Args:
+        path: Where the folder shall be in the end; missing parent folders are made.
+
+    Raises:
+        UserError: If the parent folder cannot be made or written to.
+    """
+    path = Path(path).absolute()
+    with _swept_folder(path.parent) as folder:
+        temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path), dir=folder))
+    new, old = temporary / "new", temporary / "old"
+    try:
+        new.mkdir()  # with the ordinary rights, which the private folder around it has not
+        yield new
+        if path.exists():
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def file_name(text: str) -> str:
     """Returns a text, such as a label, as a file's or folder's own name on any system."""
     return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", text).strip(" .")[:200] or "_"
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text in UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Writes JSON, atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def write_csv(path: str | os.PathLike[str], records: Sequence[Mapping[str, Any]]) -> None:
-    """Writes records as a CSV file, atomically; a record without some key has an empty cell there."""
-    columns = dict.fromkeys(name for record in records for name in record)
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=list(columns))
-        table.writeheader()
-        table.writerows(records)
+@contextlib.contextmanager
+def _swept_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder, made if missing, without what ended processes left in it, for making a file there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder.absolute())
+        yield folder
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write here ({error.strerror})") from error
 
 
 def _umask() -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tfxai3d.errors import UserError, missing_extra
-from tfxai3d.storage.writing import write_csv
+from tfxai3d.storage.tables import write_csv
 from tfxai3d.training.checkpoint import restore_checkpoint, save_checkpoint
 from tfxai3d.training.distribution import Replicas
 

@@ -96,8 +96,6 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
     shards = make_shards(paths, job.shard_size)
     left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
     counters = _run(job, left, len(shards), options) if left else {}
-    for unfinished in Path(job.output_dir).glob(".explanations-*"):  # of attempts that were killed
-        unfinished.unlink()
     counts = {name: counters.get(name, 0) for name in ("explained", "rejected")}
     return Summary(**counts, shards=len(shards), skipped=len(shards) - len(left))
 

@@ -1,0 +1,28 @@
+"""Tables as CSV files and as Markdown."""
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tfxai3d.storage.writing import atomic_path
+
+
+def write_csv(path: str | os.PathLike[str], records: Sequence[Mapping[str, Any]]) -> None:
+    """Writes records as a CSV file, atomically; a record without some key has an empty cell there."""
+    columns = dict.fromkeys(name for record in records for name in record)
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=list(columns))
+        table.writeheader()
+        table.writerows(records)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Returns a table in Markdown, one line a row, without an end of line after the last.
+
+    Args:
+        head: The titles of the columns.
+        rows: The cells of each row as they shall be read, as many as there are columns.
+    """
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
