@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from tfxai3d import __version__, cli, data, evaluate, models, pruning, storage, training
+from tfxai3d import __version__, cli, data, evaluate, models, pruning, storage, tensorboard, training
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:  # main imports them once the flags are known to be right
@@ -188,13 +188,16 @@ def _train(
         weight_decay=FLAGS.weight_decay,
         label_smoothing=FLAGS.label_smoothing,
     )
-    surgery = _regrow(model) if FLAGS.regrow_epochs else _surgery(model, steps, output_dir)
+    surgery = _regrow(model) if FLAGS.regrow_epochs else _surgery(model, steps)
+    callbacks: list[keras.callbacks.Callback] = [surgery]
+    if FLAGS.tensorboard:
+        callbacks.append(tensorboard.PruningLogger(surgery, output_dir / "tensorboard"))
     history: training.History = []
     if FLAGS.epochs:
-        history = training.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=[surgery])
+        history = training.fit_resumable(model, batches, FLAGS.epochs, output_dir, callbacks=callbacks)
         table.add(f"pruned in {FLAGS.epochs} epochs", model)
     if FLAGS.tune_epochs:
-        history = training.fit_resumable(model, batches, epochs, output_dir, callbacks=[surgery])
+        history = training.fit_resumable(model, batches, epochs, output_dir, callbacks=callbacks)
     surgery.finalize()
     return history
 
@@ -215,7 +218,7 @@ def _regrow(model: keras.Model) -> pruning.PruneAndRegrow:
     return pruning.PruneAndRegrow(FLAGS.regrow_epochs, exclude=FLAGS.exclude)
 
 
-def _surgery(model: keras.Model, steps: int, output_dir: Path) -> pruning.DynamicNetworkSurgery:
+def _surgery(model: keras.Model, steps: int) -> pruning.DynamicNetworkSurgery:
     ramp = max(0, steps * FLAGS.epochs - 1)
     recovery = FLAGS.tune_epochs / 2 if FLAGS.recover_epochs is None else FLAGS.recover_epochs
     stop = ramp + 1 + int(steps * recovery)
@@ -223,13 +226,11 @@ def _surgery(model: keras.Model, steps: int, output_dir: Path) -> pruning.Dynami
     report = pruning.kernel_sparsity(model, exclude=FLAGS.exclude)
     start = max(FLAGS.target, report["left"] / report["total"])  # a pruned model goes on from where it is
     target = pruning.GradualTarget(FLAGS.target, ramp, stop, frequency, start)
-    log_dir = output_dir / "tensorboard" if FLAGS.tensorboard else None
     return pruning.DynamicNetworkSurgery(
         target=target,
         scope=FLAGS.scope,
         importance=FLAGS.importance,
         exclude=FLAGS.exclude,
-        log_dir=log_dir,
     )
 
 

@@ -328,33 +328,6 @@ def test_progress_bar_and_csv_show_what_is_left(tmp_path, capsys):
     )
 
 
-def test_tensorboard_gets_masks_and_shares_of_every_layer(tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    pytest.importorskip("matplotlib")
-    import tensorflow as tf
-
-    model = network(keras.optimizers.Adam(0.05))
-    surgery = DynamicNetworkSurgery(target=0.3, log_dir=tmp_path)
-    fit(model, surgery, steps=4, epochs=2)
-    events = accumulator.EventAccumulator(str(tmp_path / "pruning")).Reload()
-    tensors = {tag: events.Tensors(tag) for tag in events.Tags()["tensors"]}
-    assert {"left", "cut/first/kernel", "spliced/second/kernel", "mask/first/kernel"} <= set(tensors)
-    assert [event.step for event in tensors["mask/first/kernel"]] == [1, 2]
-    counts = tf.make_ndarray(tensors["mask/first/kernel"][-1].tensor_proto)[:, 2]
-    assert counts[-1] == surgery.masks["first/kernel"].sum()
-    assert counts.sum() == 60
-    plots = [tf.io.decode_png(tf.make_ndarray(e.tensor_proto)[2]) for e in tensors["left_by_layer"]]
-    assert [event.step for event in tensors["left_by_layer"]] == [1, 2]
-    assert all(len(np.unique(plot.numpy().reshape(-1, 3), axis=0)) > 10 for plot in plots)  # bars, text
-
-
-def test_tensorboard_that_is_not_installed(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"needs tensorboard: pip install 'tfxai3d\[tensorboard\]'"):
-        DynamicNetworkSurgery(target=0.3, log_dir=tmp_path / "logs")
-    assert not (tmp_path / "logs").exists()
-
-
 def test_surgery_ends_with_fit_and_goes_on_with_the_next():
     model = network(keras.optimizers.Adam(0.05))
     surgery = DynamicNetworkSurgery(target=0.5)

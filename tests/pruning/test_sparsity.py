@@ -127,7 +127,7 @@ def test_a_solved_threshold_leaves_the_share(float64, share):
     ]
     masks = [RNG.random(size) < 0.5 for size in sizes]
     for per_layer in (True, False):
-        t = np.asarray(thresholds.solve(weights, masks, share, per_layer, "float64"))
+        t = np.asarray(thresholds.solve(weights, masks, share, per_layer))
         new = [np.asarray(thresholds.update_mask(*a)) for a in zip(weights, masks, t, strict=True)]
         left = [m.sum() for m in new]
         if per_layer:
@@ -144,7 +144,7 @@ def test_layers_that_start_at_zero(float64):
     weights = [np.zeros((10, 10)), np.abs(RNG.normal(size=(30, 30)))]
     masks = [np.ones(w.shape, bool) for w in weights]
     for per_layer, expected in ((False, [0, 500]), (True, [100, 450])):
-        t = thresholds.solve(weights, masks, 0.5, per_layer, "float64")
+        t = thresholds.solve(weights, masks, 0.5, per_layer)
         new = [np.asarray(thresholds.update_mask(*a)) for a in zip(weights, masks, t, strict=True)]
         assert [m.sum() for m in new] == expected
 

@@ -1,50 +1,123 @@
-"""The callback that has an operation on a model's kernels while it trains."""
+"""The base of all callbacks that prune a model while it trains.
+
+Between two steps a kernel holds zeros where it is pruned. What a callback remembers lives among the
+optimiser's variables, and what it does in a step happens inside `optimizer.apply`: so it is checkpointed with
+the optimiser, and a part of the compiled training step.
+"""
 
 import abc
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.kernels import Selection, select_kernels
-from tfxai3d.pruning.masked_update import Operation
-
-Op = TypeVar("Op", bound=Operation)
+from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
+from tfxai3d.pruning.masked_update import MaskedUpdate
 
 
-class OperatingCallback(keras.callbacks.Callback, abc.ABC, Generic[Op]):
-    """Has an operation on a model's kernels while it trains.
+class PruningCallback(keras.callbacks.Callback, abc.ABC):
+    """Prunes a model's kernels in each step of its training; a subclass says how.
+
+    A subclass makes a `state`, a tuple of variables and lists of variables, one list of which is called
+    `masks`, and changes it in `before_update`, `update_mask` and `end_epoch`. There `paths` and `kernels`
+    are the names and variables of what is pruned, in the order of the masks.
 
     Args:
-        include: Variables to prune, see `select_kernels`, as the others.
+        include: Variables to prune, see `select_kernels`, as the next two.
         exclude: Variables to leave alone.
         biases: Also prune biases.
+        log_layers: Also log the numbers of every layer.
     """
 
-    def __init__(self, include: Selection | None, exclude: Selection | None, biases: bool):
+    def __init__(
+        self, include: Selection | None, exclude: Selection | None, biases: bool, log_layers: bool = False
+    ):
         super().__init__()
-        self.include, self.exclude, self.biases = include, exclude, biases
-        self._operation: Op | None = None
-        self._patient: keras.Model | None = None
+        self.include, self.exclude, self.biases, self.log_layers = include, exclude, biases, log_layers
+        self.paths: list[str] = []
+        self.kernels: list[keras.Variable] = []
+        self.state: Any = None
+        self._update: MaskedUpdate | None = None
+        self._pruned_model: keras.Model | None = None
         self._plain_step: Any = None
         self._pruning_step: Any = None
 
+    # --- what a subclass defines
+
     @abc.abstractmethod
-    def _prepare(self, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Op:
-        """Makes the operation."""
+    def make_state(self) -> tuple[Any, ...]:
+        """Returns the state for `kernels`, a named tuple in the order of checkpoints, at the start."""
+
+    @abc.abstractmethod
+    def before_update(self, gradients: list[Any]) -> None:
+        """Prepares the optimiser's step.
+
+        Args:
+            gradients: Of the loss with respect to each kernel, None where there is none.
+        """
+
+    @abc.abstractmethod
+    def update_mask(self, updated: Any) -> None:
+        """Renews the masks after the optimiser's step if it is time to, and masks the kernels.
+
+        Args:
+            updated: Whether it was an update, and not a part of an accumulated gradient; bool scalar.
+        """
+
+    @abc.abstractmethod
+    def check_kernels(self) -> None:
+        """Raises a UserError if a weight is NaN, or somebody changed the kernels since the last step."""
+
+    @abc.abstractmethod
+    def end_epoch(self) -> None:
+        """Ends an epoch, in training loops of your own; `fit` does it by itself.
+
+        Raises:
+            UserError: If weights became NaN, or no weight is left.
+        """
+
+    # --- what it looks like
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
         """Masks T by variable path, bool."""
-        operation = self._begun()
-        return dict(zip(operation.paths, map(np.asarray, operation.masks), strict=True))
+        self._check_begun()
+        return dict(zip(self.paths, map(np.asarray, self.state.masks), strict=True))
+
+    def report(self) -> dict[str, float]:
+        """Returns the fraction of the weights left, by the name `left`, and of each layer, `left/<path>`."""
+        left = self.left()
+        layers = dict(zip(self.paths, (left / self.sizes).tolist(), strict=True))
+        return {"left": float(left.sum() / self.sizes.sum())} | {f"left/{p}": v for p, v in layers.items()}
+
+    def left(self) -> np.ndarray:
+        """Returns the number of weights left in each layer, int (L,)."""
+        return np.array([np.count_nonzero(mask) for mask in self.masks.values()])
+
+    def check_left(self) -> None:
+        """Warns of layers that lost all weights; raises a UserError if all did."""
+        lost = [path for path, left in zip(self.paths, self.left(), strict=True) if not left]
+        if len(lost) == len(self.paths):
+            raise UserError(
+                "no weight is left: give a smaller c_rate or a larger target, or a lower learning rate"
+            )
+        if lost:
+            logging.warning("no weight is left of %s; exclude layers that must stay", ", ".join(lost))
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """The number of weights of each layer, int (L,)."""
+        return np.array([np.prod(kernel.shape, dtype="int64") for kernel in self.kernels])
+
+    # --- beginning and end
 
     @contextlib.contextmanager
     def attached(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-        """Makes the operation a part of `optimizer.apply` inside the block, for training loops of your own.
+        """Makes pruning a part of `optimizer.apply` inside the block, for training loops of your own.
 
         Functions that call it must be compiled (traced) inside the block.
 
@@ -52,25 +125,23 @@ class OperatingCallback(keras.callbacks.Callback, abc.ABC, Generic[Op]):
             model: A built model.
             optimizer: The optimiser of its trainable variables.
         """
-        operation = self._begin(model, optimizer)
-        operation.check_kernels()
-        operation.install()
+        update = self._begin(model, optimizer)
+        self.check_kernels()
+        update.install()
         try:
             yield
         finally:
-            operation.remove()
+            update.remove()
 
     def finalize(self) -> None:
-        """Ends the operation: the model keeps its zeros and is an ordinary one, the optimiser too."""
-        if self._operation is not None:
+        """Ends the pruning: the model keeps its zeros and is an ordinary one, the optimiser too."""
+        if self._update is not None:
             self._stop()
-            self._operation.leave()
-            self._operation = self._patient = self._plain_step = self._pruning_step = None
-
-    # --- events of keras.callbacks.Callback
+            self._update.leave()
+            self.state = self._update = self._pruned_model = self._plain_step = self._pruning_step = None
 
     def set_model(self, model: keras.Model) -> None:
-        """Takes a compiled model under surgery; call it yourself before you restore a checkpoint."""
+        """Begins with a compiled model; call it yourself before you restore a checkpoint."""
         super().set_model(model)
         if getattr(model, "optimizer", None) is None:
             raise UserError(
@@ -79,10 +150,10 @@ class OperatingCallback(keras.callbacks.Callback, abc.ABC, Generic[Op]):
         self._begin(model, model.optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts the operation into the training step."""
-        operation = self._begun()
-        operation.check_kernels()
-        operation.install()
+        """Puts pruning into the training step."""
+        update = self._check_begun()
+        self.check_kernels()
+        update.install()
         if self.model.train_function not in (self._plain_step, self._pruning_step):  # compiled anew
             self._plain_step, self._pruning_step = self.model.train_function, None
         if self._pruning_step is None:
@@ -90,40 +161,63 @@ class OperatingCallback(keras.callbacks.Callback, abc.ABC, Generic[Op]):
             self._pruning_step = self.model.train_function
         self.model.train_function = self._pruning_step
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Ends the epoch and adds its numbers to the logs."""
+        try:
+            self.end_epoch()
+        except UserError:
+            self._stop()
+            raise
+        if logs is not None:
+            report = self.report().items()
+            logs.update({name: value for name, value in report if self.log_layers or "/" not in name})
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes the operation out of the training step."""
+        """Takes pruning out of the training step."""
         self._stop()
 
     # ---
 
-    def _begin(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Op:
+    def _begin(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> MaskedUpdate:
         for owner in (
             getattr(model, "distribute_strategy", None),
             getattr(optimizer, "_distribution_strategy", None),
         ):
             if owner is not None and owner.num_replicas_in_sync > 1:
                 raise UserError("surgery does not work on several replicas; train on one device")
-        if self._operation is None:
+        if self._update is None:
             kernels = select_kernels(model, self.include, self.exclude, self.biases)
+            check_finite(kernels)
             if not optimizer.built:
                 optimizer.build(model.trainable_variables)
-            self._operation, self._patient = self._prepare(kernels, optimizer), model
-        elif model is not self._patient:
+            self.paths, self.kernels = list(kernels), list(kernels.values())
+            self.state = self.make_state()
+        elif model is not self._pruned_model:
             raise UserError(
                 "this callback has another model under surgery; finalize it, or make a new callback"
             )
-        else:
-            self._operation.move(optimizer)
-        return self._operation
+        else:  # the model may have been compiled anew, with another optimiser
+            self._update.leave()
+        self._update = MaskedUpdate(optimizer, keras.tree.flatten(self.state), self._masked_apply)
+        self._pruned_model = model
+        return self._update
 
-    def _begun(self) -> Op:
-        if self._operation is None:
+    def _check_begun(self) -> MaskedUpdate:
+        if self._update is None:
             raise UserError("no model is under surgery yet: pass this callback to model.fit")
-        return self._operation
+        return self._update
+
+    def _masked_apply(self, grads: Iterable[Any], trainable_variables: list[Any] | None = None) -> None:
+        """Stands in for `optimizer.apply`."""
+        update, grads = self._check_begun(), list(grads)
+        before = update.optimizer.iterations + 0
+        self.before_update(update.gradients(self.kernels, grads, trainable_variables))
+        update.plain_apply(grads, trainable_variables)
+        self.update_mask(update.optimizer.iterations > before)
 
     def _stop(self) -> None:
-        if self._operation is None or self._patient is None or not self._operation.installed:
+        if self._update is None or self._pruned_model is None or not self._update.installed:
             return
-        self._operation.remove()
+        self._update.remove()
         if self._pruning_step is not None:
-            self._patient.train_function = self._plain_step
+            self._pruned_model.train_function = self._plain_step

@@ -1,21 +1,28 @@
-"""Dynamic network surgery as a callback (Guo, Yao and Chen, NIPS 2016)."""
+"""Dynamic network surgery as a callback (Guo, Yao and Chen, NIPS 2016).
 
-import os
+Between two steps a kernel holds W * T. For the optimiser's step the dense weights W take its place, so that
+whatever the optimiser does, momentum, Adam, weight decay, clipping, it does to W with the gradient with
+respect to W * T: `W <- W - beta dL/d(W T)`, the masked weights too. Then surgery renews T and the kernel
+becomes W * T again.
+"""
+
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.callback import OperatingCallback
-from tfxai3d.pruning.kernels import Selection
+from tfxai3d.pruning.callback import PruningCallback
+from tfxai3d.pruning.kernels import Selection, check_finite
 from tfxai3d.pruning.plan import CRate, Importance, Plan, Scope
 from tfxai3d.pruning.schedule import Schedule
-from tfxai3d.pruning.surgery import Surgery
-from tfxai3d.tensorboard.masks import mask_board
+from tfxai3d.pruning.surgery import SurgeryState, begin, cut_and_splice
+
+_SALIENCY_MEMORY = 0.9
 
 
-class DynamicNetworkSurgery(OperatingCallback[Surgery]):
+class DynamicNetworkSurgery(PruningCallback):
     """Prunes a model while it trains; weights that were cut by mistake grow back.
 
         model.fit(..., callbacks=[pruning.DynamicNetworkSurgery(target=0.05)])
@@ -27,20 +34,22 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
     ones. So any layer, optimiser and precision policy will do, and the pruned model is an ordinary model.
 
     The surgery is a part of the compiled training step, also with `jit_compile`, `steps_per_execution` and
-    gradient accumulation, but not on several replicas. After each epoch the logs hold `left`, the share of
-    weights left, and `cut` and `spliced`, weights a step; the progress bar shows `left` all the time.
+    gradient accumulation, but not on several replicas. After each epoch the logs hold `left`, the fraction
+    of the weights left, and `cut` and `spliced`, weights a step; the progress bar shows `left` all the time.
 
     Args:
-        c_rate: One value, one a layer in a list, or one by variable path. `mu` and `sigma` are those at the
+        c_rate: One value, a list of one a layer, or one by variable path. `mu` and `sigma` are those at the
             start. Give either `c_rate` or `target`.
-        target: Share of the weights to leave at most: the thresholds are then solved for it, on the weights
-            at each surgery. Or a schedule: called with the step (a tensor), it returns whether to operate and
-            the share to cut, as `GradualTarget` and tensorflow_model_optimization's pruning schedules do.
+        target: Fraction of the weights to leave at most, the density: at each surgery the thresholds are
+            solved for it. Or a schedule: called with the step (a tensor), it returns whether it is time for
+            surgery and the sparsity, the fraction to cut, as `GradualTarget` and the pruning schedules of
+            tensorflow_model_optimization do.
         scope: Whether the target holds for all layers together, with one threshold, or for each "layer".
         importance: What is compared with the threshold: "magnitude" is |W|; with a target also "lamp", |W| in
             proportion to the larger weights of its layer (`importance.lamp`), and "gradient", |W dL/dW|, the
             estimated change of the loss, as a moving average.
-        gamma: A step i operates with probability `(1 + gamma * i) ** -power`; a schedule decides this itself.
+        gamma: Surgery follows step i with probability `(1 + gamma * i) ** -power`; a schedule decides this
+            itself.
         power: See gamma.
         iter_stop: No surgery from this step on.
         frequency: With a target, every so many steps; with c_rate, every step is considered.
@@ -49,14 +58,14 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
         exclude: Variables to leave alone.
         biases: Also prune biases.
         log_layers: Also log every layer: `left/<path>`, `cut/<path>`, `spliced/<path>`.
-        log_dir: Folder for TensorBoard: after each epoch the numbers of every layer, as `log_layers` names
-            them, and histograms of the masks. Needs the extra `tensorboard`.
         seed: Seed of the draws.
 
     Raises:
-        UserError: If an argument is out of range, or TensorBoard is missing; in training, if nothing can be
-            pruned, a layer would be lost at the start, or weights are NaN.
+        UserError: If an argument is out of range; in training, if nothing can be pruned, a layer would be
+            lost at the start, or weights are NaN.
     """
+
+    state: SurgeryState
 
     def __init__(
         self,
@@ -73,74 +82,97 @@ class DynamicNetworkSurgery(OperatingCallback[Surgery]):
         exclude: Selection | None = None,
         biases: bool = False,
         log_layers: bool = False,
-        log_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
     ):
-        super().__init__(include, exclude, biases)
+        super().__init__(include, exclude, biases, log_layers)
         self.plan = Plan(c_rate, target, scope, importance, gamma, power, iter_stop, frequency)
-        self.log_layers, self.seed = log_layers, seed
-        self._write = mask_board(log_dir) if log_dir is not None else None
+        self.seed = seed
 
     @property
     def dense_weights(self) -> dict[str, np.ndarray]:
         """Dense weights W by variable path."""
-        surgery = self._begun()
-        return dict(zip(surgery.paths, map(np.asarray, surgery.dense), strict=True))
+        self._check_begun()
+        return dict(zip(self.paths, map(np.asarray, self.state.dense), strict=True))
 
     @property
     def thresholds(self) -> dict[str, float]:
         """The latest threshold t by variable path."""
-        surgery = self._begun()
-        return dict(zip(surgery.paths, np.asarray(surgery.threshold).tolist(), strict=True))
+        self._check_begun()
+        return dict(zip(self.paths, np.asarray(self.state.threshold).tolist(), strict=True))
 
-    # --- events of keras.callbacks.Callback
+    # --- the step of training
+
+    def make_state(self) -> SurgeryState:
+        """Makes dense weights, masks and thresholds."""
+        self._draws = keras.random.SeedGenerator(self.seed)
+        self._first_step, self._first_left = 0, int(self.sizes.sum())
+        return begin(self.plan, self.paths, self.kernels, self._draws)
+
+    def before_update(self, gradients: list[Any]) -> None:
+        """Puts the dense weights in the kernels' place, which the optimiser updates then."""
+        for kernel, dense in zip(self.kernels, self.state.dense, strict=True):
+            kernel.assign(dense)
+        for kernel, grad, saliency in zip(self.kernels, gradients, self.state.saliency, strict=False):
+            if grad is not None:
+                now = ops.abs(kernel * grad)
+                saliency.assign(_SALIENCY_MEMORY * saliency + (1 - _SALIENCY_MEMORY) * now)
+
+    def update_mask(self, updated: Any) -> None:
+        """Keeps the updated dense weights, cuts and splices if it is time to, and masks the kernels."""
+        state = self.state
+        weights = [ops.convert_to_tensor(kernel) for kernel in self.kernels]
+        masks = [ops.convert_to_tensor(mask) for mask in state.masks]
+        old = ops.convert_to_tensor(state.threshold)
+        step = state.step + 0
+        draw = keras.random.uniform((), seed=self._draws, dtype="float32")
+        due, density = self.plan.due(step, draw)
+        masks, threshold, counts = ops.cond(
+            ops.logical_and(due, updated),
+            lambda: cut_and_splice(self.plan, weights, state.saliency, masks, old, density),
+            lambda: (masks, old, ops.zeros((2, len(masks)), "int32")),
+        )
+        state.step.assign(step + ops.cast(updated, step.dtype))
+        state.threshold.assign(threshold)
+        state.counts.assign(state.counts + counts)
+        for kernel, dense, mask, w, m in zip(
+            self.kernels, state.dense, state.masks, weights, masks, strict=True
+        ):
+            dense.assign(w)
+            mask.assign(m)
+            kernel.assign(ops.where(m, w, ops.zeros_like(w)))
+
+    # --- checks and logs
+
+    def check_kernels(self) -> None:
+        """Raises a UserError if a weight is NaN or somebody changed the kernels since the last step."""
+        check_finite(self.dense_weights)
+        for path, kernel, dense, mask in zip(
+            self.paths, self.kernels, self.state.dense, self.state.masks, strict=True
+        ):
+            if not np.array_equal(np.asarray(kernel), np.where(mask, dense, 0)):
+                raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
+
+    def end_epoch(self) -> None:
+        """Raises a UserError where weights became NaN or none is left."""
+        check_finite(self.dense_weights)
+        self.check_left()
+
+    def report(self) -> dict[str, float]:
+        """Adds the weights `cut` and `spliced`, a step of the epoch, of all layers and of each."""
+        report = super().report()
+        steps = max(1, int(self.state.step) - self._first_step)
+        for name, counts in zip(("cut", "spliced"), np.asarray(self.state.counts) / steps, strict=True):
+            layers = {f"{name}/{path}": float(count) for path, count in zip(self.paths, counts, strict=True)}
+            report |= {name: float(counts.sum())} | layers
+        return report
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts counting."""
-        surgery = self._begun()
-        surgery.counts.assign(np.zeros(surgery.counts.shape, "int32"))
-        self._first_step, self._left = int(surgery.step), int(surgery.left().sum())
+        self.state.counts.assign(np.zeros(self.state.counts.shape, "int32"))
+        self._first_step, self._first_left = int(self.state.step), int(self.left().sum())
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds the share of weights left to the progress bar, where there is one."""
+        """Adds the fraction of weights left to the progress bar, where there is one."""
         if logs is not None and self.params.get("verbose") == 1:
-            surgery = self._begun()
-            cut, spliced = np.asarray(surgery.counts).sum(axis=1)
-            logs["left"] = float(self._left - cut + spliced) / surgery.sizes.sum()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds what is left to the logs; stops with a UserError where nothing is, or weights became NaN."""
-        surgery = self._begun()
-        try:
-            surgery.check_finite()
-            surgery.check_left()
-        except UserError:
-            self._stop()
-            raise
-        totals, layers = self._report(surgery)
-        if self._write is not None:
-            self._write(epoch + 1, totals | layers, self.masks)
-        if logs is not None:
-            logs.update(totals | layers if self.log_layers else totals)
-
-    # ---
-
-    def _prepare(self, kernels: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Surgery:
-        return Surgery(self.plan, kernels, optimizer, self.seed)
-
-    def _report(self, surgery: Surgery) -> tuple[dict[str, float], dict[str, float]]:
-        """Returns the epoch's numbers of all layers together, and of each."""
-        left, steps = surgery.left(), max(1, int(surgery.step) - self._first_step)
-        cut, spliced = np.asarray(surgery.counts) / steps
-        totals = {
-            "left": float(left.sum() / surgery.sizes.sum()),
-            "cut": float(cut.sum()),
-            "spliced": float(spliced.sum()),
-        }
-        columns = {"left": left / surgery.sizes, "cut": cut, "spliced": spliced}
-        layers = {
-            f"{name}/{path}": float(values[i])
-            for i, path in enumerate(surgery.paths)
-            for name, values in columns.items()
-        }
-        return totals, layers
+            cut, spliced = np.asarray(self.state.counts).sum(axis=1)
+            logs["left"] = float(self._first_left - cut + spliced) / self.sizes.sum()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import keras
 import numpy as np
@@ -56,7 +57,7 @@ def select_kernels(
     return kernels
 
 
-def check_finite(variables: Mapping[str, keras.Variable]) -> None:
+def check_finite(variables: Mapping[str, Any]) -> None:
     """Raises a UserError if a variable, by path, holds NaN or infinity."""
     for path, variable in variables.items():
         broken = int(np.count_nonzero(~np.isfinite(np.asarray(variable))))

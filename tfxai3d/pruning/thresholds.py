@@ -1,4 +1,4 @@
-"""What surgery does to a mask, and the threshold that leaves a given share of the weights.
+"""What surgery does to a mask, and the threshold that leaves a given fraction of the weights.
 
 Notation of Guo et al. (2016): a weight's importance h, its mask T, and a layer's threshold t. A weight is cut
 below 0.9 t, kept or spliced from 1.1 t on, and stays as it is in between.
@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 CUT, SPLICE = 0.9, 1.1
@@ -25,8 +26,8 @@ def update_mask(importance: Any, mask: Any, threshold: Any) -> Any:
     return _turning_point(importance, mask) >= ops.cast(threshold, importance.dtype)
 
 
-def solve(importances: Sequence[Any], masks: Sequence[Any], share: Any, per_layer: bool, dtype: str) -> Any:
-    """Finds the thresholds at which surgery leaves a given share of the weights.
+def solve(importances: Sequence[Any], masks: Sequence[Any], density: Any, per_layer: bool) -> Any:
+    """Finds the thresholds at which surgery leaves a given fraction of the weights.
 
     The number of weights left falls with the threshold, hysteresis included, so bisection finds it: one for
     all layers, which spares those that have few and large weights, or one for each.
@@ -34,21 +35,21 @@ def solve(importances: Sequence[Any], masks: Sequence[Any], share: Any, per_laye
     Args:
         importances: h of each layer.
         masks: Masks so far, bool, of the same shapes.
-        share: Share of the weights to leave at most, scalar.
-        per_layer: Whether each layer shall have this share, or all together.
-        dtype: Of the thresholds.
+        density: Fraction of the weights to leave at most, scalar.
+        per_layer: Whether each layer has this density, or all layers together.
 
     Returns:
-        The thresholds (L,).
+        The thresholds (L,), float32 or wider.
     """
+    dtype = keras.backend.result_type("float32", *(h.dtype for h in importances))
     points = [_turning_point(h, mask) for h, mask in zip(importances, masks, strict=True)]
 
     def together(values: Any, reduce: Any) -> Any:
         return values if per_layer else ops.broadcast_to(reduce(values), values.shape)
 
     sizes = ops.convert_to_tensor([float(math.prod(point.shape)) for point in points], dtype)
-    # The last factor makes up for shares such as 1 - 0.9 that float32 rounds down.
-    allowed = ops.floor(together(sizes, ops.sum) * ops.convert_to_tensor(share, dtype) * (1 + 2e-7))
+    # The last factor makes up for densities such as 1 - 0.9 that float32 rounds down.
+    allowed = ops.floor(together(sizes, ops.sum) * ops.convert_to_tensor(density, dtype) * (1 + 2e-7))
 
     def halve(_: Any, bounds: tuple[Any, Any]) -> tuple[Any, Any]:
         low, high = bounds

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from tfxai3d.errors import UserError, missing_extra
 
 
@@ -24,7 +26,6 @@ def new_writer(folder: str | os.PathLike[str], replaces: str | None = None) -> A
     """
     if importlib.util.find_spec("tensorboard") is None:
         raise missing_extra("tensorboard", "tensorboard")
-    import tensorflow as tf  # here, because pruning works with Keras's other backends as well
 
     suffix = f".{replaces or 'v2'}"
     try:
@@ -44,8 +45,6 @@ def plot_image(draw: Callable[[Path], None]) -> Any:
     Args:
         draw: Writes the plot into the PNG file that it is given, such as `view.render_curves`.
     """
-    import tensorflow as tf
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "plot.png")
         draw(path)

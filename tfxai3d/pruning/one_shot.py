@@ -1,0 +1,48 @@
+"""Cutting the small weights of a model at once, without training."""
+
+from typing import Literal
+
+import keras
+from keras import ops
+
+from tfxai3d.pruning import thresholds
+from tfxai3d.pruning.importance import BY_VALUE
+from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
+from tfxai3d.pruning.plan import Scope
+from tfxai3d.pruning.schedule import check_density
+
+
+def prune_magnitude(
+    model: keras.Model,
+    target: float,
+    scope: Scope = "global",
+    importance: Literal["magnitude", "lamp"] = "magnitude",
+    include: Selection | None = None,
+    exclude: Selection | None = None,
+    biases: bool = False,
+) -> None:
+    """Sets the smallest weights to zero, once and for all, without training.
+
+    It cuts what one surgery of `DynamicNetworkSurgery(target, scope=scope, importance=importance)` does.
+
+    Args:
+        model: A built model; changed in place.
+        target: Fraction of the weights to leave at most.
+        scope: Whether the target holds for all layers together or for each "layer".
+        importance: What is compared: |W|, or "lamp", |W| in proportion to the larger weights of its layer.
+        include: Variables to prune, see `select_kernels`, as the next two.
+        exclude: Variables to leave alone.
+        biases: Also prune biases.
+
+    Raises:
+        UserError: If the target is not in (0, 1], there is nothing to prune, or weights are NaN.
+    """
+    check_density(target)
+    selected = select_kernels(model, include, exclude, biases)
+    check_finite(selected)
+    kernels = list(selected.values())
+    importances = BY_VALUE[importance](kernels)
+    masks = [ops.ones(kernel.shape, "bool") for kernel in kernels]
+    t = thresholds.solve(importances, masks, target, scope == "layer")
+    for i, (kernel, h, mask) in enumerate(zip(kernels, importances, masks, strict=True)):
+        kernel.assign(ops.where(thresholds.update_mask(h, mask, t[i]), kernel, ops.zeros_like(kernel)))
