@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -95,6 +96,20 @@ def test_a_folder_that_holds_a_packed_set_and_a_tree_is_the_packed_set(hdf5: Pat
 def test_a_folder_that_holds_none_is_an_error(tmp_path: Path, kind: str, name: str) -> None:
     with pytest.raises(UserError, match=rf"{name}: no such file, nor is .* a ModelNet tree <class>/train"):
         open_dataset(tmp_path, kind, "train")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kind": "voxel"}, "kind is 'voxel': it must be points or voxels"),
+        ({"split": "val"}, "split is 'val': it must be train or test"),
+        ({"num_examples": 0}, "num_examples is 0: it must be at least 1"),
+        ({"seed": -1}, "it must be 0 or more"),
+    ],
+)
+def test_an_argument_out_of_range_is_an_error(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        open_dataset(None, **({"kind": "points"} | wrong))
 
 
 def test_a_file_of_a_tree_without_faces_is_an_error(tree: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -54,8 +55,15 @@ def open_dataset(
         The split; its inputs are read, sampled or voxelised when they are asked for.
 
     Raises:
-        UserError: If the folder holds no such split or is damaged, or the model lacks one of its classes.
+        UserError: If the folder holds no such split or is damaged, the model lacks one of its classes, or an
+            argument is none of what it can be.
     """
+    if kind not in get_args(DataKind):
+        raise UserError(f"kind is {kind!r}: it must be points or voxels")
+    if split not in get_args(SplitName):
+        raise UserError(f"split is {split!r}: it must be train or test")
+    if num_examples is not None and num_examples < 1:
+        raise UserError(f"num_examples is {num_examples}: it must be at least 1")
     if source is None:
         return _procedural(kind, split, num_points, num_examples, class_names, seed)
     folder = Path(source)
