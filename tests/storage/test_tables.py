@@ -13,5 +13,5 @@ def test_csv(tmp_path):
 
 def test_markdown():
     text = markdown_table(["model", "left"], [("`a`", 3), ("b", "4 %")])
-    assert text.splitlines() == ["| model | left |", "| --- | --- |", "| `a` | 3 |", "| b | 4 % |"]
-    assert markdown_table(["a"], []).splitlines() == ["| a |", "| --- |"]
+    assert text.splitlines() == ["| model | left |", "|---|---|", "| `a` | 3 |", "| b | 4 % |"]
+    assert markdown_table(["a"], []).splitlines() == ["| a |", "|---|"]

@@ -24,5 +24,5 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str
         head: The titles of the columns.
         rows: The cells of each row as they shall be read, as many as there are columns.
     """
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
+    first, *rest = (f"| {' | '.join(map(str, cells))} |" for cells in (head, *rows))
+    return "\n".join([first, "|" + "---|" * len(head), *rest])
