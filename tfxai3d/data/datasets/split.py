@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -15,18 +15,55 @@ from tfxai3d.errors import UserError
 Index = slice | Sequence[int] | np.ndarray
 
 
-class Examples(Protocol):
-    """The inputs of a split, wherever they come from."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stored:
+    """Inputs in memory.
 
-    @property
+    Attributes:
+        inputs: All of them.
+        rotate: Yields them rotated to as many positions as its second argument says.
+    """
+
+    inputs: np.ndarray
+    rotate: Callable[[np.ndarray, int], Iterator[np.ndarray]]
+
+    def views(self, count: int) -> Iterator[np.ndarray]:
+        """Returns the inputs, rotated; see `Split.views`."""
+        return self.rotate(self.inputs, count)
+
+    def __getitem__(self, numbers: np.ndarray) -> Stored:
+        return Stored(self.inputs[numbers], self.rotate)
+
+
+class Made:
+    """Inputs that are made one by one when they are first asked for.
+
+    Args:
+        numbers: Which examples, int (M,).
+        make: Makes the views of one example, given its number and how many views.
+    """
+
+    def __init__(self, numbers: np.ndarray, make: Callable[[int, int], Iterable[np.ndarray]]):
+        self.numbers, self.make = numbers, make
+
+    @functools.cached_property
     def inputs(self) -> np.ndarray:
         """All of them, as they are."""
+        return self._made(1)[0]
 
     def views(self, count: int) -> Iterable[np.ndarray]:
-        """Returns them all, rotated about the up axis by multiples of 360 / `count` degrees, 0 first."""
+        """Returns the inputs, rotated; see `Split.views`."""
+        return [self.inputs] if count == 1 else self._made(count)
 
-    def __getitem__(self, numbers: np.ndarray) -> Examples:
-        """Returns some of them, without reading them."""
+    def __getitem__(self, numbers: np.ndarray) -> Made:
+        some = Made(self.numbers[numbers], self.make)
+        if "inputs" in self.__dict__:  # what is made is not made again
+            some.__dict__["inputs"] = self.inputs[numbers]
+        return some
+
+    def _made(self, count: int) -> np.ndarray:
+        progress = tqdm(self.numbers.tolist(), unit="example", disable=None, delay=2)
+        return np.stack([np.stack(list(self.make(number, count))) for number in progress], axis=1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,13 +75,13 @@ class Split:
         class_names: The classes that the labels count.
         where: A record for each example that says where it is from: its `index` in the whole split, and its
             `file`, or `dataset` and `split`.
-        examples: Where the inputs come from.
+        examples: Where the inputs come from: from memory, or made one by one.
     """
 
     labels: np.ndarray
     class_names: tuple[str, ...]
     where: list[dict[str, Any]]
-    examples: Examples = dataclasses.field(repr=False)
+    examples: Stored | Made = dataclasses.field(repr=False)
 
     @property
     def inputs(self) -> np.ndarray:
@@ -72,57 +109,6 @@ class Split:
         numbers = np.arange(len(self))[index]
         where = [self.where[number] for number in numbers]
         return Split(self.labels[numbers], self.class_names, where, self.examples[numbers])
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Stored:
-    """Inputs in memory.
-
-    Attributes:
-        inputs: All of them.
-        rotate: Yields them rotated to as many positions as its second argument says.
-    """
-
-    inputs: np.ndarray
-    rotate: Callable[[np.ndarray, int], Iterator[np.ndarray]]
-
-    def views(self, count: int) -> Iterator[np.ndarray]:
-        """Returns the inputs, rotated; see `Examples`."""
-        return self.rotate(self.inputs, count)
-
-    def __getitem__(self, numbers: np.ndarray) -> Stored:
-        return Stored(self.inputs[numbers], self.rotate)
-
-
-class Made:
-    """Inputs that are made one by one when they are first asked for.
-
-    Args:
-        numbers: Which examples, int (M,).
-        make: Makes the views of one example, given its number and how many views.
-    """
-
-    def __init__(self, numbers: np.ndarray, make: Callable[[int, int], Iterable[np.ndarray]]):
-        self.numbers, self.make = numbers, make
-
-    @functools.cached_property
-    def inputs(self) -> np.ndarray:
-        """All of them, as they are."""
-        return self._made(1)[0]
-
-    def views(self, count: int) -> Iterable[np.ndarray]:
-        """Returns the inputs, rotated; see `Examples`."""
-        return [self.inputs] if count == 1 else self._made(count)
-
-    def __getitem__(self, numbers: np.ndarray) -> Examples:
-        some = Made(self.numbers[numbers], self.make)
-        if "inputs" in self.__dict__:  # what is made is not made again
-            some.__dict__["inputs"] = self.inputs[numbers]
-        return some
-
-    def _made(self, count: int) -> np.ndarray:
-        progress = tqdm(self.numbers.tolist(), unit="example", disable=None, delay=2)
-        return np.stack([np.stack(list(self.make(number, count))) for number in progress], axis=1)
 
 
 def relabel(labels: np.ndarray, names: Sequence[str], class_names: Sequence[str] | None) -> np.ndarray:
