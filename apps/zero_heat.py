@@ -78,6 +78,8 @@ class _Removal:
     def __init__(self, model: keras.Model):
         import tensorflow as tf
 
+        from tfxai3d.explain.engine.layer_output import LayerOutput
+        from tfxai3d.explain.engine.network import network
         from tfxai3d.models.layers.shared_mlp import SharedDenseMax
 
         options = {"batch_size": FLAGS.batch_size}
@@ -88,10 +90,12 @@ class _Removal:
             if isinstance(layer, SharedDenseMax)
         ]
         self._forward = evaluate.Forward(model, FLAGS.batch_size)
-        features, head = models.split(model)
+        features = LayerOutput(network(model), model)
         # A feature of 0 is never larger than the others, so these points are gone from the max.
         self._after_transforms = tf.function(
-            lambda points, kept: head(features(points) * tf.cast(kept, points.dtype)[..., None]),
+            lambda points, kept: features(points, lambda rows: rows * tf.cast(kept, points.dtype)[..., None])[
+                1
+            ],
             autograph=False,
             reduce_retracing=True,
         )

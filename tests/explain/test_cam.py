@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from tests.reference import networks
 from tests.reference.explanations import Reference
 from tests.reference.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference.split import split
 from tfxai3d import explain
 from tfxai3d.errors import UserError
-from tfxai3d.models import split
-from tfxai3d.models.layers.endpoint import max_over_points
+from tfxai3d.explain.engine.layer_output import LayerOutput
+from tfxai3d.explain.engine.network import network
+from tfxai3d.models.layers.max_over_points import max_over_points
 
 
 @pytest.fixture(scope="module", params=["basic", "full"])
@@ -214,9 +216,21 @@ def test_layers_that_will_not_do(layer, message):
         explain.GradCAM(points_net(inner), layer, data_kind="points")(POINTS)
 
 
-def test_a_model_without_an_endpoint_cannot_be_split():
-    with pytest.raises(UserError, match="model 'net' has no endpoint"):
-        split(points_net(keras.layers.GlobalMaxPooling1D()))
+def test_what_follows_a_layer_takes_its_changed_output(both):
+    model, _ = both
+    output = LayerOutput(network(model), model)
+    mask = (np.arange(40) % 3 > 0)[:, None].astype(POINTS.dtype)
+    features, scores = output(tf.constant(POINTS), lambda features: features * mask)
+    assert_close(features, split(model).features(POINTS) * mask)
+    assert_close(scores, split(model).head(features))
+    for rows, shape in ((True, (5, 40, 1024)), (False, (5, 1024))):
+        assert LayerOutput(network(model), model, "point_features", rows)(POINTS)[0].shape == shape
+
+
+def test_an_output_that_is_no_tensor_of_features_is_an_error():
+    model = points_net(lambda x: keras.layers.LSTM(2, return_state=True, name="states")(x)[0])
+    with pytest.raises(UserError, match="layer 'states' of model 'net' gives no tensor"):
+        explain.GradCAM(model, "states", data_kind="points")(POINTS)
 
 
 def test_pooling_is_max_or_mean():

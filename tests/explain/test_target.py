@@ -65,6 +65,9 @@ def test_the_class_held_against_is_saved(vanilla, tmp_path):
     ("target", "message"),
     [
         (Contrast(0, None), "a Contrast needs the class to hold against"),
+        (Contrast(Contrast(0, 1), 2), "a Contrast is one of two classes"),
+        (Contrast(lambda logits: logits[:, 0], 2), "a Contrast is one of two classes"),
+        ([[0], [1, 2]], "one class or 3 classes"),
         (Contrast(0, 4), r"target must be in 0\.\.3, it is 4"),
         (Contrast([0, 1], 2), "one class or 3 classes"),
         (lambda scores: scores, r"must map logits \(B,C\) to \(B,\)"),

@@ -53,8 +53,9 @@ def test_each_scale_has_its_radius():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": [128]}, "channels 0 to 127"),
-        ({"channels": []}, "channels 0 to 127"),
+        ({"channels": [128]}, "sa1 has no unit 128: its units are 0 to 127"),
+        ({"channels": []}, r"sa1: give a list of unit numbers, such as \[0, 1\], not \[\]"),
+        ({"channels": [0.5]}, "give a list of unit numbers"),
         ({"resolution": 4}, "must be odd"),
         ({"share": 0}, "share must be"),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.reference.plain_pointnet import copy_weights, plain_pointnet
-from tfxai3d.models import split
+from tests.reference.split import split
 
 
 class Reference:

@@ -2,14 +2,14 @@
 
 import abc
 import warnings
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_args
 
 import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import network
-from tfxai3d.explain.engine.target import Function, TargetTensor, checked
+from tfxai3d.explain.engine.target import TargetFunction, TargetTensor, checked
 from tfxai3d.explain.engine.target import target_score as target_score
 from tfxai3d.results.explanation import DataKind, Explanation
 
@@ -36,6 +36,8 @@ class Explainer(abc.ABC):
     Attributes:
         method: Its name in the registry, in files and in flags.
         title: Its name as people write it.
+        kinds: The kinds of data that it explains.
+        needs: What it needs of a Keras model beside gradients for the inputs, in words.
 
     Args:
         model: Maps points (B,N,3) or voxels (B,D,H,W,1) to logits (B,C): a Keras model, a loaded SavedModel
@@ -44,17 +46,23 @@ class Explainer(abc.ABC):
         data_kind: "points" or "voxels"; by default what the model's attribute `data_kind` says.
 
     Raises:
-        UserError: If batch_size is below 1, or the kind of the data is unknown or not that of the model.
+        UserError: If batch_size is below 1, or the kind of the data is unknown, not that of the model, or not
+            one that the method explains.
     """
 
     method: ClassVar[str]
     title: ClassVar[str]
+    kinds: ClassVar[tuple[DataKind, ...]] = get_args(DataKind)
+    needs: ClassVar[str] = ""
 
     def __init__(self, model: Any, batch_size: int = 32, data_kind: DataKind | None = None):
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, it is {batch_size}")
         self.model, self.batch_size = model, batch_size
         self.network = network(model, data_kind)
+        if self.network.kind not in self.kinds:
+            kinds = " and ".join(self.kinds)
+            raise UserError(f"{self.method} explains {kinds}, {self.network.name} takes {self.network.kind}")
         self._compiled = tf.function(self.explain_batch, autograph=False)
         self._warned = False
 
@@ -129,7 +137,7 @@ class Explainer(abc.ABC):
             warnings.warn(caution, stacklevel=2)
         return explanation
 
-    def _explained(self, inputs: np.ndarray, wanted: np.ndarray | Function) -> Parts:
+    def _explained(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
         """Returns the parts of all examples, as NumPy arrays."""
         shape = self.network.shape if self.network.shape is not None else inputs.shape[1:]
         spec: list[Any] = [tf.TensorSpec((None, *shape), self.network.dtype)]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.features.units import unit_numbers
 from tfxai3d.models.layers.set_abstraction import BallQuery, Group
 from tfxai3d.models.layers.shared_mlp import SharedDense
 from tfxai3d.results.visualization import Visualization
@@ -55,9 +56,7 @@ def first_layer_patterns(
         raise UserError(f"share must be above 0 and at most 1, it is {share}")
     chosen = _scale(model, scale)
     count = chosen.mlp[-1].units
-    numbers = np.arange(count) if channels is None else np.asarray(channels)
-    if numbers.ndim != 1 or not numbers.size or numbers.min() < 0 or numbers.max() >= count:
-        raise UserError(f"{chosen.name} has channels 0 to {count - 1}, not {channels!r}")
+    numbers = unit_numbers(range(count) if channels is None else channels, count, chosen.name)
     grid = _ball(resolution) * chosen.radius
     features: Any = keras.ops.convert_to_tensor(grid[None, :, None], chosen.mlp[0].compute_dtype)
     for layer in chosen.mlp:  # the last one takes the max over the neighbours, here a single one
@@ -68,7 +67,7 @@ def first_layer_patterns(
         inputs=grid[order].astype(np.float32),
         importance=np.take_along_axis(activations, order, axis=1),
         activations=activations.max(axis=1),
-        channels=numbers.astype(np.int32),
+        channels=numbers,
         names=tuple(f"{chosen.name} {number}" for number in numbers),
         method="patterns",
         options={

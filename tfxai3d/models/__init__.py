@@ -6,8 +6,6 @@ from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
     from tfxai3d.models.classifier import Classifier as Classifier
-    from tfxai3d.models.layers.endpoint import Split as Split
-    from tfxai3d.models.layers.endpoint import split as split
     from tfxai3d.models.pointnet import PointNet as PointNet
     from tfxai3d.models.pointnet2 import PointNet2 as PointNet2
     from tfxai3d.models.preset import from_preset as from_preset

@@ -30,10 +30,6 @@ _REFUSED = frozenset(
         "CreateSummaryFileWriter",
     )
 )
-# What some methods need beside gradients for the inputs.
-_NEEDS = dict.fromkeys(
-    ("critical_points", "feature_magnitude", "grad_cam", "p_grad_cam"), "the features of a layer"
-) | dict.fromkeys(("deconvnet", "guided_backprop"), "a gradient rule for each activation")
 
 
 def load(path: str | os.PathLike[str], data_kind: DataKind | None = None) -> "LoadedModel":
@@ -111,9 +107,9 @@ class LoadedModel:
         if method in self.methods and not options:
             named = type(kind.__name__, (_SignatureExplainer,), {"method": method, "title": kind.title})
             return named(self, self._loaded.signatures[f"explain_{method}"], batch_size)
-        if method in _NEEDS:
+        if kind.needs:
             raise UserError(
-                f"{self.name} {self._has(method)}, and {method} needs {_NEEDS[method]}, which a SavedModel "
+                f"{self.name} {self._has(method)}, and {method} needs {kind.needs}, which a SavedModel "
                 "does not name: export the Keras model with this method"
             )
         return kind(self, batch_size=batch_size, **options)

@@ -36,10 +36,10 @@ ONE_A_POINT = NEED_FEATURES  # the attributions repeat the importance
 
 def cannot(method, model):
     """Returns why a method cannot explain a model."""
+    if MODELS[model][1] == "voxels" and method in POINTS_ONLY:
+        return f"{method} explains points, .* takes voxels"
     if model == "function" and method in NEED_KERAS:
         return "must be a Keras model"
-    if MODELS[model][1] == "voxels" and method in POINTS_ONLY:
-        return "points"
     return None
 
 

@@ -68,10 +68,10 @@ class Baselines:
         return tf.broadcast_to(values, tf.concat([[len(self)], tf.shape(inputs)[1:]], axis=0))
 
 
-def mean_score(
+def score_gain(
     network: Network, baselines: tf.Tensor, target: TargetTensor, scores: tf.Tensor, batch_size: int
 ) -> tf.Tensor:
-    """Returns the mean of each example's target score (B,) over the baselines (K,...).
+    """Returns each example's target score minus its mean over the baselines, (B,).
 
     Args:
         network: What is explained.
@@ -87,4 +87,9 @@ def mean_score(
     )
     every = tf.repeat(tf.range(examples), count)
     pairs = target_score(tf.tile(of_baselines, [examples, 1]), rows(target, every))
-    return tf.reduce_mean(tf.reshape(pairs, [examples, count]), axis=1)
+    return target_score(scores, target) - tf.reduce_mean(tf.reshape(pairs, [examples, count]), axis=1)
+
+
+def convergence_delta(attributions: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of each example's attributions minus what they should sum to, the gain, (B,)."""
+    return tf.reduce_sum(attributions, axis=list(range(1, len(attributions.shape)))) - gain

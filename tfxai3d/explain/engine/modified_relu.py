@@ -12,7 +12,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import ANY_SHAPE, Network
 from tfxai3d.explain.engine.shadow import shadow
 
-Pass = Literal["deconvnet", "guided"]
+BackwardRule = Literal["deconvnet", "guided"]
 Range = tuple[float, float]
 _SCOPE = "modified_activation"
 _RELU: Range = (0.0, math.inf)
@@ -40,7 +40,7 @@ _GRAPH_ACTIVATIONS = frozenset(
 )
 
 
-def modified(network: Network, model: Any, rule: Pass) -> Network:
+def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
     """Returns the network with other gradients: the same logits from the same variables.
 
     At each ReLU or ELU "deconvnet" passes the gradient back where it is above 0, "guided" where the input
@@ -99,7 +99,7 @@ def _activation_attributes(layer: Any) -> list[str]:
     return [name for name in dir(layer) if name.endswith("activation") and callable(getattr(layer, name))]
 
 
-def _with_rule(function: Callable[..., Any], span: Range, rule: Pass) -> Callable[..., Any]:
+def _with_rule(function: Callable[..., Any], span: Range, rule: BackwardRule) -> Callable[..., Any]:
     """Returns the function with the rule as its gradient."""
     low, high = span
 

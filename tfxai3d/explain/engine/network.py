@@ -38,12 +38,16 @@ class Network:
     class_names: tuple[str, ...] | None = None
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the logits (B,C).
+        """Returns the logits (B,C); raises as `logits` does."""
+        return self.logits(self.function(inputs))
+
+    def logits(self, answer: Any) -> tf.Tensor:
+        """Returns the logits (B,C) in what the model returns.
 
         Raises:
-            UserError: If the function returns anything else.
+            UserError: If there are none.
         """
-        logits = self.function(inputs)
+        logits = answer
         if isinstance(logits, dict):
             logits = logits.get("logits", next(iter(logits.values())) if len(logits) == 1 else None)
         if logits is None or isinstance(logits, list | tuple):

@@ -6,10 +6,10 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 
-Rule = Literal["gauss_legendre", "trapezoid", "riemann_left", "riemann_middle", "riemann_right"]
+QuadratureRule = Literal["gauss_legendre", "trapezoid", "riemann_left", "riemann_middle", "riemann_right"]
 
 
-def nodes_and_weights(rule: Rule, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def nodes_and_weights(rule: QuadratureRule, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns where to evaluate the integrand, in [0,1], and the weights of the values; float64 (steps,).
 
     The trapezoid rule takes both ends and is exact for polynomials of degree 1, as is "riemann_middle";
@@ -18,8 +18,8 @@ def nodes_and_weights(rule: Rule, steps: int) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         UserError: If the rule is unknown or has too few steps.
     """
-    if rule not in get_args(Rule):
-        raise UserError(f"unknown rule {rule!r}; known are {', '.join(get_args(Rule))}")
+    if rule not in get_args(QuadratureRule):
+        raise UserError(f"unknown rule {rule!r}; known are {', '.join(get_args(QuadratureRule))}")
     fewest = 2 if rule == "trapezoid" else 1
     if steps < fewest:
         raise UserError(f"steps must be at least {fewest} for the rule {rule}, it is {steps}")

@@ -21,10 +21,10 @@ class Contrast(NamedTuple):
     against: Any
 
 
-Function = Callable[[tf.Tensor], tf.Tensor]
+TargetFunction = Callable[[tf.Tensor], tf.Tensor]
 """Maps logits (B,C) to one number an example (B,), each from its own row alone."""
 
-TargetTensor: TypeAlias = "tf.Tensor | Function"
+TargetTensor: TypeAlias = "tf.Tensor | TargetFunction"
 """What `explain_batch` takes: classes int32 (B,), -1 for the predicted one; pairs int32 (B,2) of a class and
 the one it is held against; or a function of the logits."""
 
@@ -57,7 +57,7 @@ def rows(target: TargetTensor, index: tf.Tensor) -> TargetTensor:
     return target if callable(target) else tf.gather(target, index)
 
 
-def checked(target: Any, examples: int, classes: Callable[[], int]) -> np.ndarray | Function:
+def checked(target: Any, examples: int, classes: Callable[[], int]) -> np.ndarray | TargetFunction:
     """Returns a user's target as int32 (B,) or (B,2), or a function as it is.
 
     Args:
@@ -72,12 +72,17 @@ def checked(target: Any, examples: int, classes: Callable[[], int]) -> np.ndarra
         if target.against is None:
             raise UserError("a Contrast needs the class to hold against")
         pair = [checked(part, examples, classes) for part in target]
+        if any(callable(part) or part.ndim != 1 for part in pair):
+            raise UserError("a Contrast is one of two classes; subtract other targets in a function")
         return np.stack(pair, axis=1)  # type: ignore[arg-type]
     if target is None:
         return np.full(examples, -1, np.int32)
     if callable(target):
         return target
-    array = np.asarray(target)
+    try:
+        array = np.asarray(target)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0)
     if not np.issubdtype(array.dtype, np.integer) or array.shape not in ((), (examples,)):
         raise UserError(f"target must be one class or {examples} classes, it is {target!r}")
     if array.min() < 0 or array.max() >= classes():

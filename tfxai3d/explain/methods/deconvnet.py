@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from tfxai3d.explain.engine.modified_relu import modified
+from tfxai3d.explain.engine.modified_relu import BackwardRule, modified
 from tfxai3d.explain.methods.vanilla_gradient import VanillaGradient
 
 
@@ -22,7 +22,9 @@ class Deconvnet(VanillaGradient):
 
     method: ClassVar[str] = "deconvnet"
     title: ClassVar[str] = "Deconvnet"
+    needs: ClassVar[str] = "a gradient rule for each activation"
+    rule: ClassVar[BackwardRule] = "deconvnet"
 
     def __init__(self, model: Any, **kwargs: Any):
         super().__init__(model, **kwargs)
-        self.network = modified(self.network, model, "deconvnet")
+        self.network = modified(self.network, model, self.rule)

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.baselines import Baselines, mean_score
+from tfxai3d.explain.engine.baselines import Baselines, convergence_delta, score_gain
 from tfxai3d.explain.engine.gradients import importance_of, input_gradient
 from tfxai3d.explain.engine.samples import sum_over_samples
-from tfxai3d.explain.engine.target import TargetTensor, resolved, rows, target_score
+from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
 from tfxai3d.explain.explainer import Explainer, Parts
 
 
@@ -63,7 +63,6 @@ class ExpectedGradients(Explainer):
 
         total = sum_over_samples(contribution, self.samples, self.batch_size, tf.zeros_like(inputs))
         attributions = total / self.samples
-        gain = target_score(scores, target)
-        gain -= mean_score(self.network, baselines, target, scores, self.batch_size)
-        delta = tf.reduce_sum(attributions, axis=list(range(1, len(inputs.shape)))) - gain
-        return Parts(attributions, importance_of(attributions, self.network.kind), scores, delta)
+        gain = score_gain(self.network, baselines, target, scores, self.batch_size)
+        importance = importance_of(attributions, self.network.kind)
+        return Parts(attributions, importance, scores, convergence_delta(attributions, gain))

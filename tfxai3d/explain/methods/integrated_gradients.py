@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.baselines import Baselines, mean_score
+from tfxai3d.explain.engine.baselines import Baselines, convergence_delta, score_gain
 from tfxai3d.explain.engine.frozen_neighbors import frozen_network, has_neighbors
 from tfxai3d.explain.engine.gradients import importance_of, input_gradient
-from tfxai3d.explain.engine.quadrature import Rule, nodes_and_weights
+from tfxai3d.explain.engine.quadrature import QuadratureRule, nodes_and_weights
 from tfxai3d.explain.engine.samples import sum_over_samples
-from tfxai3d.explain.engine.target import TargetTensor, resolved, rows, target_score
+from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.results.explanation import Explanation
 
@@ -53,7 +53,7 @@ class IntegratedGradients(Explainer):
         self,
         model: Any,
         steps: int = 50,
-        rule: Rule = "gauss_legendre",
+        rule: QuadratureRule = "gauss_legendre",
         baseline: Any = 0.0,
         tolerance: float | None = None,
         freeze_neighbors: bool = True,
@@ -100,13 +100,12 @@ class IntegratedGradients(Explainer):
         """Returns the attributions and their delta."""
         scores = self.network(inputs)
         target, baselines = resolved(target, scores), self.baselines.like(inputs)
-        gain = target_score(scores, target)
-        gain -= mean_score(self.network, baselines, target, scores, self.batch_size)
+        gain = score_gain(self.network, baselines, target, scores, self.batch_size)
         attributions = self._attributions(inputs, target, baselines, 1)
         if self.tolerance is not None:
             attributions = self._refined(attributions, gain, inputs, target, baselines)
         importance = importance_of(attributions, self.network.kind)
-        return Parts(attributions, importance, scores, _delta(attributions, gain))
+        return Parts(attributions, importance, scores, convergence_delta(attributions, gain))
 
     def _attributions(
         self, inputs: tf.Tensor, target: TargetTensor, baselines: tf.Tensor, parts: int | tf.Tensor
@@ -143,7 +142,7 @@ class IntegratedGradients(Explainer):
         """Returns the attributions with those beyond the tolerance computed on more parts of the path."""
 
         def beyond(attributions: tf.Tensor) -> tf.Tensor:
-            return tf.abs(_delta(attributions, gain)) > self.tolerance * tf.abs(gain)
+            return tf.abs(convergence_delta(attributions, gain)) > self.tolerance * tf.abs(gain)
 
         def again(parts: tf.Tensor, attributions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             index = tf.where(beyond(attributions))
@@ -155,8 +154,3 @@ class IntegratedGradients(Explainer):
             return tf.logical_and(parts <= MOST, tf.reduce_any(beyond(attributions)))
 
         return tf.while_loop(unfinished, again, (2, attributions), parallel_iterations=1)[1]
-
-
-def _delta(attributions: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of each example's attributions minus the score's difference (B,)."""
-    return tf.reduce_sum(attributions, axis=list(range(1, len(attributions.shape)))) - gain

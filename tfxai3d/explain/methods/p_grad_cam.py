@@ -5,17 +5,18 @@ from typing import Any, ClassVar, Literal
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.methods.grad_cam import GradCAM
+from tfxai3d.explain.engine.layer_explainer import LayerExplainer
+from tfxai3d.explain.engine.target import TargetTensor
 
 Pooling = Literal["max", "mean"]
 _POOLINGS = {"max": tf.reduce_max, "mean": tf.reduce_mean}
 
 
-class PGradCAM(GradCAM):
+class PGradCAM(LayerExplainer):
     """Heat of each feature row, `h_i = relu(pool_k G_ik * sum_k A_ik)`; `A` and `G` are those of GradCAM.
 
-    In our networks the gradient of the max over points goes to the winning points (see
-    `tfxai3d.models.split`), so a point that wins no channel has no heat.
+    In our networks the gradient of the max over points goes to the winning points (see `max_over_points`), so
+    a point that wins no channel has no heat.
 
     Args:
         model: A Keras model with an endpoint.
@@ -40,5 +41,8 @@ class PGradCAM(GradCAM):
         """Returns the pooling, and the layer, if one was named."""
         return {"pooling": self.pooling, **super().options()}
 
-    def _heat(self, features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        return tf.nn.relu(_POOLINGS[self.pooling](gradient, axis=-1) * tf.reduce_sum(features, axis=-1))
+    def rate(self, inputs: tf.Tensor, target: TargetTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the heat of each feature row, and the logits."""
+        features, gradient, scores = self.features.with_gradient(inputs, target)
+        pooled = _POOLINGS[self.pooling](gradient, axis=-1)
+        return tf.nn.relu(pooled * tf.reduce_sum(features, axis=-1)), scores

@@ -11,6 +11,7 @@ from tfxai3d.explain.engine.ball_places import groups_points, scaled_network
 from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.target import TargetTensor, resolved, target_score
 from tfxai3d.explain.explainer import Explainer, Parts
+from tfxai3d.results.explanation import DataKind
 
 
 class PointSaliency(Explainer):
@@ -39,6 +40,7 @@ class PointSaliency(Explainer):
 
     method: ClassVar[str] = "point_saliency"
     title: ClassVar[str] = "Point saliency (ASM)"
+    kinds: ClassVar[tuple[DataKind, ...]] = ("points",)
 
     def __init__(
         self,
@@ -50,8 +52,6 @@ class PointSaliency(Explainer):
         if not 0 <= power < np.inf:
             raise UserError(f"power must be a finite number from 0, it is {power}")
         super().__init__(model, **kwargs)
-        if self.network.kind != "points":
-            raise UserError(f"{self.method} moves points; {self.network.name} takes {self.network.kind}")
         self.centre, self.power = _checked(centre), float(power)
         if self.centre == "ball" and not groups_points(self.model):
             name = self.network.name
