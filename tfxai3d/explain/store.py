@@ -12,9 +12,9 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.explain.streaming import stream
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.storage.settings import keep_settings, read_run, write_facts
+from tfxai3d.storage.settings import RUN_FILE, keep_settings, read_run, write_facts
 
-_EARLIER = "store.json"  # what stores had in the place of run.json
+_EARLIER = "store.json"  # what older stores have in the place of run.json
 
 
 def write_store(
@@ -73,9 +73,9 @@ def read_store(folder: str | os.PathLike[str]) -> Iterator[Explanation]:
 def _count(folder: Path) -> int:
     """Returns the number of files of a finished store."""
     try:
-        earlier = folder / _EARLIER
-        index = json.loads(earlier.read_text(encoding="utf-8")) if earlier.exists() else read_run(folder)
-        count = index.get("files")
+        older = (folder / _EARLIER).exists() and not (folder / RUN_FILE).exists()
+        run = json.loads((folder / _EARLIER).read_text(encoding="utf-8")) if older else read_run(folder)
+        count = run.get("files")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{folder}: no store of explanations (its run.json is missing or damaged)") from error
     if not isinstance(count, int):

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from tfxai3d.storage.npz import write_npz as write_npz
     from tfxai3d.storage.settings import keep_settings as keep_settings
     from tfxai3d.storage.settings import read_run as read_run
-    from tfxai3d.storage.settings import versions as versions
     from tfxai3d.storage.settings import write_facts as write_facts
     from tfxai3d.storage.settings import write_run as write_run
     from tfxai3d.storage.tables import markdown_table as markdown_table

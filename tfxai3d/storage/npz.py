@@ -23,11 +23,11 @@ from tfxai3d.storage.writing import atomic_path
 
 _META = "meta"
 
-DAMAGES = (
+# What reading a foreign, truncated or altered file raises.
+_DAMAGES = (
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
     ValueError, lzma.LZMAError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What reading a foreign, truncated or altered file raises."""
 
 
 class Arrays(Mapping[str, np.ndarray]):
@@ -69,7 +69,7 @@ def open_arrays(path: str | os.PathLike[str]) -> Iterator[Arrays]:
     Raises:
         UserError: If an array declares Python objects, more than the limit or more than the file can hold.
             The message does not name the file.
-        Exception: Any of DAMAGES, if the file is no such file.
+        Exception: One of many, if the file is damaged or no NPZ file; `open_npz` knows them.
     """
     with zipfile.ZipFile(path) as archive:
         check_held(sum(member.compress_size for member in archive.infolist()), Path(path).stat().st_size)
@@ -85,14 +85,14 @@ def open_npz(path: str | os.PathLike[str], what: str) -> Iterator[Arrays]:
         what: What it should be, for the error, such as "an explanation file".
 
     Raises:
-        UserError: If there is no such file, or reading it raises any of DAMAGES, in the block too.
+        UserError: If there is no such file, or it is damaged, or the block finds that it is something else.
     """
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file; give {what}")
     try:
         with open_arrays(path) as arrays:
             yield arrays
-    except DAMAGES as error:
+    except _DAMAGES as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{path}: not {what} ({reason})") from error
 

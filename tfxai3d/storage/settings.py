@@ -11,7 +11,8 @@ from typing import Any
 from tfxai3d.errors import UserError
 from tfxai3d.storage.writing import write_json
 
-_FILE = "run.json"
+RUN_FILE = "run.json"
+"""The name of the file."""
 _PACKAGES = ("tfxai3d", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 _LONGEST = 100  # characters of a value in an error
 
@@ -32,7 +33,7 @@ def keep_settings(folder: str | os.PathLike[str], settings: Mapping[str, Any], r
             with the name of the setting.
     """
     folder = Path(folder)
-    if not (folder / _FILE).exists():
+    if not (folder / RUN_FILE).exists():
         if any(folder.glob(results)):
             raise UserError(f"{folder}: holds a run of unknown settings; give another folder")
         write_run(folder, settings)
@@ -54,7 +55,7 @@ def write_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], **fac
         settings: JSON-compatible, by name.
         **facts: JSON-compatible, by name.
     """
-    write_json(Path(folder) / _FILE, {"settings": settings, "versions": versions(), **facts})
+    write_json(Path(folder) / RUN_FILE, {"settings": settings, "versions": _versions(), **facts})
 
 
 def write_facts(folder: str | os.PathLike[str], **facts: Any) -> None:
@@ -63,7 +64,7 @@ def write_facts(folder: str | os.PathLike[str], **facts: Any) -> None:
     Raises:
         UserError: If run.json is missing or damaged.
     """
-    write_json(Path(folder) / _FILE, read_run(folder) | facts)
+    write_json(Path(folder) / RUN_FILE, read_run(folder) | facts)
 
 
 def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         UserError: If it is missing or damaged.
     """
-    path = Path(folder) / _FILE
+    path = Path(folder) / RUN_FILE
     try:
         run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(run["settings"], dict):
@@ -84,7 +85,7 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return run
 
 
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     """Returns the versions of Python, the platform and the packages that decide results."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import tensorflow as tf
 
 from tfxai3d.serve.bulk.records import Rejected
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage.writing import atomic_path, write_text
 
 Format = Literal["tfrecord", "parquet"]
 Row = dict[str, Any]
@@ -59,8 +59,7 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
     if not lines:  # and none of an earlier attempt, whose reasons were passing ones
         path.unlink(missing_ok=True)
         return
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8")
+    write_text(path, "".join(lines))
 
 
 @contextlib.contextmanager
