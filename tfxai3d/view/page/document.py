@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage.writing import write_text
 from tfxai3d.view.page.legend import bar_style
 from tfxai3d.view.shown.camera import AZIMUTHS, ELEVATION, FIELD_OF_VIEW, LIGHT
 from tfxai3d.view.shown.colors import Colormap
@@ -87,8 +87,7 @@ def write_document(
         # A "</script>" in a name would end the script.
         data=json.dumps({"camera": camera, **data}, separators=(",", ":")).replace("<", "\\u003c"),
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+    write_text(path, content)
 
 
 def canvas(cell: int, label: str) -> str:
