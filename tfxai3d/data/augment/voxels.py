@@ -39,7 +39,7 @@ def shift(grids: tf.Tensor, seed: tf.Tensor, limit: int = 2) -> tf.Tensor:
 
 
 def quarter_turn(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Rotates each grid about the up axis z by 0, 90, 180 or 270 degrees, each as likely."""
+    """Rotates each grid about the up axis z by 0, 90, 180 or 270 degrees with equal probability."""
     count = tf.random.stateless_uniform((tf.shape(grids)[0],), seed, 0, 4, tf.int32)
     once = tf.reverse(tf.transpose(grids, (0, 2, 1, 3, 4)), [1])  # x' = -y, y' = x
     grids = tf.where((count % 2 == 1)[:, None, None, None, None], once, grids)

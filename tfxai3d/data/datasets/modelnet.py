@@ -34,7 +34,7 @@ def load_modelnet40(
     Args:
         folder: Folder with `train_files.txt`, `test_files.txt` and the shards they list.
         split: "train" or "test".
-        num_points: Keep the first so many points of each cloud; all by default.
+        num_points: How many points to keep of each cloud, the first ones; all by default.
 
     Returns:
         Points float32 (M,N,3) and labels int64 (M,), classes in the order of MODELNET40_CLASSES.

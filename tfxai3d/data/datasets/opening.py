@@ -45,10 +45,10 @@ def open_dataset(
         kind: "points" or "voxels": what the network takes.
         split: "train" or "test".
         num_points: Points of a cloud.
-        num_examples: At most so many examples, spread evenly over the split; by default all, or 1,000
-            procedural shapes.
-        class_names: The classes that a model knows. Labels then count these, and procedural shapes are made
-            only of these; by default the set has its own.
+        num_examples: The most examples to take, spread evenly over the split, or how many procedural shapes
+            to make. The default is all examples, or 1,000 shapes.
+        class_names: The classes that a model knows. The labels then count these, and procedural shapes are
+            of these only. By default the labels count the classes of the set.
         seed: Seed of the points on meshes and of the procedural shapes, 0 or more.
 
     Returns:
@@ -103,7 +103,7 @@ def _procedural(
     class_names: Sequence[str] | None,
     seed: int,
 ) -> Split:
-    """Training takes the even seeds and tests the odd ones, so that no shape is in both."""
+    """Opens procedural shapes. Training takes the even seeds and tests take the odd ones: none is in both."""
     known = known_shapes(class_names)
     seed = 2 * seed + (split == "test")
     labels = shapes.draw_labels(num_examples or _NUM_SHAPES, len(known), seed)

@@ -118,7 +118,7 @@ def _by_type(array: np.ndarray, index: int) -> PointCloud | VoxelGrid:
 
 
 def _points(array: Any, index: int) -> PointCloud:
-    """Takes one cloud from (N,C) or (M,N,C), C >= 3: what follows x y z is left aside."""
+    """Takes one cloud from (N,C) or (M,N,C), C >= 3: what follows x y z is ignored."""
     return PointCloud(_pick(array, 2, index, "points (N,3) or (M,N,3)")[:, :3])
 
 

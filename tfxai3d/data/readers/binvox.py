@@ -13,7 +13,7 @@ _MAX_SIZE = 1024  # voxels along an axis, binvox's own limit
 
 
 def read_binvox(path: str | os.PathLike[str]) -> VoxelGrid:
-    """Reads a binvox file; its position and scale are left aside.
+    """Reads a binvox file; its position and scale are ignored.
 
     Returns:
         The grid, axes x, y, z.

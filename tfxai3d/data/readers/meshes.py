@@ -137,7 +137,7 @@ def read_stl(raw: bytes) -> Mesh | PointCloud:
 
 
 def read_obj(raw: bytes) -> Mesh | PointCloud:
-    """Reads the vertices and faces of an OBJ file; materials, normals and texture are left aside."""
+    """Reads the vertices and faces of an OBJ file; materials, normals and texture are ignored."""
     from trimesh.exchange.obj import load_obj
 
     lines = [line for line in _lines(re.sub(rb"\\\r?\n", b" ", raw)) if line.startswith(("v ", "f "))]

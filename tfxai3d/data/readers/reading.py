@@ -52,7 +52,7 @@ def read(path: str | os.PathLike[str], index: int | None = None) -> Geometry:
       `points`, or `data`, or any sole array, read like NPY.
     - H5: the dataset `data`, (N,3) or (M,N,3), as in the ModelNet40 shards.
 
-    Columns after x y z, such as normals or colours, are left aside. Files of one object are read up
+    Columns after x y z, such as normals or colours, are ignored. Files of one object are read up
     to 1 GiB, arrays up to 4 GiB, whatever their headers declare, and no pickle is ever opened.
 
     Args:
