@@ -7,6 +7,8 @@ import zlib
 
 import numpy as np
 
+EVIL = "</script><script>document.title='HACKED'</script><img src=x>$_{"
+"""A name that no page and no picture may take for more than a name."""
 _KINDS = {
     "centres": ("<f4", 3), "sizes": ("<f4", None), "values": ("<f4", None), "colors": ("u1", 3),
     "goes": ("<i4", None),

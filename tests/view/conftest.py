@@ -1,9 +1,11 @@
+import dataclasses
 import shutil
 import sys
 
 import numpy as np
 import pytest
 
+from tests.reference.pages import EVIL
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.results.visualization import Visualization
 
@@ -94,3 +96,32 @@ def visualization():
         )
 
     return make
+
+
+@pytest.fixture
+def methods():
+    """Takes the first example of an explanation, explained by several methods of very different units."""
+
+    def make(explanation, *names):
+        arrays = ("inputs", "attributions", "importance", "target", "scores")
+        one = dataclasses.replace(explanation, **{name: getattr(explanation, name)[:1] for name in arrays})
+        return [
+            dataclasses.replace(one, method=name, importance=one.importance * np.float32(1000.0**i))
+            for i, name in enumerate(names)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def rows(explanation, voxels, methods):
+    """A panel of two rows and two methods."""
+    names = ("vanilla_gradient", "integrated_gradients")
+    return [methods(explanation, *names), methods(voxels, *names)]
+
+
+@pytest.fixture
+def kernels():
+    """Four filters of one input channel, and the same with the smaller half cut."""
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 1, 4))
+    return {"original": kernel, EVIL: np.where(np.abs(kernel) > 0.6, kernel, 0)}

@@ -28,8 +28,8 @@ def write_ply(
 
     Args:
         path: The PLY file.
-        explanation: Of points or voxels.
-        index: Which example.
+        explanation: An explanation of points or of voxels.
+        index: The number of the example.
         colormap: One of `COLORMAPS`.
 
     Raises:

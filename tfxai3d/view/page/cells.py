@@ -17,7 +17,7 @@ def packed(marks: Sequence[Marks], colors: Sequence[np.ndarray], **about: Any) -
     original frame; "middle" and "reach" take them, with all of their marks, into the unit ball.
 
     Args:
-        marks: Those of each cell.
+        marks: The marks of each cell.
         colors: Red, green and blue in 0..1, (M,3) for each cell.
         **about: What a mark is called ("unit"), and what its value is called ("value").
     """

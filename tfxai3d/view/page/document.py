@@ -62,21 +62,23 @@ def write_document(
     body: str,
     data: Mapping[str, Any],
     colormap: Colormap | None = None,
+    azimuth: float = AZIMUTHS[0],
 ) -> None:
     """Writes a self-contained page, drawn with WebGL 2 by the two scripts beside this module.
 
     Args:
         path: The HTML file.
-        title: In plain text.
+        title: The title in plain text.
         style: CSS beside that of all pages.
         body: HTML with a `canvas` for each cell; the caller escapes what is in it.
-        data: For the scripts: "cells", a list of `cells.packed`, and what a page adds to them.
-        colormap: Of its colour bars, if it has any.
+        data: What the scripts read: "cells", a list of `cells.packed`, and what a page adds to them.
+        colormap: The colours of its bars, if it has any.
+        azimuth: The side from which the cells are seen at first, in degrees as in a picture.
 
     Raises:
         UserError: If the file cannot be written.
     """
-    camera = {"turn": AZIMUTHS[0], "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
+    camera = {"turn": azimuth, "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
     folder = Path(__file__).parent
     content = _PAGE.format(
         title=html.escape(title),

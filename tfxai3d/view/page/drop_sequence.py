@@ -46,10 +46,10 @@ def write_drop_page(
         path: The HTML file.
         points: The whole cloud (N,3), y up.
         dropped_at: The iteration in which each point goes, -1 for those that stay, int (N,).
-        steps: One record an iteration with the fields points, predicted and confidence, such as the rows of
-            one cloud in a `DropTable`.
+        steps: One record for each iteration, with the fields points, predicted and confidence, such as the
+            rows of one cloud in a `DropTable`.
         label: The true class.
-        title: Heading.
+        title: The heading.
         class_names: Names of the classes, if known.
 
     Raises:
@@ -57,8 +57,8 @@ def write_drop_page(
     """
     if len(points) != len(dropped_at) or not len(points) or not len(steps):
         raise UserError(
-            f"a drop sequence needs one iteration a point and a step at least, there are {len(points)} "
-            f"points, {len(dropped_at)} iterations and {len(steps)} steps"
+            f"a drop sequence needs one iteration for each point, and one step or more; there are "
+            f"{len(points)} points, {len(dropped_at)} iterations and {len(steps)} steps"
         )
     if not np.isfinite(points).all():
         raise UserError("the points are NaN or infinite and cannot be drawn")

@@ -6,6 +6,7 @@ import os
 from tfxai3d.view.page.cells import packed
 from tfxai3d.view.page.document import canvas, write_document
 from tfxai3d.view.page.legend import keys
+from tfxai3d.view.shown.camera import GALLERY_AZIMUTH
 from tfxai3d.view.shown.gallery import Gallery, check
 
 _STYLE = """
@@ -22,7 +23,7 @@ def write_gallery(path: str | os.PathLike[str], gallery: Gallery) -> None:
 
     Args:
         path: The HTML file.
-        gallery: Of `filter_gallery` or `feature_gallery`.
+        gallery: What `filter_gallery` or `feature_gallery` returned.
 
     Raises:
         UserError: If the gallery is empty or the file cannot be written.
@@ -41,4 +42,5 @@ def write_gallery(path: str | os.PathLike[str], gallery: Gallery) -> None:
         style=_STYLE.format(columns=gallery.columns),
         body=f"<h1>{title}</h1>\n<p>{note}</p>\n<p>{keys(gallery.legend)}</p>\n<main>\n{figures}\n</main>",
         data={"cells": packed(marks, colors, unit=gallery.unit, value=gallery.value)},
+        azimuth=GALLERY_AZIMUTH,
     )

@@ -37,9 +37,9 @@ def bar(
     Args:
         limits: The values at its lower and upper end.
         label: What they are, in plain text.
-        colormap: As in `bar_style`.
+        colormap: The same as in `bar_style`.
         beyond: Whether values lie below and above the limits; a tip at that end says so.
-        most: The most numbers.
+        most: How many numbers stand at the bar at most.
     """
     low, high = limits
     below, above = (

@@ -37,10 +37,10 @@ def write_html(
 
     Args:
         path: The HTML file.
-        explanation: Of points, y up, or voxels, z up.
-        index: Which example, or which ones, one below the other.
+        explanation: An explanation of points (y up) or of voxels (z up).
+        index: The number of the example, or several numbers; their objects stand one below the other.
         colormap: One of `COLORMAPS`.
-        title: Instead of class and score; for all examples.
+        title: The heading of every example, instead of its class and score.
 
     Raises:
         UserError: If an example cannot be drawn or the file cannot be written.

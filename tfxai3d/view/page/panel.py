@@ -40,7 +40,7 @@ def write_panel(
     Args:
         path: The HTML file.
         rows: See `render_panel`.
-        names: Of the objects.
+        names: The names of the objects.
         colormap: One of `COLORMAPS`.
 
     Raises:

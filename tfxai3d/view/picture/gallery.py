@@ -8,10 +8,10 @@ import numpy as np
 from tfxai3d.view.figure import add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
+from tfxai3d.view.shown.camera import GALLERY_AZIMUTH
 from tfxai3d.view.shown.gallery import Gallery, check, side_by_side
 
 _CELL, _GAP, _HEADER, _TITLE, _CAPTION = 3.0, 0.15, 0.95, 0.28, 0.3  # of the figure, in inches
-_AZIMUTH = (25.0,)  # degrees; less than elsewhere, for walls of filters hardly overlap then
 _LEAST_WIDTH = 7.0  # so that the header fits
 
 
@@ -20,13 +20,15 @@ def render_gallery(path: str | os.PathLike[str], gallery: Gallery) -> None:
 
     Args:
         path: The PNG file.
-        gallery: Of `filter_gallery` or `feature_gallery`.
+        gallery: What `filter_gallery` or `feature_gallery` returned.
 
     Raises:
         UserError: If the gallery is empty, the file cannot be written or matplotlib is missing.
     """
     check(gallery)
-    shown = scenes([cell.marks for cell in gallery.cells], [cell.colors for cell in gallery.cells], _AZIMUTH)
+    shown = scenes(
+        [cell.marks for cell in gallery.cells], [cell.colors for cell in gallery.cells], [GALLERY_AZIMUTH]
+    )
     save(_compose(gallery, cropped(draw(shown))), path, dpi=120)
 
 

@@ -35,10 +35,10 @@ def render_png(
 
     Args:
         path: The PNG file.
-        explanation: Of points, y up, or voxels, z up.
-        index: Which example.
+        explanation: An explanation of points (y up) or of voxels (z up).
+        index: The number of the example.
         colormap: One of `COLORMAPS`.
-        title: Instead of class and score.
+        title: The heading, instead of class and score.
 
     Raises:
         UserError: If the example cannot be drawn, the file cannot be written or matplotlib is missing.
@@ -55,8 +55,8 @@ def open_window(explanation: "Explanation", index: int = 0, colormap: Colormap =
     The window belongs to a process of its own, free of TensorFlow.
 
     Args:
-        explanation: Of points, y up, or voxels, z up.
-        index: Which example.
+        explanation: An explanation of points (y up) or of voxels (z up).
+        index: The number of the example.
         colormap: One of `COLORMAPS`.
 
     Raises:

@@ -32,7 +32,7 @@ def mesh(
         centres: (M,3).
         sizes: Radius of each ball, half a side of each cube, (M,).
         colors: (M,3) in 0..1.
-        rotation: How the cubes are turned, (3,3), in front of a camera that looks along -z; dark rims of
+        rotation: How the cubes are rotated, (3,3), in front of a camera that looks along -z; dark rims of
             balls and haze are then added to the light. None elsewhere. All of it is painted into the vertex
             colours, so that what is lit keeps its colour, which a renderer's light would not do.
     """
@@ -109,8 +109,8 @@ def render(scene_path: str, image_path: str) -> None:
     """Draws the scenes of a file (NPZ: "count", and "0/centres" and so on, the arguments of `mesh`).
 
     Args:
-        scene_path: Written by `tfxai3d.view.picture.process`.
-        image_path: Where the pictures go, NPY, uint8 (count, SIZE, SIZE, 3).
+        scene_path: The file that `tfxai3d.view.picture.process` wrote.
+        image_path: The file for the pictures, NPY, uint8 (count, SIZE, SIZE, 3).
     """
     import open3d as o3d
 

@@ -29,14 +29,14 @@ def render_panel(
     """Writes a picture of several objects (rows) as several methods explain them (columns).
 
     The first column shows the object itself; beneath it stand its name, the explained class and the score.
-    Each row has one colour scale. Because the units of the methods differ, it counts in shares of each
-    method's top importance, the end of the range of `color_range`.
+    Each row has one colour scale. Because the units of the methods differ, it counts in fractions of each
+    method's top importance, which is the end of the range of `color_range`.
 
     Args:
         path: The PNG file.
         rows: For each object the explanations of the same methods in the same order, each of that one
             example. Points and voxels may not be mixed in a row.
-        names: Of the objects.
+        names: The names of the objects.
         colormap: One of `COLORMAPS`.
 
     Raises:

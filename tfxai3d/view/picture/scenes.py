@@ -23,7 +23,7 @@ class Scene:
         centres: float64 (M,3).
         sizes: float64 (M,), see `Marks`.
         colors: float64 (M,3) in 0..1.
-        rotation: How the cubes are turned, float64 (3,3).
+        rotation: How the cubes are rotated, float64 (3,3).
     """
 
     shape: str

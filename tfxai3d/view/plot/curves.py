@@ -28,15 +28,15 @@ def render_curves(
     x: str = "points_removed",
     title: str = "",
 ) -> None:
-    """Writes lines of one column against another, one line a name.
+    """Writes lines of one column against another, one line for each name.
 
     Args:
         path: The picture, PNG or SVG by its suffix.
-        curves: Columns (S,) by name of the line, such as `DropTable.by_step` gives them;
+        curves: The columns (S,) of each line by its name, such as `DropTable.by_step` gives them;
             "points_removed" is made from "points".
-        y: Column on the vertical axis.
-        x: Column on the horizontal axis.
-        title: Heading.
+        y: The column on the vertical axis.
+        x: The column on the horizontal axis.
+        title: The heading.
 
     Raises:
         UserError: If there are no lines, a column is missing or the suffix is neither.
@@ -65,14 +65,14 @@ def render_curves(
 def render_bars(
     path: str | os.PathLike[str], names: Sequence[str], values: Sequence[float], y: str, title: str = ""
 ) -> None:
-    """Writes one bar a name, and a line at their mean.
+    """Writes one bar for each name, and a line at their mean.
 
     Args:
         path: The picture, PNG or SVG by its suffix.
         names: What the bars stand for, such as objects.
-        values: Their heights.
+        values: The heights of the bars.
         y: What the height is.
-        title: Heading.
+        title: The heading.
 
     Raises:
         UserError: If there are no bars or the suffix is neither.
@@ -99,7 +99,7 @@ def _column(columns: Mapping[str, np.ndarray], name: str, line: str) -> np.ndarr
     return columns[name]
 
 
-def _shade(share: float) -> Any:
+def _shade(fraction: float) -> Any:
     from matplotlib import colormaps
 
-    return colormaps["viridis"](share)
+    return colormaps["viridis"](fraction)

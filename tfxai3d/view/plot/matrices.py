@@ -11,24 +11,24 @@ from tfxai3d.view.figure import new_figure, save
 def render_confusion(
     path: str | os.PathLike[str], confusion: np.ndarray, class_names: Sequence[str], title: str
 ) -> None:
-    """Writes a confusion matrix as a picture: shares of each true class, the counts of mistakes in numbers.
+    """Writes a confusion matrix: colours are fractions of each true class, numbers are counts.
 
     Args:
         path: The picture, PNG or SVG by its suffix.
-        confusion: Counts of true class (rows) against predicted class (columns), int (C,C). Classes
+        confusion: The counts of true class (rows) against predicted class (columns), int (C,C). Classes
             without examples are left out.
         class_names: Names of the C classes.
-        title: Heading.
+        title: The heading.
     """
     kept = np.flatnonzero(confusion.sum(axis=1) + confusion.sum(axis=0))
     counts, names = confusion[np.ix_(kept, kept)], [class_names[int(i)] for i in kept]
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 2.5 + 0.26 * len(names)
     figure = new_figure(size + 0.8, size)
     axes = figure.add_subplot()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(counts):
-        color = "white" if shares[row, column] > 0.5 else "0.2"
+        color = "white" if fractions[row, column] > 0.5 else "0.2"
         axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=6, color=color)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8, parse_math=False)
     axes.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
@@ -51,10 +51,10 @@ def render_reliability(
 
     Args:
         path: The picture, PNG or SVG by its suffix.
-        edges: Limits of the bins of the confidence, (B+1,).
-        counts: Examples in each bin (B,).
-        accuracy: Share of them that is classified right (B,), NaN in an empty bin.
-        title: Heading.
+        edges: The limits of the bins of the confidence, (B+1,).
+        counts: The number of examples in each bin (B,).
+        accuracy: The fraction of them that is classified right (B,), NaN in an empty bin.
+        title: The heading.
     """
     figure = new_figure(4.6, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

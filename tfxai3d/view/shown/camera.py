@@ -3,6 +3,7 @@
 import numpy as np
 
 AZIMUTHS = (35.0, 215.0)  # degrees around y, from +z towards +x: front and back of the object
+GALLERY_AZIMUTH = 25.0  # less than elsewhere, for walls of filters hardly overlap then
 ELEVATION = 22.0
 FIELD_OF_VIEW = 30.0
 LIGHT = np.array([-0.4, 0.7, 0.6]) / np.linalg.norm([-0.4, 0.7, 0.6])  # from upper left, behind the camera

@@ -11,7 +11,7 @@ COLORMAPS: tuple[str, ...] = get_args(Colormap)
 
 # Heat has a long tail: a few points far above the rest would leave one single colour for all others.
 _TOP = 0.98
-# What of a map is used; the ends of magma_r are nearly white and black, where shading could not be seen.
+# The part of a map that is used: the ends of magma_r are so near white and black that no shading would show.
 _PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0)}
 
 
@@ -23,7 +23,7 @@ def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple
     published colours cut. Values outside take the colour of the nearest end.
 
     Args:
-        importance: One value a point, (N,).
+        importance: One value for each point, (N,).
         colormap: One of `COLORMAPS`.
 
     Returns:
@@ -44,7 +44,7 @@ def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple
 def point_colors(
     importance: np.ndarray, colormap: Colormap = "magma_r", limits: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """Returns one colour a point or voxel.
+    """Returns one colour for each point or voxel.
 
     "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without heat are
     pale and show the shape, heat is dark. "green_red" are the published colours of p-grad-CAM (Struhs 2020):
@@ -52,9 +52,9 @@ def point_colors(
     points without heat (zero or less) are black.
 
     Args:
-        importance: One value a point, (N,).
+        importance: One value for each point, (N,).
         colormap: One of `COLORMAPS`.
-        limits: The importance at both ends of the colours; `color_range` of the importance by default.
+        limits: The importance at both ends of the colours; the `color_range` of the importance by default.
 
     Returns:
         Red, green and blue between 0 and 1, float64 (N,3).
@@ -64,18 +64,18 @@ def point_colors(
     """
     values = _checked(importance, colormap)
     vmin, vmax = limits or color_range(importance, colormap)
-    share = np.clip((values - vmin) / (vmax - vmin), 0.0, 1.0)
+    fraction = np.clip((values - vmin) / (vmax - vmin), 0.0, 1.0)
     if colormap == "green_red":
-        colors = _green_red(share)
+        colors = _green_red(fraction)
         colors[values <= 0] = 0.0
         return colors
-    return _matplotlib_map(colormap, share)
+    return _matplotlib_map(colormap, fraction)
 
 
 def bar_colors(colormap: Colormap = "magma_r", count: int = 256) -> np.ndarray:
     """Returns the colours of the colour bar from its lower to its upper end, float64 (count, 3)."""
-    share = np.linspace(0.0, 1.0, count)
-    return _green_red(share) if colormap == "green_red" else _matplotlib_map(colormap, share)
+    fraction = np.linspace(0.0, 1.0, count)
+    return _green_red(fraction) if colormap == "green_red" else _matplotlib_map(colormap, fraction)
 
 
 def edge_colors(colors: np.ndarray) -> np.ndarray:
@@ -89,17 +89,17 @@ def bar_label(heat: str, colormap: Colormap) -> str:
     return f"{heat} (black: none)" if colormap == "green_red" else heat
 
 
-def _green_red(share: np.ndarray) -> np.ndarray:
-    return np.stack([share, 1.0 - share, np.zeros_like(share)], axis=-1)
+def _green_red(fraction: np.ndarray) -> np.ndarray:
+    return np.stack([fraction, 1.0 - fraction, np.zeros_like(fraction)], axis=-1)
 
 
-def _matplotlib_map(name: str, share: np.ndarray) -> np.ndarray:
+def _matplotlib_map(name: str, fraction: np.ndarray) -> np.ndarray:
     try:
         import matplotlib
     except ImportError as error:
         raise missing_extra("matplotlib", "view") from error
     low, high = _PARTS[name]
-    return np.asarray(matplotlib.colormaps[name](low + (high - low) * share), dtype=np.float64)[..., :3]
+    return np.asarray(matplotlib.colormaps[name](low + (high - low) * fraction), dtype=np.float64)[..., :3]
 
 
 def _checked(importance: np.ndarray, colormap: str) -> np.ndarray:

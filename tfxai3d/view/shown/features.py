@@ -13,8 +13,8 @@ from tfxai3d.view.shown.subject import one_line
 if TYPE_CHECKING:
     from tfxai3d.results.visualization import Visualization
 
-LEAST_SHARE = 0.3
-"""Share of a unit's top importance from which a voxel is drawn."""
+LEAST_FRACTION = 0.3
+"""The fraction of a unit's top importance from which on a voxel is drawn."""
 _COLUMNS = 4
 _TITLES = {
     "activation_maximization": "Inputs that excite most",
@@ -30,14 +30,15 @@ _RING, _RING_COLOR = 72, (0.80, 0.82, 0.86)  # points of each great circle of a 
 
 
 def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_r") -> Gallery:
-    """Lays out a `features.Visualization`, a cell for each unit.
+    """Lays out a `features.Visualization`, with one cell for each unit.
 
-    A voxel is a cube whose side grows with its share of the unit's top importance; shares below `LEAST_SHARE`
-    are left out. Points are balls. Patterns stand in their ball, of which three great circles are drawn.
+    A voxel is a cube whose side grows with its fraction of the unit's top importance; fractions below
+    `LEAST_FRACTION` are left out. Points are balls. Patterns stand in their ball, of which three great
+    circles are drawn.
 
     Args:
-        visualization: Of any method.
-        colormap: Of the importance, as a share of the unit's top.
+        visualization: The visualisation of any method.
+        colormap: The colours of the importance, as a fraction of the unit's top importance.
 
     Returns:
         For `render_gallery`, `write_gallery` and `open_gallery`.
@@ -49,12 +50,12 @@ def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_
         raise UserError("the visualisation holds NaN or infinite values and cannot be drawn")
     method, kind = visualization.method, visualization.kind
     what = _LEGENDS.get(method, {}).get(kind, "importance")
-    least = LEAST_SHARE if kind == "voxels" else 0.0
-    shares = np.array([least, (1 + least) / 2, 1.0])
+    least = LEAST_FRACTION if kind == "voxels" else 0.0
+    steps = np.array([least, (1 + least) / 2, 1.0])
     return Gallery(
         title=_TITLES.get(method, one_line(method)),
         note=f"colour{' and size' if kind == 'voxels' else ''}: {what}, as a share of the unit's highest",
-        legend=tuple(zip((f"{share:.0%}" for share in shares), _colors(shares, colormap), strict=True)),
+        legend=tuple(zip((f"{step:.0%}" for step in steps), _colors(steps, colormap), strict=True)),
         cells=[_cell(visualization, unit, colormap) for unit in range(len(visualization))],
         columns=min(len(visualization), _COLUMNS),
         unit=kind.removesuffix("s"),
@@ -66,7 +67,7 @@ def _cell(visualization: "Visualization", unit: int, colormap: Colormap) -> Cell
     importance = visualization.importance[unit].astype(np.float64)
     top = float(importance.max()) if importance.max() > 0 else 1.0
     if visualization.kind == "voxels":
-        marks = scaled_marks(np.maximum(importance, 0), top, LEAST_SHARE)
+        marks = scaled_marks(np.maximum(importance, 0), top, LEAST_FRACTION)
     else:
         marks = point_marks(visualization.inputs[unit].astype(np.float64), importance)
     colors = _colors(marks.importance / top, colormap)
@@ -76,9 +77,9 @@ def _cell(visualization: "Visualization", unit: int, colormap: Colormap) -> Cell
     return Cell(one_line(name), f"activation {activation:.3g}", marks, colors)
 
 
-def _colors(share: np.ndarray, colormap: Colormap) -> np.ndarray:
-    """Returns the colours of shares of the top, also of none at all."""
-    return point_colors(share, colormap, (0.0, 1.0)) if len(share) else np.zeros((0, 3))
+def _colors(fraction: np.ndarray, colormap: Colormap) -> np.ndarray:
+    """Returns the colours of fractions of the top; there may be none."""
+    return point_colors(fraction, colormap, (0.0, 1.0)) if len(fraction) else np.zeros((0, 3))
 
 
 def _in_ball(marks: Marks, colors: np.ndarray, radius: float) -> tuple[Marks, np.ndarray]:

@@ -29,10 +29,10 @@ def filter_gallery(
     block for each; those of one filter are neighbours.
 
     Args:
-        kernels: Of the same layer in different models (kd,kh,kw,C,K), by the models' names.
-        layer: Its name, for the title.
-        max_filters: The most blocks a column, the first ones.
-        channels: Numbers of the filters, of K; all by default.
+        kernels: The kernels (kd,kh,kw,C,K) of the same layer in different models, by the models' names.
+        layer: The layer's name, for the title.
+        max_filters: How many blocks a column shows at most; these are the first ones.
+        channels: The numbers of the filters to show, 0 to K - 1; all of them by default.
 
     Returns:
         For `render_gallery`, `write_gallery` and `open_gallery`.

@@ -8,7 +8,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.view.shown.marks import Marks, joined
 
-_GAP = 0.15  # between objects in a window, as a share of the widest
+_GAP = 0.15  # between objects in a window, as a fraction of the widest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Cell:
     """One object.
 
     Attributes:
-        title: Above it.
-        caption: Below it.
-        marks: In the same space as those of the other cells.
+        title: The text above it.
+        caption: The text below it.
+        marks: The marks, in the same space as those of the other cells.
         colors: float64 (M,3) in 0..1.
     """
 
@@ -33,11 +33,11 @@ class Gallery:
     """Objects in rows, and what their colours mean.
 
     Attributes:
-        title: Of all.
+        title: The heading of the whole gallery.
         note: What the objects and their sizes mean.
         legend: What colours mean, with red, green and blue in 0..1.
-        cells: From left to right, row by row.
-        columns: Objects a row.
+        cells: The objects, from left to right and row by row.
+        columns: The number of objects in a row.
         unit: What a mark stands for, such as a voxel.
         value: What the importance of a mark is, such as a weight.
     """

@@ -9,7 +9,7 @@ import numpy as np
 _FULL = 0.47  # half a side; the gap between neighbours shows them as single voxels
 _SMALL = 0.22  # half a side of a cube in empty space, at the top of the scale
 FAINTEST = 0.5
-"""Share of the top importance from which a voxel of empty space is drawn."""
+"""The fraction of the top importance from which on a voxel of empty space is drawn."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +51,12 @@ def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Mar
     Args:
         occupied: bool (D,H,W), axes x, y, z with z up.
         importance: (D,H,W).
-        top: Importance at the end of the colours, above 0. In empty space a cube's volume grows with its
-            share of the top, and shares below `FAINTEST` are left out.
+        top: The importance at the end of the colours, above 0. In empty space a cube's volume grows with its
+            fraction of the top, and fractions below `FAINTEST` are left out.
     """
-    share = np.minimum(np.abs(importance) / top, 1.0)
+    fraction = np.minimum(np.abs(importance) / top, 1.0)
     sizes = np.where(occupied & ~_enclosed(occupied), _FULL, 0.0)
-    sizes += np.where(~occupied & (share >= FAINTEST), _SMALL * np.cbrt(share), 0.0)
+    sizes += np.where(~occupied & (fraction >= FAINTEST), _SMALL * np.cbrt(fraction), 0.0)
     places = np.argwhere(sizes)
     chosen = tuple(places.T)
     x, y, z = places.T + 0.5
@@ -68,14 +68,14 @@ def scaled_marks(values: np.ndarray, top: float, least: float = 0.0) -> Marks:
 
     Args:
         values: (D,H,W), axes x, y, z with z up.
-        top: |value| of a cube that touches its neighbours nearly, above 0; larger ones are no larger.
-        least: Share of the top below which there is no cube.
+        top: The |value|, above 0, of a cube that nearly touches its neighbours; no cube is larger.
+        least: The fraction of the top below which there is no cube.
     """
-    share = np.minimum(np.abs(values) / top, 1.0)
-    places = np.argwhere((share > 0) & (share >= least))
+    fraction = np.minimum(np.abs(values) / top, 1.0)
+    places = np.argwhere((fraction > 0) & (fraction >= least))
     chosen = tuple(places.T)
     x, y, z = places.T + 0.5
-    return Marks("cube", np.stack([-x, z, y], axis=1), _FULL * share[chosen], values[chosen], places)
+    return Marks("cube", np.stack([-x, z, y], axis=1), _FULL * fraction[chosen], values[chosen], places)
 
 
 def joined(marks: Sequence[Marks]) -> Marks:

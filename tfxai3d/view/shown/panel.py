@@ -24,7 +24,7 @@ class Row:
     """One object.
 
     Attributes:
-        name: Of the object.
+        name: The object's name.
         caption: The class that was explained, and its score.
         marks: First those of the object alone, then a set for each method.
         colors: (M,3) for each of `marks`.
@@ -77,7 +77,7 @@ def panel(rows: Sequence[Sequence["Explanation"]], names: Sequence[str] | None, 
 
 def _row(row: Sequence["Explanation"], name: str, colormap: Colormap) -> Row:
     shown = [subject(explanation, 0, colormap) for explanation in row]
-    # Gradients and score differences have different units; as shares of their top they share one scale.
+    # Gradients and score differences have different units; as fractions of their tops they have one scale.
     tops = [max(map(abs, one.limits)) for one in shown]
     limits = (min(one.limits[0] / top for one, top in zip(shown, tops, strict=True)), 1.0)
     colors = [

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.reference.pages import cells_of
+from tests.reference.pages import EVIL
 from tfxai3d.errors import UserError
 from tfxai3d.view import (
     feature_gallery,
@@ -10,18 +10,7 @@ from tfxai3d.view import (
     render_gallery,
     write_gallery,
 )
-from tfxai3d.view.picture import process
 from tfxai3d.view.shown import filters
-from tfxai3d.view.shown.gallery import side_by_side
-
-EVIL = "</script><script>document.title='HACKED'</script><img src=x>$_{"
-
-
-@pytest.fixture
-def kernels():
-    """Four filters of one input channel, and the same with the smaller half cut."""
-    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 1, 4))
-    return {"original": kernel, EVIL: np.where(np.abs(kernel) > 0.6, kernel, 0)}
 
 
 def _cubes(cell):
@@ -87,50 +76,6 @@ def test_input_channels_and_limits():
 def test_refuses_what_is_no_kernel(kernels, change, message):
     with pytest.raises(UserError, match=message):
         filter_gallery(**{"kernels": kernels, "layer": "conv0"} | change)
-
-
-def test_the_picture_shows_both_columns(tmp_path, kernels, monkeypatch, capfd):
-    imread = pytest.importorskip("matplotlib.image").imread
-    monkeypatch.setattr(process, "find_spec", lambda name: None)  # others draw with Open3D
-    render_gallery(tmp_path / "filters.png", filter_gallery(kernels, "conv0"))
-    assert "drawing with matplotlib instead" in capfd.readouterr().err
-    pixels = imread(tmp_path / "filters.png")[130:, :, :3]  # below the legend
-    shares = [
-        [(np.abs(part - color).max(axis=-1) < 0.25).mean() for color in (filters.POSITIVE, filters.NEGATIVE)]
-        for part in np.array_split(pixels, 2, axis=1)
-    ]
-    assert min(map(min, shares)) > 0.003
-    assert shares[0][0] > shares[1][0]  # some are cut
-
-
-def test_the_page_holds_the_cubes_and_fetches_nothing(tmp_path, kernels):
-    gallery = filter_gallery(kernels, EVIL)
-    write_gallery(tmp_path / "filters.html", gallery)
-    page = (tmp_path / "filters.html").read_text(encoding="utf-8")
-    assert "default-src 'none'" in page
-    assert EVIL not in page
-    assert "<img" not in page
-    assert page.count("<script") == 2
-    cells = cells_of(page)
-    assert page.count("<canvas data-cell") == len(cells) == 2
-    for cell, shown in zip(cells, gallery.cells, strict=True):
-        assert len(cell["centres"]) == len(shown.marks.centres)
-        assert np.linalg.norm(cell["centres"] - cell["middle"], axis=1).max() < 1.001 * cell["reach"]
-        for place, weight in zip(cell["places"], cell["values"], strict=True):
-            assert place[0] < 0 or weight == np.float32(kernels[shown.title][tuple(place)])
-
-
-def test_a_window_shows_the_columns_side_by_side(kernels, monkeypatch):
-    gallery = filter_gallery(kernels, "conv0")
-    marks, colors = side_by_side(gallery)
-    first, second = gallery.cells
-    count = len(first.marks.centres)
-    assert len(marks.centres) == len(colors) == count + len(second.marks.centres)
-    assert marks.centres[:count, 0].max() < marks.centres[count:, 0].min()
-    np.testing.assert_array_equal(marks.centres[count:, 1:], second.marks.centres[:, 1:])
-    monkeypatch.setattr(process, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="view"):
-        open_gallery(gallery)
 
 
 def test_nothing_to_draw_is_an_error(tmp_path, visualization):

@@ -150,3 +150,37 @@ def test_y_is_up_and_z_comes_nearer_in_the_first_view():
     assert front[2, 2] > front[3, 2]
     assert back[2, 2] < back[3, 2]
     assert front[4, 0] > front[5, 0]
+
+
+def _drawn(path):
+    image = pytest.importorskip("matplotlib.image").imread(path)[..., :3]
+    body = image[120:, : int(0.88 * image.shape[1])]  # without the title and the colour bar
+    return body, np.ptp(body, axis=-1) > 0.2
+
+
+@pytest.mark.parametrize("open3d", [True, False])
+def test_picture_of_voxels(tmp_path, voxels, monkeypatch, capfd, open3d):
+    if not open3d:
+        monkeypatch.setattr(process, "find_spec", lambda name: None)
+    render_png(tmp_path / "heat.png", voxels)
+    body, coloured = _drawn(tmp_path / "heat.png")
+    assert 0.3 < (body > 0.99).all(axis=-1).mean() < 0.95
+    assert coloured.mean() > 0.05
+    assert len(np.unique(np.round(body[coloured] * 64), axis=0)) > 50
+    assert ("matplotlib instead" in capfd.readouterr().err) or open3d
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inputs": np.zeros((1, 16, 16, 16, 1), np.float32)},
+        {"inputs": np.full((1, 16, 16, 16, 1), np.nan, np.float32)},
+        {"importance": np.full((1, 16, 16, 16), np.nan, np.float32)},
+        {"importance": np.zeros((1, 16, 16, 8), np.float32)},
+        {"kind": "points"},
+    ],
+)
+def test_refuses_voxels_that_cannot_be_drawn(tmp_path, voxels, change):
+    with pytest.raises(UserError):
+        render_png(tmp_path / "heat.png", dataclasses.replace(voxels, **change))
+    assert not list(tmp_path.iterdir())
