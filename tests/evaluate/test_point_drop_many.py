@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.reference.networks import POINTS, foreign
 from tests.reference.plain_pointnet import randomise
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import (
@@ -16,7 +17,7 @@ from tfxai3d.evaluate import (
     drop_clouds,
     random_importance,
 )
-from tfxai3d.explain import PGradCAM, PointSaliency
+from tfxai3d.explain import PGradCAM, PointSaliency, VanillaGradient
 from tfxai3d.models import PointNet, PointNet2
 
 RNG = np.random.default_rng(4)
@@ -132,6 +133,14 @@ def test_other_networks_get_clouds_of_equal_size():
     clouds = [cloud.astype("float32") for cloud in CLOUDS]
     expected = [cloud[:, :2].mean(axis=0) for cloud in clouds]
     np.testing.assert_allclose(Forward(Mean())(clouds), expected, atol=1e-6)
+
+
+def test_what_the_explainer_was_told_of_the_model_holds_for_its_logits():
+    model = foreign()  # does not say that it takes points
+    source = Recomputed(VanillaGradient(model, data_kind="points"))
+    clouds = [POINTS[0], POINTS[1, :30]]
+    logits = source.rate(clouds, clouds, np.array([0, 1]), np.arange(2))[1]
+    np.testing.assert_allclose(source.forward(clouds), logits, atol=1e-9)
 
 
 def test_fixed_importance(models):

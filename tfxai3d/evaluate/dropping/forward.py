@@ -24,11 +24,9 @@ class Forward:
     """
 
     def __init__(self, model: Any, batch_size: int = 32):
-        self.model, self.batch_size = model, batch_size
-        function = network(model)
-        self._compiled = tf.function(
-            function, input_signature=[tf.TensorSpec((None, None, 3), function.dtype)], autograph=False
-        )
+        self.network, self.batch_size = network(model), batch_size
+        clouds = tf.TensorSpec((None, None, 3), self.network.dtype)
+        self._compiled = tf.function(self.network, input_signature=[clouds], autograph=False)
 
     def __call__(self, clouds: Clouds) -> np.ndarray:
         """Returns the logits (M,C) of M clouds (N_i,3)."""
@@ -44,7 +42,7 @@ class Forward:
     def _batches(self, order: np.ndarray, sizes: np.ndarray) -> list[np.ndarray]:
         """Splits cloud numbers, ordered by size, into batches."""
         parts = [order]
-        if not getattr(self.model, "ignores_copies", False):
+        if not self.network.ignores_copies:
             parts = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1)
         return [part[i : i + self.batch_size] for part in parts for i in range(0, len(part), self.batch_size)]
 

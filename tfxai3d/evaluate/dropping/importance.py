@@ -43,21 +43,21 @@ class Recomputed:
 
     def __init__(self, explainer: Explainer):
         self.explainer = explainer
-        self.forward = Forward(explainer.model, explainer.batch_size)
+        self.forward = Forward(explainer.network, explainer.batch_size)
 
     def rate(
         self, clouds: Clouds, left: Sequence[np.ndarray], labels: np.ndarray, places: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Explains what is left; the logits come from the same pass."""
         sizes = np.array([len(cloud) for cloud in clouds])
-        heats: list[np.ndarray] = [np.empty(0)] * len(clouds)
+        importance: list[np.ndarray] = [np.empty(0)] * len(clouds)
         logits: list[np.ndarray] = [np.empty(0)] * len(clouds)
         for size in np.unique(sizes):
             alike = np.flatnonzero(sizes == size).tolist()
             explained = self.explainer(np.stack([clouds[i] for i in alike]), target=labels[alike])
-            for i, heat, scores in zip(alike, explained.importance, explained.scores, strict=True):
-                heats[i], logits[i] = heat, scores
-        return heats, np.stack(logits)
+            for i, rated, scores in zip(alike, explained.importance, explained.scores, strict=True):
+                importance[i], logits[i] = rated, scores
+        return importance, np.stack(logits)
 
 
 class Fixed:
@@ -81,8 +81,8 @@ class Fixed:
         self, clouds: Clouds, left: Sequence[np.ndarray], labels: np.ndarray, places: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Looks the importance up and computes the logits."""
-        heats = [self.importance[i][kept] for i, kept in zip(places, left, strict=True)]
-        return heats, self.forward(clouds)
+        importance = [self.importance[i][kept] for i, kept in zip(places, left, strict=True)]
+        return importance, self.forward(clouds)
 
 
 def random_importance(sizes: Sequence[int], seed: int = 0, first: int = 0) -> list[np.ndarray]:

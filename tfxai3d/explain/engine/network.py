@@ -27,6 +27,7 @@ class Network:
         shape: Of one example, None where it may vary; None for a function that does not say.
         classes: Number of logits, if it is known without a call.
         class_names: Their names, if known.
+        ignores_copies: Whether copies of a cloud's first point, put at its end, change nothing.
     """
 
     function: Callable[[tf.Tensor], Any]
@@ -36,6 +37,7 @@ class Network:
     shape: Shape | None = None
     classes: int | None = None
     class_names: tuple[str, ...] | None = None
+    ignores_copies: bool = False
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the logits (B,C); raises as `logits` does."""
@@ -81,15 +83,15 @@ def network(model: Any, data_kind: DataKind | None = None) -> Network:
     """Returns any model as a Network.
 
     Args:
-        model: A Keras model, a loaded SavedModel or one of its signatures, or a differentiable callable; one
-            whose attribute `network` is a Network is taken at its word.
+        model: A Keras model, a loaded SavedModel or one of its signatures, or a differentiable callable; a
+            Network, or one whose attribute `network` is one, is taken at its word.
         data_kind: "points" or "voxels"; by default what the model's attribute `data_kind` says.
 
     Raises:
         UserError: If the kind of the data is not known, or the model's input is of another kind, several, or
             not built.
     """
-    known = getattr(model, "network", None)
+    known = model if isinstance(model, Network) else getattr(model, "network", None)
     if isinstance(known, Network) and data_kind in (None, known.kind):
         return known
     kind: Any = data_kind or getattr(model, "data_kind", None)
@@ -118,6 +120,7 @@ def network(model: Any, data_kind: DataKind | None = None) -> Network:
         shape=shape and (*shape[:-1], expected[-1]),
         classes=outputs[0].shape[-1] if len(outputs) == 1 else None,
         class_names=getattr(model, "class_names", None),
+        ignores_copies=getattr(model, "ignores_copies", False),
     )
 
 
