@@ -26,7 +26,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
         *SMALL,
         "--train_points=48",
         "--dropout=0.1",
-        "--target=0.02",
+        "--density=0.02",
         "--epochs=1",
         "--tune_epochs=1",
         f"--output_dir={tmp_path}",
@@ -70,9 +70,9 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
     code, out, err = prune(*flags)
     assert (code, err) == (0, ""), err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.csv")} == before
-    code, out, err = prune(*flags, "--target=0.2")
+    code, out, err = prune(*flags, "--density=0.2")
     assert code == 1
-    assert err.startswith("error: --target=0.2: ")
+    assert err.startswith("error: --density=0.2: ")
     assert "holds a run with 0.02" in err
 
 
@@ -89,7 +89,7 @@ def test_learns_from_a_teacher_and_says_so(prune, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("flags", "regrown"), [((), True), (("--recover_epochs=0",), False)])
+@pytest.mark.parametrize(("flags", "exchanged"), [((), True), (("--recover_epochs=0",), False)])
 def test_cut_weights_come_back_while_they_may(prune, tmp_path, flags, exchanged):
     rate = "--learning_rate=0.05"  # high enough for ranks to change in a few steps
     code, _, err = prune(*SMALL, "--epochs=0", "--tune_epochs=2", rate, *flags, f"--output_dir={tmp_path}")
@@ -133,22 +133,23 @@ def test_weights_change_places_instead(prune, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--target=0"], "--target=0: at least some weights"),
+        (["--density=0"], "--density=0: at least some weights"),
         (["--epochs=0", "--tune_epochs=0"], "nothing would be trained"),
         (["--recover_epochs=2"], "--recover_epochs=2 is more than --tune_epochs=1"),
         (["--from_scratch", "--epochs=0"], "--from_scratch with --epochs=0"),
         (["--regrow_epochs=2"], "--regrow_epochs=2 is more than --tune_epochs=1"),
         (["--regrow_epochs=1"], "--regrow_epochs=1 is not for surgery: give --epochs=0"),
-        (["--dataset=modelnet40"], "--dataset=modelnet40 needs --data_dir"),
-        (["--target=1.5"], "--target"),
-        (["--model=vrn_half_modelnet10", "--dropout=0"], "--model=vrn_half_modelnet10 has no dropout"),
+        (["--data_dir=nowhere"], "nowhere"),
+        (["--density=1.5"], "--density"),
+        (["--model=vrn_half_modelnet10", "--dropout=0"], "--dropout=0.0: the model has no dropout"),
         (["--teacher=vrn_half_modelnet10"], "--teacher=vrn_half_modelnet10 has other inputs or classes"),
         (["--teacher=nowhere"], "nowhere"),
-        (["--train_points=600"], "--train_points=600 is more than --num_points=512"),
+        (["--train_points=600"], "--train_points=600 is more than the 512 points of a cloud"),
     ],
 )
-def test_mistakes_end_in_one_line_and_leave_nothing(prune, tmp_path, flags, message):
-    code, out, err = prune(*flags, f"--output_dir={tmp_path / 'out'}")
+def test_mistakes_end_in_one_line_and_leave_nothing(run_app, tmp_path, flags, message):
+    few = ("--num_train=32", "--num_test=1")
+    code, out, err = run_app("prune", *few, *flags, f"--output_dir={tmp_path / 'out'}")
     assert code == 1
     assert message in err + out
     assert "Traceback" not in err

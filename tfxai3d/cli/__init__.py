@@ -17,5 +17,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.flags import ROTATIONS as ROTATIONS
     from tfxai3d.cli.flags import TRAINING as TRAINING
     from tfxai3d.cli.flags import define_flags as define_flags
+    from tfxai3d.cli.recipes import from_flags as from_flags
+    from tfxai3d.cli.recipes import open_splits as open_splits
 
 __getattr__, __dir__ = lazy(__name__)

@@ -41,6 +41,11 @@ class Classifier(keras.Model):
         self.class_names = tuple(class_names) if class_names else None
 
     @classmethod
+    def options(cls) -> list[str]:
+        """Returns the names of the constructor's own arguments."""
+        return list(inspect.signature(cls.__init__).parameters)[1:-1]  # less self and **kwargs
+
+    @classmethod
     def stage_options(cls, size: int) -> dict[str, Any]:
         """Returns the constructor's options for a training stage on examples of this size.
 
@@ -65,8 +70,7 @@ class Classifier(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        arguments = list(inspect.signature(type(self).__init__).parameters)[1:-1]  # less self and **kwargs
-        return {"name": self.name, **{argument: getattr(self, argument) for argument in arguments}}
+        return {"name": self.name, **{option: getattr(self, option) for option in self.options()}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:

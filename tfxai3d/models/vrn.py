@@ -95,7 +95,7 @@ class VRN(Classifier):
 def _first_channels(width: float) -> int:
     channels = round(32 * width)
     if channels != 32 * width or channels < 4 or channels % 4:
-        raise UserError(f"width {width}: 32 * width must be a positive multiple of 4, such as 0.25 or 0.5")
+        raise UserError(f"width={width}: must be a positive multiple of 0.125, for whole numbers of channels")
     return channels
 
 

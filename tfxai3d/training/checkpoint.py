@@ -48,7 +48,7 @@ def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str,
         model.optimizer.build(model.trainable_variables)
         state = _state(model)
         if [value.shape for value in values] != [tuple(variable.shape) for variable in state]:
-            raise UserError(f"{path}: is of another model or optimiser; give another --output_dir")
+            raise UserError(f"{path}: is of another model or optimiser; give another folder")
         for variable, value in zip(state, values, strict=True):
             variable.assign(value)
         return int(path.stem.split("-")[1]), meta

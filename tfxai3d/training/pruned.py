@@ -1,0 +1,237 @@
+"""A trained classifier pruned by a callback around `fit`, tuned, and measured at every step."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfxai3d import data, models, pruning
+from tfxai3d.errors import UserError
+from tfxai3d.storage.settings import keep_settings
+from tfxai3d.storage.writing import write_csv
+from tfxai3d.training.distillation import soften_labels
+from tfxai3d.training.fit import History, fit_resumable
+from tfxai3d.training.pruning_report import Row, Table, layers_left, write_small
+from tfxai3d.training.recipe import Classify, Recipe, sized, test_facts, without_empty, write_preset
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfxai3d.pruning.plan import Importance, Scope
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PruningRecipe(Recipe):
+    """How a trained classifier is pruned.
+
+    The density is reached step by step within `epochs` of training, or at once with 0 epochs, as Guo et al.
+    (2016) do; `tune_epochs` follow, in whose first half weights that were cut by mistake can still come back
+    in exchange for others.
+
+    Attributes:
+        density: Fraction of the kernels' weights that is left.
+        scope: Whether "global", of all layers together, or of each "layer".
+        importance: What decides which weights stay, see `DynamicNetworkSurgery`.
+        exclude: Layers to leave alone; None is what the model declares.
+        epochs: Epochs until the density is reached.
+        tune_epochs: Epochs of training at the density.
+        recover_epochs: The first so many of them in which weights can come back; None is half of them.
+        regrow_epochs: With 0 `epochs`, and in place of `recover_epochs`: the first so many of `tune_epochs`
+            that end with `PruneAndRegrow`.
+        from_scratch: Forget the weights, and prune the architecture while it is trained anew.
+        train_points: Points that are drawn of each cloud; None is all of them.
+        teacher: Preset or folder of a network whose probabilities are learnt beside the labels, see
+            `soften_labels`.
+
+    Raises:
+        UserError: If they do not go together.
+    """
+
+    label_smoothing: float = 0.1
+    density: float = 0.05
+    scope: Scope = "global"
+    importance: Importance = "magnitude"
+    exclude: Sequence[str] | None = None
+    epochs: int = 2
+    tune_epochs: int = 1
+    recover_epochs: int | None = None
+    regrow_epochs: int = 0
+    from_scratch: bool = False
+    train_points: int | None = None
+    teacher: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.density:
+            raise UserError("density=0: at least some weights must be left")
+        for name in ("recover_epochs", "regrow_epochs"):
+            if (number := getattr(self, name) or 0) > self.tune_epochs:
+                raise UserError(f"{name}={number} is more than tune_epochs={self.tune_epochs}")
+        if self.regrow_epochs and (self.epochs or self.recover_epochs):
+            raise UserError(
+                f"regrow_epochs={self.regrow_epochs} is not for surgery: give epochs=0 too, and leave "
+                "recover_epochs away"
+            )
+        if self.from_scratch and not self.epochs:
+            raise UserError("from_scratch with epochs=0 would prune random weights; give it epochs to train")
+        if not self.epochs + self.tune_epochs:
+            raise UserError("epochs=0 and tune_epochs=0: nothing would be trained; give one of them")
+
+    def cut(self, model: keras.Model) -> None:
+        """Cuts a model down to the density at once."""
+        pruning.prune_magnitude(
+            model,
+            self.density,
+            self.scope,
+            "lamp" if self.importance == "lamp" else "magnitude",  # there is no gradient yet
+            exclude=self.exclude,
+        )
+
+    def surgery(self, model: keras.Model, steps: int, log_dir: Path | None = None) -> Any:
+        """Returns the callback that prunes a model in epochs of so many steps."""
+        if self.regrow_epochs:
+            self.cut(model)
+            return pruning.PruneAndRegrow(self.regrow_epochs, exclude=self.exclude)
+        ramp = max(0, steps * self.epochs - 1)
+        recovery = self.tune_epochs / 2 if self.recover_epochs is None else self.recover_epochs
+        stop = ramp + 1 + int(steps * recovery)
+        frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
+        start = max(self.density, self.left(model))  # a pruned model goes on from where it is
+        return pruning.DynamicNetworkSurgery(
+            target=pruning.GradualTarget(self.density, ramp, stop, frequency, start),
+            scope=self.scope,
+            importance=self.importance,
+            exclude=self.exclude,
+            log_dir=log_dir,
+        )
+
+    def left(self, model: keras.Model) -> float:
+        """Returns the fraction of a model's weights that is left."""
+        counts = pruning.kernel_sparsity(model, exclude=self.exclude)
+        return counts["left"] / counts["total"]
+
+
+def prune(
+    recipe: PruningRecipe,
+    model: models.Classifier,
+    train: data.Split,
+    test: data.Split,
+    output_dir: str | os.PathLike[str],
+    *,
+    classify: Classify,
+    log_dir: Path | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> list[Row]:
+    """Prunes a classifier and tunes it, or goes on after the last finished epoch, and writes it as a preset.
+
+    Writes what `fit_resumable` does; `table.csv`, what is returned; `layers.csv`, the weights left in each
+    layer, cut at once and after training; `preset`, the pruned model in compact form; and `small.keras`, the
+    same without the channels that pruning left dead or unread, if there are any.
+
+    Args:
+        recipe: How.
+        model: The trained model; it stays as it is.
+        train: Examples to train on, labelled as the model counts its classes.
+        test: Examples that tell how good it is.
+        output_dir: Folder of the run.
+        classify: `evaluate.classify`.
+        log_dir: Folder for TensorBoard's files of the surgery; None for none.
+        facts: More that the preset's card shall say.
+
+    Returns:
+        Of the model as it was, cut at once, pruned, and tuned: its name, the number of its weights, those
+        left, their density, and the test accuracy.
+
+    Raises:
+        UserError: If model, data and recipe do not fit, or the folder holds a run with other settings.
+    """
+    import keras
+
+    output_dir, kind = Path(output_dir), model.data_kind
+    size = train.inputs.shape[1] if kind == "points" else model.size
+    if recipe.train_points is not None:
+        if kind == "voxels":
+            raise UserError(f"train_points={recipe.train_points}: the model takes voxels, not points")
+        if recipe.train_points > size:
+            raise UserError(f"train_points={recipe.train_points} is more than the {size} points of a cloud")
+        size = recipe.train_points
+    settings = recipe.settings(train, test)
+    keras.utils.set_random_seed(recipe.seed)
+    network = _copy(model)
+    if recipe.dropout is not None:
+        network = _copy(network, dropout=recipe.dropout)
+    examples, _ = without_empty(train, kind)
+    teacher = _load_teacher(recipe, model)
+    steps = recipe.steps_per_epoch(examples)
+    batches = recipe.batches(examples, kind, size)
+    keep_settings(output_dir, settings, "checkpoints/epoch-*.npz")
+
+    table = Table(output_dir, test, classify, recipe.exclude)
+    table.add("original", network)
+    once = _copy(model)
+    recipe.cut(once)
+    table.add("pruned at once, no tuning", once)
+    if recipe.from_scratch:
+        network = type(network).from_config(network.get_config())
+
+    # === Training ===
+    epochs = recipe.epochs + recipe.tune_epochs
+    recipe.compile(network, steps * epochs, warmup_steps=steps * epochs // 20)
+    surgery = recipe.surgery(network, steps, log_dir)
+
+    def make(epoch: int) -> Any:
+        return soften_labels(batches(epoch), teacher) if teacher else batches(epoch)
+
+    history: History = []
+    if recipe.epochs:
+        history = fit_resumable(network, make, recipe.epochs, output_dir, callbacks=[surgery])
+        table.add(f"pruned in {recipe.epochs} epochs", network)
+    if recipe.tune_epochs:
+        history = fit_resumable(network, make, epochs, output_dir, callbacks=[surgery])
+    surgery.finalize()
+
+    # === What is left ===
+    def measure(loaded: keras.Model) -> dict[str, Any]:
+        tuned = f"tuned for {recipe.tune_epochs} epochs" if recipe.tune_epochs else "compact file"
+        answers, row = table.measure(tuned, loaded)  # of what was loaded: as float16 the smallest are zeros
+        kernels = {"total": row["parameters"], "left": row["left"]}
+        return {"kernels": kernels, "test": test_facts(loaded, test, answers)}
+
+    card = {
+        "data": settings["data"],
+        "split": "pruned and tuned on train",
+        "epoch_choice": f"{len(history)}, the last",
+        "epochs": len(history),
+        "stages": [f"{size}x{len(history)}"],
+        "seed": recipe.seed,
+        **(facts or {}),
+    }
+    write_preset(network, output_dir / "preset", card, measure)
+    write_csv(output_dir / "layers.csv", layers_left(once, network, recipe.exclude))
+    write_small(sized(test.inputs[: recipe.batch_size], model), output_dir)
+    return table.rows
+
+
+def _copy(model: models.Classifier, **changes: Any) -> models.Classifier:
+    """Returns a model with the same weights, built anew with some options changed."""
+    config = model.get_config()
+    for name in changes.keys() - config.keys():
+        raise UserError(f"{name}={changes[name]}: the model has no {name} to set")
+    copy = type(model).from_config(config | changes)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _load_teacher(recipe: PruningRecipe, model: models.Classifier) -> keras.Model | None:
+    """Loads the teacher, if there is to be one, and checks that it knows the model's inputs and classes."""
+    if recipe.teacher is None:
+        return None
+    teacher = models.from_preset(recipe.teacher)
+    if teacher.input_shape != model.input_shape or teacher.class_names != model.class_names:
+        raise UserError(
+            f"teacher={recipe.teacher} has other inputs or classes than the model: take the network that was "
+            "pruned"
+        )
+    return teacher

@@ -1,0 +1,91 @@
+"""What pruning leaves: accuracies and weights at every step, by layer, and the smaller dense model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfxai3d import data, models, pruning
+from tfxai3d.storage.settings import read_run, write_facts
+from tfxai3d.storage.writing import atomic_path, write_csv
+from tfxai3d.training.recipe import Answers, Classify, sized
+
+if TYPE_CHECKING:
+    import keras
+
+Row = dict[str, Any]
+
+
+class Table:
+    """The rows of the result; those that are known from an interrupted run are not measured again.
+
+    Args:
+        folder: Folder of the run, whose run.json keeps the rows; `table.csv` is written there as well.
+        test: Examples for the accuracy.
+        classify: `evaluate.classify`.
+        exclude: Layers whose weights do not count, see `kernel_sparsity`.
+    """
+
+    def __init__(
+        self, folder: Path, test: data.Split, classify: Classify, exclude: Sequence[str] | None = None
+    ):
+        self.folder, self.test, self.classify, self.exclude = folder, test, classify, exclude
+        self.rows: list[Row] = read_run(folder).get("table", [])
+
+    def add(self, name: str, model: keras.Model) -> None:
+        """Measures a model, unless an interrupted run did."""
+        if all(row["model"] != name for row in self.rows):
+            self.measure(name, model)
+
+    def measure(self, name: str, model: keras.Model) -> tuple[Answers, Row]:
+        """Measures a model; returns its answers and its row."""
+        answers = self.classify(model, sized(self.test.inputs, model), self.test.labels)
+        counts = pruning.kernel_sparsity(model, exclude=self.exclude)
+        row = {
+            "model": name,
+            "parameters": counts["total"],
+            "left": counts["left"],
+            "density": round(counts["left"] / counts["total"], 6),
+            "accuracy": round(answers.overall_accuracy, 4),
+        }
+        self.rows = [*(other for other in self.rows if other["model"] != name), row]
+        write_facts(self.folder, table=self.rows)
+        write_csv(self.folder / "table.csv", self.rows)
+        print("{model}: {density:.2%} of the weights, accuracy {accuracy:.2%}".format(**row), flush=True)
+        return answers, row
+
+
+def layers_left(once: keras.Model, model: keras.Model, exclude: Sequence[str] | None = None) -> list[Row]:
+    """Returns the weights left in each layer, cut at once and after training."""
+    before, after = (pruning.kernel_sparsity(m, exclude=exclude)["layers"] for m in (once, model))
+    return [
+        {
+            "layer": path,
+            "weights": counts["total"],
+            "left_at_once": before[path]["left"],
+            "left": counts["left"],
+            "density": round(counts["left"] / counts["total"], 6),
+        }
+        for path, counts in after.items()
+    ]
+
+
+def write_small(inputs: np.ndarray, output_dir: Path) -> None:
+    """Saves the preset without its useless channels, if it has any, and says how far the outputs are off."""
+    model = models.from_preset(output_dir / "preset")
+    small = pruning.remove_dead_channels(model)
+    before, after = model.count_params(), small.count_params()
+    if after == before:
+        return
+    expected = model.predict(inputs, verbose=0)
+    difference = np.abs(small.predict(inputs, verbose=0) - expected).max()
+    path = output_dir / "small.keras"
+    with atomic_path(path) as temporary:
+        small.save(temporary)
+    print(
+        f"{path}: {after:,} of {before:,} parameters; outputs differ by {difference:.1e} "
+        f"of up to {np.abs(expected).max():.1f}"
+    )

@@ -1,0 +1,187 @@
+"""What training and pruning share: the numbers that decide a fit, its batches, and the preset at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tfxai3d import __version__, data, models
+from tfxai3d.errors import UserError
+from tfxai3d.training.fit import compile_classifier
+
+if TYPE_CHECKING:  # a recipe can be written down before Keras is there
+    import keras
+    import tensorflow as tf
+
+AUGMENTATIONS = {"points": ("scale_axes", "shift_far"), "voxels": ("flip", "shift")}
+"""The usual augmentations of each kind of data."""
+
+
+class Answers(Protocol):
+    """What a classifier said of labelled examples, as `evaluate.classify` returns it."""
+
+    @property
+    def overall_accuracy(self) -> float:
+        """Fraction of the examples that are classified right."""
+
+    def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """Returns the accuracies, JSON-compatible."""
+
+
+Classify = Callable[["keras.Model", np.ndarray, np.ndarray], Answers]
+"""Runs a model over inputs (M,...) and their labels (M,): `evaluate.classify`, which is above this room."""
+
+
+class Stage(NamedTuple):
+    """A part of a training: its epochs see so many points of a cloud, or voxels along an axis."""
+
+    size: int
+    epochs: int
+
+
+def parse_stages(texts: Sequence[str]) -> list[Stage]:
+    """Returns the stages that texts such as "512x12" say.
+
+    Raises:
+        UserError: If one is written otherwise, or there is none.
+    """
+    try:
+        stages = [Stage(int(size), int(epochs)) for size, epochs in (text.split("x") for text in texts)]
+    except ValueError:
+        stages = []
+    if not stages or min(min(stage) for stage in stages) < 1:
+        raise UserError(f"stages={','.join(texts)}: write points x epochs, such as 512x12,1024x4")
+    return stages
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a classifier is fitted, whether it is trained or pruned.
+
+    Attributes:
+        batch_size: Examples a step.
+        learning_rate: Its peak.
+        weight_decay: Decoupled decay of the matrices.
+        label_smoothing: Part of the label that is spread over all classes.
+        dropout: Dropout rate of the head; None is the network's own.
+        augment: Names of augmentations, in order; None is the usual ones, see `AUGMENTATIONS`.
+        seed: Seed of the weights, the batches and the dropout.
+    """
+
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.2
+    dropout: float | None = None
+    augment: Sequence[str] | None = None
+    seed: int = 0
+
+    def compile(self, model: keras.Model, steps: int, warmup_steps: int) -> None:
+        """Compiles a model for a fit of so many steps, see `compile_classifier`."""
+        compile_classifier(
+            model,
+            steps=steps,
+            warmup_steps=warmup_steps,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def steps_per_epoch(self, train: data.Split) -> int:
+        """Returns the number of whole batches.
+
+        Raises:
+            UserError: If there is none.
+        """
+        if self.batch_size > len(train):
+            raise UserError(f"batch_size={self.batch_size} is larger than the {len(train)} training examples")
+        return len(train) // self.batch_size
+
+    def batches(self, train: data.Split, kind: str, size: int) -> Callable[[int], tf.data.Dataset]:
+        """Returns what makes the batches of an epoch, given its number.
+
+        Args:
+            train: The examples.
+            kind: "points" or "voxels".
+            size: Points that are drawn of each cloud, or voxels along an axis to which grids are coarsened.
+
+        Raises:
+            UserError: If an augmentation is unknown.
+        """
+        names = AUGMENTATIONS[kind] if self.augment is None else self.augment
+        augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names)
+
+        def make(epoch: int) -> tf.data.Dataset:
+            shared: dict[str, Any] = {"num_classes": len(train.class_names), "batch_size": self.batch_size}
+            shared |= {"augment": augment, "seed": (self.seed, epoch)}
+            if kind == "voxels":
+                return data.voxel_batches(train.inputs, train.labels, size=size, **shared)
+            return data.training_batches(train.inputs, train.labels, num_points=size, **shared)
+
+        return make
+
+    def settings(self, train: data.Split, test: data.Split) -> dict[str, Any]:
+        """Returns what decides the result of a run with these data, by name, JSON-compatible."""
+        return {
+            **dataclasses.asdict(self),
+            "data": origin(train),
+            "num_train": len(train),
+            "num_test": len(test),
+        }
+
+
+def origin(split: data.Split) -> str:
+    """Returns the name of the data set that a split is from: its folder's, or that they are shapes."""
+    where = split.where[0]
+    return Path(where["file"]).parents[2].name if "file" in where else Path(where["dataset"]).name
+
+
+def without_empty(train: data.Split, kind: str) -> tuple[data.Split, list[int]]:
+    """Returns the examples that hold anything, and the numbers of the empty voxel grids."""
+    if kind == "points":
+        return train, []
+    empty = data.find_empty(train.inputs)
+    numbers = np.flatnonzero(empty).tolist()
+    if numbers:
+        listed = ", ".join(map(str, numbers))
+        print(f"skipped {len(numbers)} of {len(train)} training grids, empty ones: {listed}", flush=True)
+    return train[~empty], numbers
+
+
+def sized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
+    """Returns voxels at the size that a model takes, points as they are."""
+    return np.asarray(data.coarsen(inputs, model.size)) if model.data_kind == "voxels" else inputs
+
+
+def write_preset(
+    model: keras.Model,
+    folder: Path,
+    facts: Mapping[str, Any],
+    measure: Callable[[keras.Model], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Saves a model as a preset, loads it back, and completes the card with what the loaded one can do.
+
+    Args:
+        model: One of the package's networks.
+        folder: Where to.
+        facts: What the card shall say of the making.
+        measure: Returns what it shall say of the loaded model, whose matrices were float16 in the file.
+
+    Returns:
+        The card.
+    """
+    card = {**facts, "parameters": model.count_params(), "tfxai3d": __version__}
+    models.save_preset(model, folder, card)
+    card |= measure(models.from_preset(folder))
+    models.save_preset(model, folder, card)
+    return card
+
+
+def test_facts(model: keras.Model, test: data.Split, answers: Answers) -> dict[str, Any]:
+    """Returns what a card says of a model's test: the size of the examples and the accuracies."""
+    size = sized(test.inputs[:1], model).shape[1]
+    return {model.data_kind: size, **answers.summary(test.class_names)}
