@@ -31,8 +31,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfxai3d import cli, evaluate, models, training
-from tfxai3d.errors import UserError
+from tfxai3d import cli, evaluate, models, storage, tensorboard, training
 
 FLAGS = flags.FLAGS
 cli.define_flags(
@@ -78,10 +77,6 @@ def main(argv: list[str]) -> None:
     """Prunes, tunes, reports."""
     output_dir = Path(FLAGS.output_dir)
     if FLAGS.tensorboard:
-        if FLAGS.regrow_epochs:
-            raise UserError(
-                f"--regrow_epochs={FLAGS.regrow_epochs} is not for surgery: leave --tensorboard away"
-            )
         for package in ("tensorboard", "matplotlib"):
             cli.check_package(package, "tensorboard", "--notensorboard")
     cli.check_output_dir(output_dir)
@@ -92,6 +87,7 @@ def main(argv: list[str]) -> None:
     recipe = cli.from_flags(training.PruningRecipe)
     model = models.from_preset(FLAGS.model)
     train, test = cli.open_splits(model.data_kind, FLAGS.num_points, model.class_names)
+    logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(
         recipe,
         model,
@@ -99,7 +95,7 @@ def main(argv: list[str]) -> None:
         test,
         output_dir,
         classify=functools.partial(evaluate.classify, verbose=sys.stdout.isatty()),
-        log_dir=output_dir / "tensorboard" if FLAGS.tensorboard else None,
+        logger=logger if FLAGS.tensorboard else None,
         facts={
             "pruned_from": "new weights" if FLAGS.from_scratch else FLAGS.model,
             "command": " ".join(["python apps/prune.py", *cli.changed_flags(__name__)]),
@@ -107,9 +103,9 @@ def main(argv: list[str]) -> None:
     )
     weights = output_dir / "preset" / "weights.npz"
     print(f"{weights}: {weights.stat().st_size:,} bytes, of {4 * model.count_params():,} as float32")
-    print("\n| model | # parameters | left | % left | accuracy |\n|---|---|---|---|---|")
-    for row in rows:
-        print("| {model} | {parameters:,} | {left:,} | {density:.2%} | {accuracy:.2%} |".format(**row))
+    head = ("model", "# parameters", "left", "% left", "accuracy")
+    formats = ("{model}", "{parameters:,}", "{left:,}", "{density:.2%}", "{accuracy:.2%}")
+    print("\n" + storage.markdown_table(head, [[cell.format(**row) for cell in formats] for row in rows]))
     print(f"pruned preset in {output_dir / 'preset'}")
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError
+from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.storage.settings import keep_settings
-from tfxai3d.storage.writing import write_csv
+from tfxai3d.storage.tables import write_csv
 from tfxai3d.training.distillation import soften_labels
 from tfxai3d.training.fit import History, fit_resumable
 from tfxai3d.training.pruning_report import Row, Table, layers_left, write_small
@@ -89,7 +90,7 @@ class PruningRecipe(Recipe):
             exclude=self.exclude,
         )
 
-    def surgery(self, model: keras.Model, steps: int, log_dir: Path | None = None) -> Any:
+    def surgery(self, model: keras.Model, steps: int) -> PruningCallback:
         """Returns the callback that prunes a model in epochs of so many steps."""
         if self.regrow_epochs:
             self.cut(model)
@@ -104,7 +105,6 @@ class PruningRecipe(Recipe):
             scope=self.scope,
             importance=self.importance,
             exclude=self.exclude,
-            log_dir=log_dir,
         )
 
     def left(self, model: keras.Model) -> float:
@@ -121,7 +121,7 @@ def prune(
     output_dir: str | os.PathLike[str],
     *,
     classify: Classify,
-    log_dir: Path | None = None,
+    logger: Callable[[PruningCallback], keras.callbacks.Callback] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> list[Row]:
     """Prunes a classifier and tunes it, or goes on after the last finished epoch, and writes it as a preset.
@@ -137,7 +137,7 @@ def prune(
         test: Examples that tell how good it is.
         output_dir: Folder of the run.
         classify: `evaluate.classify`.
-        log_dir: Folder for TensorBoard's files of the surgery; None for none.
+        logger: Makes a further callback of the one that prunes, such as `tensorboard.PruningLogger` does.
         facts: More that the preset's card shall say.
 
     Returns:
@@ -179,17 +179,18 @@ def prune(
     # === Training ===
     epochs = recipe.epochs + recipe.tune_epochs
     recipe.compile(network, steps * epochs, warmup_steps=steps * epochs // 20)
-    surgery = recipe.surgery(network, steps, log_dir)
+    surgery = recipe.surgery(network, steps)
+    callbacks = [surgery, *([logger(surgery)] if logger is not None else [])]
 
     def make(epoch: int) -> Any:
         return soften_labels(batches(epoch), teacher) if teacher else batches(epoch)
 
     history: History = []
     if recipe.epochs:
-        history = fit_resumable(network, make, recipe.epochs, output_dir, callbacks=[surgery])
+        history = fit_resumable(network, make, recipe.epochs, output_dir, callbacks=callbacks)
         table.add(f"pruned in {recipe.epochs} epochs", network)
     if recipe.tune_epochs:
-        history = fit_resumable(network, make, epochs, output_dir, callbacks=[surgery])
+        history = fit_resumable(network, make, epochs, output_dir, callbacks=callbacks)
     surgery.finalize()
 
     # === What is left ===

@@ -10,7 +10,8 @@ import numpy as np
 
 from tfxai3d import data, models, pruning
 from tfxai3d.storage.settings import read_run, write_facts
-from tfxai3d.storage.writing import atomic_path, write_csv
+from tfxai3d.storage.tables import write_csv
+from tfxai3d.storage.writing import atomic_path
 from tfxai3d.training.recipe import Answers, Classify, sized
 
 if TYPE_CHECKING:
