@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import atomic_folder, atomic_path, write_json
+from tfxai3d.storage.writing import atomic_folder, atomic_path, file_name, write_json
 
 
 def test_the_file_appears_when_the_block_succeeds(tmp_path):
@@ -96,3 +96,22 @@ def test_a_failing_block_leaves_the_old_folder(tmp_path):
         atomic_folder(tmp_path / "model" / "graph.pb" / "model"),
     ):
         pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("chair_0", "chair_0"),
+        ("night stand é", "night stand é"),
+        ("..", "_"),
+        (".", "_"),
+        ("", "_"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("C:\\windows", "C__windows"),
+        ("a\x00b\nc", "a_b_c"),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_names_of_files_stay_in_their_folder(text, name, tmp_path):
+    assert file_name(text) == name
+    assert (tmp_path / file_name(text)).resolve().parent == tmp_path.resolve()
