@@ -27,7 +27,7 @@ import h5py
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, explain, models, serve
+from tfxai3d import cli, data, explain, models, serve, storage
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Preset or folder of apps/train.py.")
@@ -85,13 +85,15 @@ def _throughput(folder: Path) -> None:
         more = FLAGS.clouds / max(1, FLAGS.clouds - 1)  # the start has explained one
         times["beam, less start"] = (wall * more, cpu * more)
     print(f"{FLAGS.clouds} clouds of {FLAGS.num_points} points, {FLAGS.steps} steps, {FLAGS.rounds} rounds\n")
-    print("| side | clouds/s | wall, times in process | CPU time, times in process |\n|---|---|---|---|")
+    rows = []
     for name in ("in process", "SavedModel", "beam", "beam, less start"):
         rate = FLAGS.clouds / statistics.median(times[name][0] for times in rounds)
         wall, cpu = (
             statistics.median(times[name][i] / times["in process"][i] for times in rounds) for i in (0, 1)
         )
-        print(f"| {name} | {rate:.2f} | {wall:.3f} | {cpu:.3f} |")
+        rows.append((name, f"{rate:.2f}", f"{wall:.3f}", f"{cpu:.3f}"))
+    head = ["side", "clouds/s", "wall, times in process", "CPU time, times in process"]
+    print(storage.markdown_table(head, rows))
     start = statistics.median(times["start"][0] for times in rounds)
     print(f"\nBeam's start, one cloud included: {start:.1f} s", flush=True)
 
@@ -132,8 +134,8 @@ def _memory(folder: Path) -> None:
     finally:
         ended.set()
         watcher.join()
-    print("\n| clouds | resident MiB |\n|---|---|")
-    print("\n".join(f"| {count:,} | {mib:.0f} |" for count, mib in resident.items()))
+    rows = [(f"{count:,}", f"{mib:.0f}") for count, mib in resident.items()]
+    print(f"\n{storage.markdown_table(['clouds', 'resident MiB'], rows)}")
 
 
 def _resident() -> float:

@@ -17,7 +17,7 @@ from absl import flags
 from scipy.special import logsumexp
 from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, models
+from tfxai3d import cli, data, evaluate, explain, models, storage
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "pointnet_modelnet40", "Preset or folder.")
@@ -42,9 +42,7 @@ def main(argv: list[str]) -> None:
     changes = np.stack(
         [_changes(forward, *pair) for pair in tqdm(zip(points, labels, strict=True), total=len(points))]
     )
-    print("| saliency towards the | rank correlation | change, 20 lowest | change, 20 highest |")
-    print("|---|---|---|---|")
-    rated = {}
+    rated, rows = {}, []
     for centre in FLAGS.centre:
         explainer = explain.PointSaliency(model, centre, FLAGS.power, batch_size=FLAGS.batch_size)
         rated[centre] = explainer(points, labels).importance
@@ -53,7 +51,9 @@ def main(argv: list[str]) -> None:
         ordered = np.take_along_axis(changes, order, axis=1)
         correlation = np.nanmean(evaluate.rank_correlation(importance, changes))
         low, high = ordered[:, :_EXTREME].mean(), ordered[:, -_EXTREME:].mean()
-        print(f"| {name} | {correlation:.3f} | {low:+.5f} | {high:+.5f} |")
+        rows.append((name, f"{correlation:.3f}", f"{low:+.5f}", f"{high:+.5f}"))
+    head = ["saliency towards the", "rank correlation", "change, 20 lowest", "change, 20 highest"]
+    print(storage.markdown_table(head, rows))
 
 
 def _changes(forward: evaluate.Forward, cloud: np.ndarray, label: int) -> np.ndarray:

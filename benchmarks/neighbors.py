@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli
+from tfxai3d import cli, storage
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("batch_size", 16, "Clouds.", lower_bound=1)
@@ -144,9 +144,11 @@ def _print_table(seconds: dict[tuple[str, str], float]) -> None:
         f"\n{FLAGS.batch_size} clouds, {FLAGS.num_points} points, {FLAGS.num_centroids} centroids, ", end=""
     )
     print(f"first {FLAGS.neighbors} neighbours, {FLAGS.threads} threads, {FLAGS.clock} time\n")
-    print("| task | variant | ms | tfxai3d takes, of this |\n|---|---|---|---|")
-    for (task, name), value in sorted(seconds.items()):
-        print(f"| {task} | {name} | {1e3 * value:.1f} | {seconds[task, 'tfxai3d'] / value:.2f} |")
+    rows = [
+        (task, name, f"{1e3 * value:.1f}", f"{seconds[task, 'tfxai3d'] / value:.2f}")
+        for (task, name), value in sorted(seconds.items())
+    ]
+    print(storage.markdown_table(["task", "variant", "ms", "tfxai3d takes, of this"], rows))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, evaluate, explain, models
+from tfxai3d import cli, evaluate, explain, models, storage
 
 if TYPE_CHECKING:  # main imports it
     import keras
@@ -65,9 +65,8 @@ def _iteration_table(model: keras.Model, rotations: np.ndarray, cloud: np.ndarra
         }
     )
     bare = seconds["bare forward passes"]
-    print("\n| what | ms | of the bare forward passes |\n|---|---|---|")
-    for name, value in seconds.items():
-        print(f"| {name} | {1e3 * value:.0f} | {value / bare:.0%} |")
+    rows = [(name, f"{1e3 * value:.0f}", f"{value / bare:.0%}") for name, value in seconds.items()]
+    print(f"\n{storage.markdown_table(['what', 'ms', 'of the bare forward passes'], rows)}")
     extra = seconds["iteration"] / bare - 1
     verdict = "met" if extra < _TARGET else "MISSED"
     print(f"\nan iteration costs {extra:.0%} more than its forward passes, target {_TARGET:.0%}: {verdict}")
@@ -106,10 +105,11 @@ def _forward_table(model: keras.Model, rotations: np.ndarray, cloud: np.ndarray)
         ("the rest: layers together against alone", whole - sum(seconds[name] for name in parts), 0),
     ]
     print(f"\none forward pass of {copies} copies; matmul {FLAGS.matmul_size}^3: {rate / 1e9:.0f} GFLOP/s\n")
-    print("| part | ms | of the time | of matmul's rate |\n|---|---|---|---|")
-    for name, value, flops in rows:
-        share = f"{flops / value / rate:.0%}" if flops else ""
-        print(f"| {name} | {1e3 * value:.1f} | {value / whole:.0%} | {share} |")
+    cells = [
+        (name, f"{1e3 * value:.1f}", f"{value / whole:.0%}", f"{flops / value / rate:.0%}" if flops else "")
+        for name, value, flops in rows
+    ]
+    print(storage.markdown_table(["part", "ms", "of the time", "of matmul's rate"], cells))
 
 
 def _at_once_table(model: keras.Model, rotations: np.ndarray, cloud: np.ndarray) -> None:
@@ -122,10 +122,11 @@ def _at_once_table(model: keras.Model, rotations: np.ndarray, cloud: np.ndarray)
             runs[f"{at_once}, jit"] = _bind(_forward(model, jit_compile=True), chunk)
     seconds = _take_turns(runs)
     print(f"\n{len(rotations)} rotations of {len(cloud)} points\n")
-    print("| points at once | ms | jit_compile / plain, one chunk |\n|---|---|---|")
+    rows = []
     for at_once in FLAGS.compare_at_once:
         jit = f"{seconds[f'{at_once}, jit'] / seconds[f'{at_once}, forward']:.2f}" if FLAGS.jit else ""
-        print(f"| {at_once} | {1e3 * seconds[at_once]:.0f} | {jit} |")
+        rows.append((at_once, f"{1e3 * seconds[at_once]:.0f}", jit))
+    print(storage.markdown_table(["points at once", "ms", "jit_compile / plain, one chunk"], rows))
 
 
 def _cloud(count: int) -> np.ndarray:

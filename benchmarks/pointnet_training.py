@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, models, training
+from tfxai3d import cli, models, storage, training
 
 if TYPE_CHECKING:  # main imports it
     import keras
@@ -108,10 +108,12 @@ def _print_table(seconds: dict[str, float], flops: float) -> None:
     baseline = min(value for name, value in seconds.items() if name.startswith("plain"))
     print(f"\nbatch {FLAGS.batch_size}, {FLAGS.num_points} points; ", end="")
     print(f"matmul {FLAGS.matmul_size}^3: {rate / 1e9:.0f} GFLOP/s\n")
-    print("| variant | ms a step | of the faster plain form | of matmul |\n|---|---|---|---|")
-    for name, value in seconds.items():
-        step = value / FLAGS.steps
-        print(f"| {name} | {1e3 * step:.0f} | {value / baseline:.2f} | {flops / step / rate:.0%} |")
+    steps = {name: value / FLAGS.steps for name, value in seconds.items()}
+    rows = [
+        (name, f"{1e3 * step:.0f}", f"{seconds[name] / baseline:.2f}", f"{flops / step / rate:.0%}")
+        for name, step in steps.items()
+    ]
+    print(storage.markdown_table(["variant", "ms a step", "of the faster plain form", "of matmul"], rows))
     ratio = min(value for name, value in seconds.items() if name.startswith("ours")) / baseline
     verdict = "met" if ratio <= _TARGET else "MISSED"
     print(f"\nbest of ours / best of plain: {ratio:.2f}, target {_TARGET}: {verdict}")
