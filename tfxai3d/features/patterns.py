@@ -26,7 +26,7 @@ def first_layer_patterns(
     channels: Sequence[int] | None = None,
     scale: int = 0,
     resolution: int = 21,
-    share: float = 0.1,
+    fraction: float = 0.1,
 ) -> Visualization:
     """Searches the ball around a centroid for the points that excite each channel most.
 
@@ -39,12 +39,12 @@ def first_layer_patterns(
         channels: Numbers of the channels; all by default.
         scale: Which of the ball sizes, from 0; the single-scale network has one.
         resolution: Grid points along the diameter, odd so that the centroid is one of them.
-        share: Of the ball's grid points, how many to return; the strongest.
+        fraction: Of the ball's grid points, how many to return; the strongest.
 
     Returns:
         A Visualization: `inputs` are the strongest points (U,M,3) relative to the centroid, in the unit of
         the cloud, strongest first; `importance` their activations; `activations` the highest;
-        `options["radius"]` the ball's and `options["active"]` the share of the ball that excites each
+        `options["radius"]` the ball's and `options["active"]` the fraction of the ball that excites each
         channel at all.
 
     Raises:
@@ -52,8 +52,8 @@ def first_layer_patterns(
     """
     if resolution < 3 or resolution % 2 == 0:
         raise UserError(f"resolution must be odd and at least 3, it is {resolution}")
-    if not 0 < share <= 1:
-        raise UserError(f"share must be above 0 and at most 1, it is {share}")
+    if not 0 < fraction <= 1:
+        raise UserError(f"fraction must be above 0 and at most 1, it is {fraction}")
     chosen = _scale(model, scale)
     count = chosen.mlp[-1].units
     numbers = unit_numbers(range(count) if channels is None else channels, count, chosen.name)
@@ -62,7 +62,7 @@ def first_layer_patterns(
     for layer in chosen.mlp:  # the last one takes the max over the neighbours, here a single one
         features = layer(features, training=False)
     activations = np.asarray(keras.ops.convert_to_numpy(features))[0].T[numbers].astype(np.float32)
-    order = np.argsort(-activations, axis=1, kind="stable")[:, : max(1, round(share * len(grid)))]
+    order = np.argsort(-activations, axis=1, kind="stable")[:, : max(1, round(fraction * len(grid)))]
     return Visualization(
         inputs=grid[order].astype(np.float32),
         importance=np.take_along_axis(activations, order, axis=1),
@@ -74,7 +74,7 @@ def first_layer_patterns(
             "scale": scale,
             "radius": chosen.radius,
             "resolution": resolution,
-            "share": share,
+            "fraction": fraction,
             "active": (activations > 0).mean(axis=1).round(4).tolist(),
         },
         kind="points",

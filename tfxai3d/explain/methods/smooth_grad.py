@@ -17,7 +17,7 @@ class SmoothGrad(Explainer):
     Args:
         model: See `Explainer`.
         samples: Number of copies.
-        noise: Standard deviation of the noise as a share of the example's range, its largest number minus
+        noise: Standard deviation of the noise as a fraction of the example's range, its largest number minus
             its smallest (the paper's noise level).
         seed: Equal seeds give equal noise. All examples get the same, so that an example's result depends on
             no other.
