@@ -27,55 +27,53 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, explain, models, results, storage, view
-from tfxai3d.cli import objects
+from tfxai3d import cli, data, evaluate, explain, models, results, view
 from tfxai3d.errors import UserError
 
 if TYPE_CHECKING:
     import keras
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
-objects.define_flags(["chair"])
-flags.DEFINE_integer("num_drop", 5, "Points dropped in a step.", lower_bound=1)
-flags.DEFINE_integer("num_steps", 20, "Steps.", lower_bound=1)
+cli.define_flags(
+    cli.OBJECTS,
+    cli.ROTATIONS,
+    model="pointnet_modelnet40",
+    shape=["chair"],
+    num_drop=5,
+    num_steps=20,
+    power=1.0,
+    rotations=0,
+    output_dir="out/asm",
+)
 flags.DEFINE_bool("drop_neg", False, "Drop the lowest values first: the points that speak against the class.")
-flags.DEFINE_float("power", 1.0, "Of the distance from the centre; published 1 for PointNet, 6 for DGCNN.")
 flags.DEFINE_list("centre", ["median"], "median, mean, three coordinates, or ball: of PointNet++'s balls.")
 flags.DEFINE_bool(
-    "until_changed", False, "Go on until the prediction is wrong and half of the turned copies too."
+    "until_changed", False, "Go on until the prediction is wrong and half of the rotated copies too."
 )
 flags.DEFINE_integer(
-    "rotations", 0, "Randomly turned copies classified in each step; 0: the object itself.", lower_bound=0
+    "num_votes", 1, "Copies rotated about y by equal angles, whose vote is the decision.", lower_bound=1
 )
-flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y is up.")
-flags.DEFINE_bool("composed", True, "Each random rotation continues from the one before it.")
-flags.DEFINE_integer(
-    "num_votes", 1, "Copies turned about y by equal angles, whose vote is the decision.", lower_bound=1
-)
-flags.DEFINE_integer("seed", 0, "Seed of the sampling and the rotations.", lower_bound=0)
-flags.DEFINE_string("output_dir", "out/asm", "Folder of the results.")
 
 
 def main(argv: list[str]) -> None:
     """Drops points of each object."""
-    cli.check_output_dir(FLAGS.output_dir)
+    cli.check_outputs()
     if FLAGS.rotations and FLAGS.num_votes > 1:
         raise UserError("give --rotations, copies that are counted, or --num_votes, copies that vote")
     centre = _centre()
-    found = objects.find_objects()
+    found = cli.find_objects()
     cli.load_tensorflow()
-    model = models.from_preset(FLAGS.model)
-    targets = [objects.class_number(item.label, model.class_names) for item in found]
-    explainer = explain.PointSaliency(model, centre=centre, power=FLAGS.power)
+    model = models.load(FLAGS.model)
+    explainer = explain.PointSaliency(model, centre=centre, power=FLAGS.power, data_kind="points")
+    targets = cli.class_numbers(found, explainer.network.class_names)
     rotation_test = _rotation_test(model)
     rule = evaluate.by_count(FLAGS.num_drop, "lowest" if FLAGS.drop_neg else "highest")
     for item, target in zip(found, targets, strict=True):
         explanation = explainer(item.inputs[None], target)
         label = int(explanation.target[0])
-        print(f"{item.name}, {len(item.inputs)} points, {explanation.class_name(label)!r}")
+        print(f"{item.name}, {len(item.inputs)} points:", cli.question(explanation))
         cli.print_row(results.DropStep.COLUMNS)
-        for runs in evaluate.drop_clouds(
+        for (run,) in evaluate.drop_clouds(
             evaluate.Recomputed(explainer),
             [item.inputs],
             [label],
@@ -83,49 +81,25 @@ def main(argv: list[str]) -> None:
             steps=None if FLAGS.until_changed else FLAGS.num_steps,
             rotation_test=rotation_test,
         ):
-            cli.print_row(runs[0].steps[-1].record(explanation.class_name).values())
-        _write(Path(FLAGS.output_dir) / item.name, item, explanation, runs[0])
-
-
-def _write(
-    folder: Path, item: objects.Object, explanation: explain.Explanation, run: results.DropRun
-) -> None:
-    label = int(explanation.target[0])
-    name = explanation.class_name(label)
-    explanation.save(folder / "explanation.npz")
-    storage.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
-    table = results.DropTable().extended([run], [label])
-    view.write_drop_page(
-        folder / "sequence.html",
-        item.inputs,
-        run.dropped_at,
-        table.rows,
-        label,
-        f"{item.name}: point saliency, {'lowest' if FLAGS.drop_neg else 'highest'} first",
-        explanation.class_names,
-    )
-    report = {
-        "object": item.name,
-        "target": name,
-        "points": len(item.inputs),
-        "points_removed": run.points_removed,
-        "iterations": len(run.steps),
-        "stopped_by": run.stopped_by,
-        "dropped_at": run.dropped_at.tolist(),
-    }
-    cli.write_report(__name__, folder, report)
-    print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
+            cli.print_row(run.steps[-1].record(explanation.class_name).values())
+        folder = Path(FLAGS.output_dir) / item.name
+        cli.write_drop_run(__name__, folder, item.name, explanation, run)
+        view.write_drop_page(
+            folder / "sequence.html",
+            item.inputs,
+            run.dropped_at,
+            results.DropTable().extended([run], [label]).rows,
+            label,
+            f"{item.name}: point saliency, {'lowest' if FLAGS.drop_neg else 'highest'} first",
+            explanation.class_names,
+        )
+        print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
 
 
 def _rotation_test(model: keras.Model) -> evaluate.RotationTest | None:
     if FLAGS.num_votes > 1:
         return evaluate.RotationTest(model, data.even_rotations(FLAGS.num_votes), vote=True)
-    if not FLAGS.rotations:
-        return None
-    rotations = evaluate.random_rotations(
-        FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed
-    )
-    return evaluate.RotationTest(model, rotations)
+    return cli.rotation_test(model)
 
 
 def _centre() -> str | list[float]:

@@ -6,7 +6,9 @@
 
 --input takes H5 files (dataset `data`), NPY, TFRecord (`tf.train.Example`s with a float list `points`) and
 files of one object, meshes or clouds. Every record is explained exactly once: stop the run at any moment,
-the same command goes on. Records that cannot be explained are listed in rejected-*.jsonl, with the reason.
+the same command goes on. Each of --methods has a folder in --output_dir, where records that it cannot explain
+are listed in rejected-*.jsonl, with the reason. Without --input and --data_dir --num_examples procedural
+clouds are explained, 64 by default.
 
 The work is done in this process. --beam hands options to Beam, such as another runner; then all workers must
 find the files under the same paths, as on a shared disk, and --saved_model is needed:
@@ -29,55 +31,55 @@ from tfxai3d import cli, data, explain, models, serve, storage
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("saved_model", None, "SavedModel of a network of clouds, such as apps/export.py writes.")
+cli.define_flags(
+    model="pointnet_shapes",
+    methods=["integrated_gradients"],
+    input=None,
+    data_dir=None,
+    num_examples=None,
+    num_points=1024,
+    steps=50,
+    batch_size=32,
+    shard_size=256,
+    seed=0,
+    output_dir="out/explain_bulk",
+)
 flags.DEFINE_string(
-    "model", "pointnet_shapes", "Preset or folder of apps/train.py, exported first; without --saved_model."
+    "saved_model", None, "SavedModel of apps/export.py, in the place of --model; it has options of its own."
 )
-flags.DEFINE_list("input", None, "Files and patterns, such as 'clouds/*.h5'.")
-flags.DEFINE_string("data_dir", None, "ModelNet40 HDF5 folder; its test split is used.")
-flags.DEFINE_integer(
-    "shapes", 64, "Number of procedural clouds, used without --input and --data_dir.", lower_bound=1
-)
-flags.DEFINE_integer("seed", 0, "Seed of the procedural clouds.", 0, 2**30)
-flags.DEFINE_string("method", "integrated_gradients", "How to explain; a wrong name lists all.")
-flags.DEFINE_integer(
-    "steps", 50, "Steps of integrated_gradients, of --model; a SavedModel has its own.", lower_bound=2
-)
-flags.DEFINE_integer("num_points", 1024, "The most points of a cloud.", lower_bound=10)
-flags.DEFINE_integer("batch_size", 32, "The most clouds the network sees at once.", lower_bound=1)
-flags.DEFINE_integer(
-    "shard_size", 256, "Clouds of a file of results; a killed run loses the file it is at.", lower_bound=1
-)
-flags.DEFINE_enum("format", "tfrecord", ["tfrecord", "parquet"], "Of the explanations.")
+flags.DEFINE_enum("format", "tfrecord", ["tfrecord", "parquet"], "Format of the explanations.")
 flags.DEFINE_multi_string("beam", [], "Option of Beam without its dashes, such as runner=FlinkRunner.")
-flags.DEFINE_string("output_dir", "out/explain_bulk", "Folder of the results.")
 
 
 def main(argv: list[str]) -> None:
     """Explains all records that no run before has explained."""
-    if FLAGS.input is not None and FLAGS.data_dir:
-        raise UserError("give --input or --data_dir, not both")
+    _check_flags()
     output_dir = Path(FLAGS.output_dir)
-    cli.check_output_dir(output_dir)
     cli.load_tensorflow()
-    explain.get(FLAGS.method)
     bulk = serve.bulk  # an error without Beam, before any work
     patterns = _patterns(output_dir)
     with _saved_model() as saved_model:
-        job = bulk.Job(
-            saved_model,
-            str(output_dir),
-            FLAGS.method,
-            FLAGS.format,
-            FLAGS.num_points,
-            FLAGS.batch_size,
-            FLAGS.shard_size,
-        )
-        with _progress(output_dir):
-            done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
-    print(f"explained {done.explained}, rejected {done.rejected}; {done.shards} files", end="")
-    print(f", {done.skipped} of them were there" if done.skipped else "")
+        for method in FLAGS.methods:
+            sizes = FLAGS.num_points, FLAGS.batch_size, FLAGS.shard_size
+            job = bulk.Job(saved_model, str(output_dir / method), method, FLAGS.format, *sizes)
+            with _progress(output_dir / method):
+                done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
+            there = f", {done.skipped} of them were there" if done.skipped else ""
+            print(
+                f"{method}: explained {done.explained}, rejected {done.rejected}; {done.shards} files{there}"
+            )
     print(f"results in {output_dir}")
+
+
+def _check_flags() -> None:
+    if FLAGS.input is not None and FLAGS.data_dir:
+        raise UserError("give --input or --data_dir, not both")
+    if FLAGS.num_examples and (FLAGS.input is not None or FLAGS.data_dir):
+        raise UserError(
+            "--num_examples is the number of procedural clouds; of --input and --data_dir all are taken"
+        )
+    cli.check_outputs()
+    explain.check_methods(FLAGS.methods)
 
 
 def _patterns(output_dir: Path) -> list[str]:
@@ -90,11 +92,12 @@ def _patterns(output_dir: Path) -> list[str]:
             raise UserError(f"{listing}: no such file; --data_dir must be a ModelNet40 HDF5 folder")
         names = listing.read_text(encoding="utf-8", errors="replace").split()
         return [str(Path(FLAGS.data_dir, Path(name).name)) for name in names]
-    path = output_dir / f"shapes-{FLAGS.shapes}-{FLAGS.num_points}-{FLAGS.seed}.h5"
+    count = FLAGS.num_examples or 64
+    path = output_dir / f"shapes-{count}-{FLAGS.num_points}-{FLAGS.seed}.h5"
     if not path.exists():
         import h5py
 
-        made = data.shapes.make_dataset(FLAGS.shapes, FLAGS.num_points, seed=FLAGS.seed)
+        made = data.shapes.make_dataset(count, FLAGS.num_points, seed=FLAGS.seed)
         with storage.atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             file["data"], file["label"] = made.points, made.labels
     return [str(path)]
@@ -106,11 +109,11 @@ def _saved_model() -> Iterator[str]:
     if FLAGS.saved_model:
         yield FLAGS.saved_model
         return
-    model = models.from_preset(FLAGS.model)
-    options = {"steps": FLAGS.steps} if FLAGS.method == "integrated_gradients" else {}
-    explainer = explain.get(FLAGS.method)(model, batch_size=FLAGS.batch_size, **options)
+    model = models.load(FLAGS.model)
+    options = {name: FLAGS[name].value for name in ("batch_size", "steps", "seed")}
+    explainers = [explain.create(method, model, data_kind="points", **options) for method in FLAGS.methods]
     with tempfile.TemporaryDirectory() as folder:
-        serve.export(model, Path(folder, "model"), [explainer])
+        serve.export(model, Path(folder, "model"), explainers)
         yield str(Path(folder, "model"))
 
 

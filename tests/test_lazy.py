@@ -30,6 +30,7 @@ def loaded_by(statement):
         "from tfxai3d import cli, data, evaluate, explain, features, models, results, serve, training, view",
         "from tfxai3d.explain import Explanation",
         "from tfxai3d.evaluate import MODES, dropped_points",
+        "from tfxai3d.explain import check_methods; check_methods(['grad_cam'])",
     ],
 )
 def test_light_imports(statement):

@@ -31,15 +31,33 @@ def ids(folder):
 
 
 def test_procedural_clouds_and_once_more(run, tmp_path):
-    flags = ["--shapes=5", "--num_points=16", "--shard_size=2"]
+    flags = ["--num_examples=5", "--num_points=16", "--shard_size=2"]
     code, out, err = run(*flags)
     assert (code, err) == (0, "")
-    assert out.splitlines() == ["explained 5, rejected 0; 3 files", f"results in {tmp_path / 'out'}"]
+    assert out.splitlines() == [
+        "integrated_gradients: explained 5, rejected 0; 3 files",
+        f"results in {tmp_path / 'out'}",
+    ]
     source = tmp_path / "out" / "shapes-5-16-0.h5"
-    assert ids(tmp_path / "out") == [f"{source.as_posix()}#{i}" for i in range(5)]
+    assert ids(tmp_path / "out" / "integrated_gradients") == [f"{source.as_posix()}#{i}" for i in range(5)]
     code, out, err = run(*flags)  # the model is exported anew and counts as the same
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "explained 0, rejected 0; 3 files, 3 of them were there"
+    assert (
+        out.splitlines()[0] == "integrated_gradients: explained 0, rejected 0; 3 files, 3 of them were there"
+    )
+
+
+def test_each_method_has_a_folder(run, tmp_path):
+    flags = ["--num_examples=3", "--num_points=16", "--methods=vanilla_gradient,gradient_times_input"]
+    code, out, err = run(*flags)
+    assert (code, err) == (0, "")
+    assert [line.split(":")[0] for line in out.splitlines()[:2]] == [
+        "vanilla_gradient",
+        "gradient_times_input",
+    ]
+    folders = tmp_path / "out" / "vanilla_gradient", tmp_path / "out" / "gradient_times_input"
+    assert ids(folders[0]) == ids(folders[1])
+    assert len(ids(folders[0])) == 3
 
 
 def test_a_modelnet_folder_and_what_is_rejected(run, tmp_path):
@@ -48,10 +66,12 @@ def test_a_modelnet_folder_and_what_is_rejected(run, tmp_path):
     with h5py.File(tmp_path / "shard.h5", "w") as file:
         file["data"], file["label"] = clouds, np.zeros((6, 1), np.uint8)
     (tmp_path / "test_files.txt").write_text("somewhere/else/shard.h5\n")
-    code, out, err = run(f"--data_dir={tmp_path}", "--method=vanilla_gradient")
+    code, out, err = run(f"--data_dir={tmp_path}", "--methods=vanilla_gradient")
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "explained 5, rejected 1; 1 files"
-    (line,) = (tmp_path / "out" / "rejected-00000-of-00001.jsonl").read_text().splitlines()
+    assert out.splitlines()[0] == "vanilla_gradient: explained 5, rejected 1; 1 files"
+    (line,) = (
+        (tmp_path / "out" / "vanilla_gradient" / "rejected-00000-of-00001.jsonl").read_text().splitlines()
+    )
     assert json.loads(line) == {
         "id": f"{(tmp_path / 'shard.h5').as_posix()}#2",
         "reason": "holds NaN or infinite coordinates",
@@ -64,7 +84,8 @@ def test_a_modelnet_folder_and_what_is_rejected(run, tmp_path):
         (["--input=a", "--data_dir=b"], "give --input or --data_dir, not both"),
         (["--input=nothing/*.h5"], "nothing/*.h5: matches no file"),
         (["--data_dir=nothing"], "--data_dir must be a ModelNet40 HDF5 folder"),
-        (["--method=lime"], "unknown method 'lime'"),
+        (["--input=a", "--num_examples=3"], "--num_examples is the number of procedural clouds"),
+        (["--methods=lime"], "unknown method 'lime'"),
         (["--saved_model=nothing", f"--input={__file__}"], "bulk runs read"),
     ],
 )

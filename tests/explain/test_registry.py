@@ -25,6 +25,23 @@ def test_a_method_gets_the_options_that_it_takes(name, expected):
     assert {option: explainer.options()[option] for option in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "methods= names no method; give one or more"),
+        (
+            ["deconvnet", "grad_cam", "deconvnet"],
+            "methods=deconvnet,grad_cam,deconvnet: names a method twice",
+        ),
+        (["grad_cam", "lime"], "unknown method 'lime'; known are .*, grad_cam, "),
+    ],
+)
+def test_names_that_are_wrong(names, message):
+    with pytest.raises(UserError, match=message):
+        explain.check_methods(names)
+
+
 def test_an_unknown_method_is_named():
-    with pytest.raises(UserError, match="unknown method 'lime'; known are "):
-        explain.create("lime", foreign(), **OPTIONS)
+    for make in (explain.get, lambda name: explain.create(name, foreign(), **OPTIONS)):
+        with pytest.raises(UserError, match="unknown method 'lime'; known are "):
+            make("lime")

@@ -95,5 +95,5 @@ def test_a_target_by_name(text, target):
 
 @pytest.mark.parametrize("text", ["chair", "desk-chair", "desk-", "-table", ""])
 def test_a_target_that_the_model_does_not_know(text):
-    with pytest.raises(UserError, match=rf"'{text}' is no class of the model; it knows desk, table"):
+    with pytest.raises(UserError, match=rf"target: '{text}' is no class of the model \(it knows desk, table"):
         explain.named_target(text, ("desk", "table"))

@@ -5,19 +5,30 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
-    from tfxai3d.cli.app import changed_flags as changed_flags
     from tfxai3d.cli.app import check_output_dir as check_output_dir
+    from tfxai3d.cli.app import check_outputs as check_outputs
     from tfxai3d.cli.app import check_package as check_package
-    from tfxai3d.cli.app import keep_settings as keep_settings
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
-    from tfxai3d.cli.app import print_row as print_row
     from tfxai3d.cli.app import run as run
-    from tfxai3d.cli.app import write_report as write_report
     from tfxai3d.cli.flags import OBJECTS as OBJECTS
     from tfxai3d.cli.flags import ROTATIONS as ROTATIONS
     from tfxai3d.cli.flags import TRAINING as TRAINING
     from tfxai3d.cli.flags import define_flags as define_flags
+    from tfxai3d.cli.flags import rotation_test as rotation_test
+    from tfxai3d.cli.objects import Object as Object
+    from tfxai3d.cli.objects import class_numbers as class_numbers
+    from tfxai3d.cli.objects import find_objects as find_objects
+    from tfxai3d.cli.objects import indices as indices
+    from tfxai3d.cli.objects import open_test_split as open_test_split
+    from tfxai3d.cli.objects import with_unique_names as with_unique_names
     from tfxai3d.cli.recipes import from_flags as from_flags
     from tfxai3d.cli.recipes import open_splits as open_splits
+    from tfxai3d.cli.report import changed_flags as changed_flags
+    from tfxai3d.cli.report import keep_settings as keep_settings
+    from tfxai3d.cli.report import print_row as print_row
+    from tfxai3d.cli.report import question as question
+    from tfxai3d.cli.report import remove_pictures as remove_pictures
+    from tfxai3d.cli.report import write_drop_run as write_drop_run
+    from tfxai3d.cli.report import write_report as write_report
 
 __getattr__, __dir__ = lazy(__name__)

@@ -1,17 +1,15 @@
-"""What all apps share: one-line errors, exit codes, and the settings of a run."""
+"""How every app runs: its flagfiles, one-line errors, exit codes, and what is checked before any work."""
 
 import importlib
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags
 
-from tfxai3d import storage
 from tfxai3d.cli.command import with_shipped_flagfiles
 from tfxai3d.errors import UserError, missing_extra
 
@@ -66,6 +64,24 @@ def load_tensorflow() -> None:
             os.close(terminal)
 
 
+def check_outputs(output_dir: str | os.PathLike[str] | None = None) -> None:
+    """Checks, before any work, that an app can leave its results where and as its flags say.
+
+    Args:
+        output_dir: The folder; by default --output_dir.
+
+    Raises:
+        UserError: If the folder cannot be written to, or a package is missing which --pictures, --view or
+            --tensorboard needs.
+    """
+    check_output_dir(output_dir or flags.FLAGS.output_dir)
+    needed = {"pictures": ("matplotlib",), "view": ("open3d",), "tensorboard": ("tensorboard", "matplotlib")}
+    for flag, packages in needed.items():
+        if flag in flags.FLAGS and flags.FLAGS[flag].value:
+            for package in packages:
+                check_package(package, "tensorboard" if flag == "tensorboard" else "view", f"--no{flag}")
+
+
 def check_output_dir(path: str | os.PathLike[str]) -> None:
     """Checks that a folder can be made or written to, before any work is done for it; makes nothing.
 
@@ -86,36 +102,3 @@ def check_package(package: str, extra: str, without: str = "--nopictures") -> No
     """
     if importlib.util.find_spec(package) is None:
         raise UserError(f"{missing_extra(package, extra)}, or give {without}")
-
-
-def print_row(cells: Iterable[object]) -> None:
-    """Prints a row of a table, columns of one width, numbers with three decimals."""
-    texts = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells)
-    print(" ".join(f"{text:>11}" for text in texts), flush=True)
-
-
-def changed_flags(app_name: str) -> list[str]:
-    """Returns an app's own flags that differ from their defaults, less the folders, as command-line words.
-
-    Args:
-        app_name: The program's `__name__`.
-    """
-    own = (flag for flag in flags.FLAGS.get_flags_for_module(app_name) if not flag.name.endswith("_dir"))
-    return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
-
-
-def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str], results: str) -> None:
-    """Keeps the values of these flags as `storage.keep_settings` does."""
-    storage.keep_settings(output_dir, {name: flags.FLAGS[name].value for name in names}, results)
-
-
-def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
-    """Writes what a run found to run.json of a folder, with the program's flags as its settings.
-
-    Args:
-        app_name: The program's `__name__`.
-        folder: The folder.
-        facts: What it shall say, by name.
-    """
-    own = flags.FLAGS.get_flags_for_module(app_name)
-    storage.write_run(folder, {flag.name: flag.value for flag in own}, **facts)

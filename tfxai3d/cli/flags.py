@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import flags
 
-from tfxai3d import view
+from tfxai3d import evaluate, view
 
 flags.disclaim_key_flags()  # the flags belong to the app that calls `define_flags`
 
@@ -51,6 +51,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "Class to explain, or two as desk-table: why the first rather than the second. By default --label or "
         "the shape's class, else the predicted class.",
     ),
+    "data_kind": (_one_of("points", "voxels"), "What a .keras file takes that does not say."),
     "layer": (_text, "Layer of the features, for the CAM family on a model without an endpoint."),
     "steps": (partial(_whole, lower_bound=2), "Steps of integrated_gradients."),
     "pooling": (_one_of("max", "mean"), "Pooling of the gradient over the channels in p_grad_cam."),
@@ -109,3 +110,14 @@ def define_flags(*groups: Mapping[str, Any], **defaults: Any) -> None:
     for name, default in defaults.items():
         define, help_text = _VOCABULARY[name]
         define(name, default, help_text)
+
+
+def rotation_test(model: Any) -> evaluate.RotationTest | None:
+    """Returns the test by rotated copies that the flags of `ROTATIONS` and --seed ask for; None for none."""
+    given = flags.FLAGS
+    if not given.rotations:
+        return None
+    rotations = evaluate.random_rotations(
+        given.rotations, given.axes, composed=given.composed, seed=given.seed
+    )
+    return evaluate.RotationTest(model, rotations)

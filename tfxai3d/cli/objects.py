@@ -1,23 +1,22 @@
-"""The objects that an app explains, found by the flags that several apps share."""
+"""The objects that an app explains, found by the flags of the group `OBJECTS`."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
 
-from tfxai3d import data
+from tfxai3d import data, explain
 from tfxai3d.data.geometry import Mesh, PointCloud
 from tfxai3d.data.voxelization import voxelize, voxelize_points
 from tfxai3d.errors import UserError
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage.writing import file_name
 
-flags.disclaim_key_flags()  # the flags belong to the app that calls `define_flags`
 FLAGS = flags.FLAGS
 
 
@@ -36,33 +35,11 @@ class Object:
     label: str | None
 
 
-def define_flags(shapes: Sequence[str]) -> None:
-    """Defines the flags that `find_objects` reads; `shapes` is what is explained without any of them."""
-    flags.DEFINE_list(
-        "shape", list(shapes), "Procedural objects, used when neither --input nor --data_dir is given."
-    )
-    flags.DEFINE_list("input", None, "Files to explain: meshes, clouds or arrays.")
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "ModelNet40 HDF5 folder, ModelNet tree of OFF files or, for voxel networks, folder of "
-        "modelnet10_test.npz; its test split is used.",
-    )
-    flags.DEFINE_list(
-        "label", None, "True class, by default the predicted one; with --data_dir one or several, needed."
-    )
-    flags.DEFINE_list(
-        "index", ["0"], "Which examples of --label, of --shape, or of --input files with several."
-    )
-    flags.DEFINE_enum("up", "y", ["y", "z"], "Up axis of the --input files; ModelNet's OFF files have z.")
-    flags.DEFINE_integer("num_points", 1024, "Points of an object.", lower_bound=10)
-
-
-def find_objects(kind: str = "points") -> list[Object]:
-    """Returns what the flags of `define_flags` and the flag --seed ask for.
+def find_objects(kind: DataKind = "points") -> list[Object]:
+    """Returns what the flags of `OBJECTS` ask for.
 
     Args:
-        kind: "points" or "voxels".
+        kind: "points" or "voxels": what the network takes.
 
     Raises:
         UserError: If the flags contradict each other, ask for nothing, or for what is not there.
@@ -78,14 +55,9 @@ def find_objects(kind: str = "points") -> list[Object]:
     return with_unique_names(found)
 
 
-def load_test_split(kind: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Returns the inputs of --data_dir's test split, their labels and the class names these count."""
-    folder = FLAGS.data_dir
-    if kind == "voxels":
-        return *data.load_modelnet10(folder, "test"), data.MODELNET10_CLASSES
-    if (Path(folder) / "test_files.txt").exists():
-        return *data.load_modelnet40(folder, "test", FLAGS.num_points), data.MODELNET40_CLASSES
-    return data.load_modelnet_tree(folder, "test", FLAGS.num_points, seed=FLAGS.seed)
+def open_test_split(kind: DataKind) -> data.Split:
+    """Returns the test split of --data_dir."""
+    return data.open_dataset(FLAGS.data_dir, kind, num_points=FLAGS.num_points, seed=FLAGS.seed)
 
 
 def with_unique_names(objects: Iterable[Object]) -> list[Object]:
@@ -105,6 +77,15 @@ def with_unique_names(objects: Iterable[Object]) -> list[Object]:
     return list(apart.values())
 
 
+def class_numbers(objects: Iterable[Object], class_names: Sequence[str] | None) -> list[int | None]:
+    """Returns the class of each object as the model counts it, None for the predicted one.
+
+    Raises:
+        UserError: If the model does not know one.
+    """
+    return [None if item.label is None else explain.class_number(item.label, class_names) for item in objects]
+
+
 def indices() -> list[int]:
     """Returns --index as numbers.
 
@@ -120,22 +101,7 @@ def indices() -> list[int]:
     return numbers
 
 
-def class_number(name: str | None, names: Sequence[str] | None, flag: str = "") -> int | None:
-    """Returns the number of a class, None for None.
-
-    Raises:
-        UserError: If the model does not know it; `flag` says where it came from.
-    """
-    if name is None:
-        return None
-    if name not in (names or ()):
-        raise UserError(
-            f"{flag}{name!r} is no class of the model {FLAGS.model!r}; it knows {', '.join(names or ())}"
-        )
-    return list(names or ()).index(name)
-
-
-def _of_files(kind: str) -> Iterator[Object]:
+def _of_files(kind: DataKind) -> Iterator[Object]:
     read = _file_voxels if kind == "voxels" else _file_points
     for path, index in itertools.product(FLAGS.input, indices()):
         name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
@@ -149,15 +115,15 @@ def _file_points(path: str, index: int) -> np.ndarray:
 
 def _file_voxels(path: str, index: int) -> np.ndarray:
     geometry = data.read(path, index)
-    turned: Callable[[np.ndarray], np.ndarray] = data.z_up_to_y_up if FLAGS.up == "y" else np.asarray
+    upright = data.z_up_to_y_up if FLAGS.up == "y" else np.asarray  # the map is its own inverse
     if isinstance(geometry, Mesh):
-        return _grid(voxelize(Mesh(turned(geometry.vertices), geometry.faces)))
+        return _grid(voxelize(Mesh(upright(geometry.vertices), geometry.faces)))
     if isinstance(geometry, PointCloud):
-        return _grid(voxelize_points(turned(geometry.points)))
+        return _grid(voxelize_points(upright(geometry.points)))
     return _grid(geometry.occupancy)
 
 
-def _shapes(kind: str) -> Iterator[Object]:
+def _shapes(kind: DataKind) -> Iterator[Object]:
     for shape, seed in itertools.product(FLAGS.shape, indices()):
         mesh = data.shapes.make_shape(shape, seed)
         if kind == "voxels":
@@ -173,39 +139,21 @@ def _one_label() -> str | None:
     return FLAGS.label[0] if FLAGS.label else None
 
 
-def _of_data_set(kind: str) -> Iterator[Object]:
+def _of_data_set(kind: DataKind) -> Iterator[Object]:
     if not FLAGS.label:
         raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
-    numbers = indices()
-    for label, inputs in _examples(kind, max(numbers) + 1):
-        for index in numbers:
-            if index >= len(inputs):
-                raise UserError(f"--index={index}: --data_dir has {len(inputs)} test examples of {label!r}")
-            yield Object(f"{label}_{index}", inputs[index].astype(np.float32), label)
-
-
-def _examples(kind: str, limit: int) -> Iterator[tuple[str, np.ndarray | list[np.ndarray]]]:
-    """Yields each class of --label and its first examples: at least `limit`, or all there are."""
-    stored = "modelnet10_test.npz" if kind == "voxels" else "test_files.txt"
-    if (Path(FLAGS.data_dir) / stored).exists():
-        known = data.MODELNET10_CLASSES if kind == "voxels" else data.MODELNET40_CLASSES
-        for label in FLAGS.label:
-            if label not in known:
-                raise UserError(f"--label={label}: choose from {', '.join(known)}")
-        inputs, labels, _ = load_test_split(kind)
-        yield from ((label, inputs[labels == known.index(label)]) for label in FLAGS.label)
-        return
-    for label in FLAGS.label:
-        wanted: dict[str, Any] = {"classes": [label], "limit": limit}
-        if kind == "voxels":
-            paths, _, _ = data.modelnet_files(FLAGS.data_dir, "test", **wanted)
-            meshes = map(data.read, paths)
-            yield label, [_grid(voxelize(mesh)) for mesh in meshes if isinstance(mesh, Mesh)]
-        else:
-            tree = data.load_modelnet_tree(
-                FLAGS.data_dir, "test", FLAGS.num_points, seed=FLAGS.seed, **wanted
+    split = open_test_split(kind)
+    known = split.class_names
+    for label, index in itertools.product(FLAGS.label, indices()):
+        if label not in known:
+            raise UserError(
+                f"--label={label}: no class {label!r} in --data_dir; choose from {', '.join(known)}"
             )
-            yield label, tree[0]
+        examples = np.flatnonzero(split.labels == known.index(label))
+        if index >= len(examples):
+            raise UserError(f"--index={index}: --data_dir has {len(examples)} test examples of {label!r}")
+        (inputs,) = split[examples[[index]]].inputs
+        yield Object(f"{label}_{index}", inputs.astype(np.float32), label)
 
 
 def _grid(occupancy: np.ndarray) -> np.ndarray:

@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.modes import by_mode as by_mode
     from tfxai3d.evaluate.dropping.modes import dropped_points as dropped_points
     from tfxai3d.evaluate.dropping.modes import random_points as random_points
+    from tfxai3d.evaluate.facts import decision_facts as decision_facts
+    from tfxai3d.evaluate.facts import explanation_facts as explanation_facts
     from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
     from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
     from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
+    from tfxai3d.evaluate.mistake_list import Mistake as Mistake
+    from tfxai3d.evaluate.mistake_list import read_mistakes as read_mistakes
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
     from tfxai3d.evaluate.statistics import Interval as Interval

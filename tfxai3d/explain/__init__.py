@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tfxai3d.explain.methods.smooth_grad import SmoothGrad as SmoothGrad
     from tfxai3d.explain.methods.vanilla_gradient import VanillaGradient as VanillaGradient
     from tfxai3d.explain.methods.var_grad import VarGrad as VarGrad
+    from tfxai3d.explain.registry import check_methods as check_methods
     from tfxai3d.explain.registry import create as create
     from tfxai3d.explain.registry import get as get
     from tfxai3d.explain.registry import method_names as method_names

@@ -84,7 +84,7 @@ def drop_clouds(
 
 def drop_points(
     explainer: Explainer,
-    rotation_test: RotationTest,
+    rotation_test: RotationTest | None,
     points: np.ndarray,
     label: int,
     mode: str = "+average",
@@ -96,7 +96,7 @@ def drop_points(
 
     Args:
         explainer: Rates the points; for the published method a PGradCAM.
-        rotation_test: The copies to test.
+        rotation_test: The copies to test, if any.
         points: The cloud (N,3), at least `MIN_POINTS`.
         label: Its true class.
         mode: One of `MODES`.

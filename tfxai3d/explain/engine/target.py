@@ -98,7 +98,7 @@ def class_number(name: str, class_names: Sequence[str] | None) -> int:
     """
     known = list(class_names or ())
     if name not in known:
-        raise UserError(f"{name!r} is no class of the model; it knows {', '.join(known) or 'none by name'}")
+        raise UserError(f"{name!r} is no class of the model (it knows {', '.join(known) or 'none by name'})")
     return known.index(name)
 
 
@@ -118,4 +118,7 @@ def named_target(text: str, class_names: Sequence[str] | None) -> int | Contrast
             second = text.removeprefix(f"{first}-")
             if second != text and second in known:
                 return Contrast(known.index(first), known.index(second))
-    return class_number(text, known)
+    try:
+        return class_number(text, known)
+    except UserError as error:
+        raise UserError(f"target: {error}") from error

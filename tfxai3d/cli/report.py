@@ -1,0 +1,84 @@
+"""What an app prints of its results, and the files in which it leaves them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfxai3d import results, storage
+
+
+def print_row(cells: Iterable[object]) -> None:
+    """Prints a row of a table, columns of one width, numbers with three decimals."""
+    texts = (f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells)
+    print(" ".join(f"{text:>11}" for text in texts), flush=True)
+
+
+def question(explanation: results.Explanation) -> str:
+    """Returns what an explanation of one example answers, as it is printed before the answer."""
+    name, target = explanation.class_name, int(explanation.target[0])
+    predicted = int(explanation.predicted[0])
+    said = f"why {name(target)!r}"
+    if explanation.against is not None:
+        said += f" rather than {name(int(explanation.against[0]))!r}"
+    return f"{said}?" if target == predicted else f"{said}? (the network sees {name(predicted)!r})"
+
+
+def changed_flags(app_path: str) -> list[str]:
+    """Returns the app's own flags that differ from their defaults, as command-line words."""
+    own = flags.FLAGS.flags_by_module_dict().get(app_path, [])
+    return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
+
+
+def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str], results: str) -> None:
+    """Keeps the values of these flags as `storage.keep_settings` does."""
+    storage.keep_settings(output_dir, {name: flags.FLAGS[name].value for name in names}, results)
+
+
+def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+    """Writes what a run found to run.json of a folder, with the program's flags as its settings.
+
+    Args:
+        app_name: The program's `__name__`.
+        folder: The folder.
+        facts: What it shall say, by name.
+    """
+    own = flags.FLAGS.get_flags_for_module(app_name)
+    storage.write_run(folder, {flag.name: flag.value for flag in own}, **facts)
+
+
+def write_drop_run(
+    app_name: str, folder: Path, name: str, explanation: results.Explanation, run: results.DropRun
+) -> None:
+    """Writes explanation.npz, iterations.csv and run.json of an object that has lost its points.
+
+    Args:
+        app_name: The program's `__name__`.
+        folder: The object's folder.
+        name: The object's name.
+        explanation: Of the whole object.
+        run: How it lost them.
+    """
+    explanation.save(folder / "explanation.npz")
+    storage.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
+    report = {
+        "object": name,
+        "target": explanation.class_name(int(explanation.target[0])),
+        "predicted": explanation.class_name(int(explanation.predicted[0])),
+        "points": len(run.dropped_at),
+        "points_removed": run.points_removed,
+        "iterations": len(run.steps),
+        "stopped_by": run.stopped_by,
+        "dropped_at": run.dropped_at.tolist(),
+    }
+    write_report(app_name, folder, report)
+
+
+def remove_pictures(folder: Path, *names: str) -> None:
+    """Removes pictures of an earlier run into this folder, so that none stays beside other results."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
