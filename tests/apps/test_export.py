@@ -70,7 +70,7 @@ def test_code_in_a_keras_file_is_not_run(run, tmp_path):
     [
         (["--methods="], "--methods= names no method"),
         (["--methods=lime"], "unknown method 'lime'; known are"),
-        (["--model=nothing.keras"], "--model=nothing.keras: no such file"),
+        (["--model=nothing.keras"], "nothing.keras: no such file; check the path"),
         (["--model=nothing"], "no preset 'nothing'"),
         (["--output_dir=tests"], "tests: is a folder of other things"),
     ],

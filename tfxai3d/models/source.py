@@ -26,7 +26,7 @@ def load(source: str | os.PathLike[str]) -> keras.Model:
     if path.suffix != ".keras":
         return from_preset(source)
     if not path.is_file():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file; check the path")
     try:
         # In safe mode code inside the file, such as a Lambda layer's, is refused.
         return keras.saving.load_model(path, compile=False, safe_mode=True)
