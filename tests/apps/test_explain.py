@@ -4,6 +4,7 @@ import json
 import re
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -87,6 +88,24 @@ def test_one_class_rather_than_another(run, tmp_path):
     assert "why 'chair' rather than 'sofa'?" in out
     (record,) = json.loads((tmp_path / "out" / "run.json").read_text())["objects"]
     assert (record["target"], record["against"]) == ("chair", "sofa")
+
+
+def test_a_keras_file_of_any_network(run_app, tmp_path):
+    points = keras.Input((None, 3))
+    rows = keras.layers.Dense(8, "relu", name="rows")(points)
+    model = keras.Model(points, keras.layers.Dense(3)(keras.layers.GlobalMaxPooling1D()(rows)))
+    model.save(tmp_path / "mine.keras")
+    np.save(tmp_path / "thing.npy", np.random.default_rng(0).uniform(-1, 1, (20, 3)))
+    arguments = [f"--model={tmp_path / 'mine.keras'}", f"--input={tmp_path / 'thing.npy'}"]
+    arguments += ["--methods=vanilla_gradient,grad_cam", f"--output_dir={tmp_path / 'out'}", "--nopictures"]
+    code, out, err = run_app("explain", *arguments, "--data_kind=points", "--layer=rows")
+    assert (code, err) == (0, "")
+    assert re.search(r"thing: why '\d'\? vanilla_gradient", out)
+    explained = Explanation.load(tmp_path / "out" / "thing" / "grad_cam.npz")
+    np.testing.assert_array_equal(explained.scores, model(explained.inputs))
+    code, _, err = run_app("p_grad_cam", *arguments[:2], *arguments[3:], "--layer=rows", "--rotations=0")
+    assert (code, err) == (0, "")
+    assert Explanation.load(tmp_path / "out" / "thing" / "explanation.npz").options["layer"] == "rows"
 
 
 @pytest.fixture
