@@ -87,11 +87,7 @@ def _patterns(output_dir: Path) -> list[str]:
     if FLAGS.input is not None:
         return FLAGS.input
     if FLAGS.data_dir:
-        listing = Path(FLAGS.data_dir, "test_files.txt")
-        if not listing.is_file():
-            raise UserError(f"{listing}: no such file; --data_dir must be a ModelNet40 HDF5 folder")
-        names = listing.read_text(encoding="utf-8", errors="replace").split()
-        return [str(Path(FLAGS.data_dir, Path(name).name)) for name in names]
+        return [str(path) for path in data.modelnet40_shards(FLAGS.data_dir)]
     count = FLAGS.num_examples or 64
     path = output_dir / f"shapes-{count}-{FLAGS.num_points}-{FLAGS.seed}.h5"
     if not path.exists():

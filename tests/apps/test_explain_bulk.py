@@ -83,7 +83,7 @@ def test_a_modelnet_folder_and_what_is_rejected(run, tmp_path):
     [
         (["--input=a", "--data_dir=b"], "give --input or --data_dir, not both"),
         (["--input=nothing/*.h5"], "nothing/*.h5: matches no file"),
-        (["--data_dir=nothing"], "--data_dir must be a ModelNet40 HDF5 folder"),
+        (["--data_dir=nothing"], "no such file; give a ModelNet40 HDF5 folder"),
         (["--input=a", "--num_examples=3"], "--num_examples is the number of procedural clouds"),
         (["--methods=lime"], "unknown method 'lime'"),
         (["--saved_model=nothing", f"--input={__file__}"], "bulk runs read"),

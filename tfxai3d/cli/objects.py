@@ -11,8 +11,6 @@ import numpy as np
 from absl import flags
 
 from tfxai3d import data, explain
-from tfxai3d.data.geometry import Mesh, PointCloud
-from tfxai3d.data.voxelization import voxelize, voxelize_points
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage.writing import file_name
@@ -102,32 +100,21 @@ def indices() -> list[int]:
 
 
 def _of_files(kind: DataKind) -> Iterator[Object]:
-    read = _file_voxels if kind == "voxels" else _file_points
     for path, index in itertools.product(FLAGS.input, indices()):
         name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
-        yield Object(name, read(path, index), _one_label())
-
-
-def _file_points(path: str, index: int) -> np.ndarray:
-    points = data.load_points(path, FLAGS.num_points, FLAGS.seed, index)
-    return data.z_up_to_y_up(points) if FLAGS.up == "z" else points
-
-
-def _file_voxels(path: str, index: int) -> np.ndarray:
-    geometry = data.read(path, index)
-    upright = data.z_up_to_y_up if FLAGS.up == "y" else np.asarray  # the map is its own inverse
-    if isinstance(geometry, Mesh):
-        return _grid(voxelize(Mesh(upright(geometry.vertices), geometry.faces)))
-    if isinstance(geometry, PointCloud):
-        return _grid(voxelize_points(upright(geometry.points)))
-    return _grid(geometry.occupancy)
+        if kind == "voxels":
+            inputs = data.load_grid(path, index, up=FLAGS.up)
+        else:
+            inputs = data.load_points(path, FLAGS.num_points, FLAGS.seed, index)
+            inputs = data.z_up_to_y_up(inputs) if FLAGS.up == "z" else inputs
+        yield Object(name, inputs, _one_label())
 
 
 def _shapes(kind: DataKind) -> Iterator[Object]:
     for shape, seed in itertools.product(FLAGS.shape, indices()):
         mesh = data.shapes.make_shape(shape, seed)
         if kind == "voxels":
-            inputs = _grid(voxelize(Mesh(data.z_up_to_y_up(mesh.vertices), mesh.faces)))
+            inputs = data.voxelize(mesh.z_up())[..., None].astype(np.float32)
         else:
             inputs = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
         yield Object(f"{shape}_{seed}", inputs, _one_label() or shape)
@@ -154,7 +141,3 @@ def _of_data_set(kind: DataKind) -> Iterator[Object]:
             raise UserError(f"--index={index}: --data_dir has {len(examples)} test examples of {label!r}")
         (inputs,) = split[examples[[index]]].inputs
         yield Object(f"{label}_{index}", inputs.astype(np.float32), label)
-
-
-def _grid(occupancy: np.ndarray) -> np.ndarray:
-    return occupancy[..., None].astype(np.float32)

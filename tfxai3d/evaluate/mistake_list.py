@@ -39,4 +39,4 @@ def read_mistakes(path: str | os.PathLike[str]) -> list[Mistake]:
             return [Mistake(int(line["index"]), line["true"], line["predicted"]) for line in lines]
     except (KeyError, ValueError, csv.Error):
         pass
-    raise UserError(f"{path}: not a list of mistakes with index, true and predicted")
+    raise UserError(f"{path}: not a list with index, true and predicted of each mistake")
