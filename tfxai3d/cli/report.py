@@ -28,9 +28,13 @@ def question(explanation: results.Explanation) -> str:
     return f"{said}?" if target == predicted else f"{said}? (the network sees {name(predicted)!r})"
 
 
-def changed_flags(app_path: str) -> list[str]:
-    """Returns the app's own flags that differ from their defaults, as command-line words."""
-    own = flags.FLAGS.flags_by_module_dict().get(app_path, [])
+def changed_flags(app_name: str) -> list[str]:
+    """Returns an app's own flags that differ from their defaults, less the folders, as command-line words.
+
+    Args:
+        app_name: The program's `__name__`.
+    """
+    own = (flag for flag in flags.FLAGS.get_flags_for_module(app_name) if not flag.name.endswith("_dir"))
     return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
 
 
