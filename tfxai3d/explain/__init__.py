@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tfxai3d.explain.methods.gradient_times_input import GradientTimesInput as GradientTimesInput
     from tfxai3d.explain.methods.guided_backprop import GuidedBackprop as GuidedBackprop
     from tfxai3d.explain.methods.integrated_gradients import IntegratedGradients as IntegratedGradients
+    from tfxai3d.explain.methods.mean_field_shapley import MeanFieldShapley as MeanFieldShapley
     from tfxai3d.explain.methods.p_grad_cam import PGradCAM as PGradCAM
     from tfxai3d.explain.methods.point_saliency import PointSaliency as PointSaliency
     from tfxai3d.explain.methods.smooth_grad import SmoothGrad as SmoothGrad

@@ -23,6 +23,7 @@ SLOW = {"pointnet2", "vrn"}
 OPTIONS = {
     "integrated_gradients": {"steps": 3},
     "expected_gradients": {"samples": 3},
+    "mean_field_shapley": {"nodes": 3},
     "smooth_grad": {"samples": 3},
     "var_grad": {"samples": 3},
 }

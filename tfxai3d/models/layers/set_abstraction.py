@@ -150,6 +150,10 @@ class NeighborMax(SharedDense):
         product = ops.reshape(product, (*ops.shape(x)[:-1], self.units))
         return self.activation(ops.max(product, axis=-2) + bias)
 
+    def features(self, x: Any, training: bool = False) -> Any:
+        """Maps neighbours' features (B,S,K,C) to (B,S,K,units); their max over K is what `call` returns."""
+        return super().call(x, training=training)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the output for an input shape."""
         return (*input_shape[:-2], self.units)

@@ -1,0 +1,168 @@
+"""Shapley values through the max, against all coalitions."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.reference import networks
+from tests.reference.networks import assert_close
+from tfxai3d import explain
+from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.expected_max import expected_max
+from tfxai3d.explain.engine.network import network
+from tfxai3d.explain.engine.presence import PresenceNetwork, max_over_balls
+
+CLOUD = np.random.default_rng(3).uniform(-1, 1, (1, 10, 3))
+
+
+def coalitions(count):
+    return [list(some) for size in range(count + 1) for some in itertools.combinations(range(count), size)]
+
+
+def max_of(features, rows):
+    lowest = np.minimum(features.min(axis=0), 0)
+    return features[rows].max(axis=0) if rows else lowest
+
+
+def head_and_rows(pool="layer", head="linear"):
+    """A PointNet of plain layers; with a linear head the mean field is exact."""
+    points = keras.Input((None, 3))
+    x = keras.layers.Dense(16, activation="relu", bias_initializer="glorot_uniform")(
+        keras.layers.Dense(8, activation="tanh")(points)
+    )
+    pooled = keras.layers.GlobalMaxPooling1D()(x) if pool == "layer" else keras.ops.max(x, axis=1)
+    if head != "linear":
+        pooled = keras.layers.Dense(12, activation="relu")(pooled)
+    return keras.Model(points, keras.layers.Dense(4)(pooled)), keras.Model(points, x)
+
+
+def shapley(values, count):
+    """The definition: values of coalitions by frozenset."""
+    phi = np.zeros(count)
+    for player in range(count):
+        for some in coalitions(count):
+            if player in some:
+                continue
+            weight = math.factorial(len(some)) * math.factorial(count - len(some) - 1) / math.factorial(count)
+            gain = values[frozenset([*some, player])] - values[frozenset(some)]
+            phi[player] += weight * gain
+    return phi
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.7])
+@pytest.mark.parametrize("density", [0.001, 0.3, 0.9, 1.0])
+def test_expected_max_is_the_mean_over_all_subsets(density, shift):
+    features = np.random.default_rng(0).uniform(0, 1, (6, 3)) + shift
+    features[4] = features[1]  # a tie
+    mean, derivative = np.zeros(3), np.zeros(6)
+    for some in coalitions(6):
+        probability = density ** len(some) * (1 - density) ** (6 - len(some))
+        mean += probability * max_of(features, some)
+    for row in range(6):
+        for some in coalitions(6):
+            if row not in some:
+                probability = density ** len(some) * (1 - density) ** (5 - len(some))
+                with_it = max_of(features, sorted([*some, row]))
+                derivative[row] += probability * (with_it - max_of(features, some)).sum()
+    values, presence = tf.constant(features[None]), tf.fill((1, 6), tf.constant(density, tf.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(presence)
+        result = expected_max(values, presence, tf.constant(density, tf.float64))
+    np.testing.assert_allclose(result[0], mean, atol=1e-7)
+    # Equal rows share: either is absent or present beside the other, as above.
+    np.testing.assert_allclose(tape.gradient(result, presence)[0], derivative, atol=1e-6)
+
+
+def test_expected_max_has_the_gradient_of_its_features():
+    features, q = np.random.default_rng(1).uniform(0, 1, (2, 7, 3)), 0.2
+    there = tf.fill((2, 7), tf.constant(q, tf.float64))
+    gradients = tf.test.compute_gradient(
+        lambda x: expected_max(x, there, tf.constant(q, tf.float64)), [features], delta=1e-6
+    )
+    for exact, numerical in zip(*gradients, strict=True):
+        np.testing.assert_allclose(exact, numerical, atol=1e-7)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("pool", ["layer", "operation"])
+def test_equals_all_coalitions_under_a_linear_head(pool):
+    model, trunk = head_and_rows(pool)
+    features, head = np.asarray(trunk(CLOUD))[0], model.layers[-1]
+    values = {
+        frozenset(some): float(head(max_of(features, some)[None])[0, 2]) for some in coalitions(len(features))
+    }
+    found = explain.MeanFieldShapley(model, nodes=40, data_kind="points")(CLOUD, 2)
+    np.testing.assert_allclose(found.importance[0], shapley(values, len(features)), atol=1e-6)
+    assert abs(found.convergence_delta[0]) < 1e-6
+    np.testing.assert_allclose(found.attributions.sum(axis=-1), found.importance, atol=1e-6)
+
+
+@pytest.mark.usefixtures("float64")
+def test_axioms():
+    model, trunk = head_and_rows(head="bent")
+    cloud = np.concatenate([CLOUD, CLOUD[:, 4:5]], axis=1)  # points 4 and 10 are equal
+    explainer = explain.MeanFieldShapley(model, nodes=24, data_kind="points")
+    found = explainer(cloud, 1)
+    assert_close(found.importance[0, 4], found.importance[0, 10])  # symmetry
+    nothing = model.layers[-1](model.layers[-2](tf.zeros((1, 16))))[0, 1]
+    found_gain = found.importance.sum() - found.convergence_delta[0]  # efficiency
+    np.testing.assert_allclose(found_gain, model(cloud)[0, 1] - nothing, atol=1e-6)
+    assert abs(found.convergence_delta[0]) < 1e-4
+    other, both = explainer(cloud, 3), explainer(cloud, explain.Contrast(1, 3))
+    assert_close(both.importance, found.importance - other.importance)  # linearity in the target
+    # A null player: a point whose features are all 0 adds nothing to any set.
+    features = np.array(trunk(cloud))
+    features[0, 7] = 0
+    head = keras.Sequential([keras.Input((None, 16)), keras.layers.GlobalMaxPooling1D(), *model.layers[-2:]])
+    values = PresenceNetwork(network(head, "points"), head)
+    with tf.GradientTape() as tape:
+        presence = tf.fill((1, 11), tf.constant(0.3, tf.float64))
+        tape.watch(presence)
+        score = values(tf.constant(features), presence, tf.constant(0.3, tf.float64))[:, 1]
+    assert tape.gradient(score, presence)[0, 7] == 0
+
+
+@pytest.mark.parametrize("build", [networks.pointnet, networks.pointnet2])
+def test_with_all_points_the_mean_field_is_the_network(build):
+    model, clouds = build(), networks.POINTS
+    ones = tf.ones(clouds.shape[:2], model.dtype)
+    found = PresenceNetwork(network(model), model)(
+        tf.constant(clouds, model.dtype), ones, tf.ones([], model.dtype)
+    )
+    assert_close(found, model(clouds, training=False))
+
+
+def test_copies_in_a_ball_are_one_point():
+    """A ball that is not full repeats its first point, which is there or not all the same."""
+    features = tf.constant(np.random.default_rng(0).uniform(0, 1, (1, 1, 4, 5)))
+    features = tf.concat([features[:, :, :2], features[:, :, :1], features[:, :, :1]], axis=2)
+    index = tf.constant([[[3, 5, 3, 3]]])
+    there = tf.fill((1, 6), tf.constant(0.4, tf.float64))
+    found = max_over_balls(features, there, tf.constant(0.4, tf.float64), index)
+    expected = expected_max(features[0, :, :2], there[:, :2], tf.constant(0.4, tf.float64))
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_voxels_by_subsets_add_up_nearly():
+    grids = networks.VOXELS
+    few, many = (
+        explain.MeanFieldShapley(networks.function, nodes=n, data_kind="voxels")(grids, 1) for n in (4, 400)
+    )
+    assert np.abs(many.convergence_delta).mean() < np.abs(few.convergence_delta).mean()
+    assert not many.importance[grids[..., 0] == 0].any()
+
+
+def test_mistakes():
+    averaging = keras.Sequential(
+        [keras.Input((None, 3)), keras.layers.Dense(4), keras.layers.GlobalAveragePooling1D()]
+    )
+    with pytest.raises(UserError, match="has no max over its points"):
+        explain.MeanFieldShapley(averaging, data_kind="points")(CLOUD)
+    with pytest.raises(UserError, match="must be a Keras model of points"):
+        explain.MeanFieldShapley(lambda x: x[:, 0], data_kind="points")
+    with pytest.raises(UserError, match="nodes must be at least 1, it is 0"):
+        explain.MeanFieldShapley(averaging, nodes=0, data_kind="points")
