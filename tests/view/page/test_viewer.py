@@ -135,6 +135,36 @@ def test_drag_wheel_keys_and_double_click(tmp_path, explanation, browser):
     assert browser.said == []
 
 
+def test_fingers_rotate_zoom_and_read(tmp_path, explanation, browser):
+    show(browser, tmp_path / "heat.html", explanation)
+
+    def touch(kind, *places):
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+
+    def area():
+        browser.settle()
+        return (browser.picture(tmp_path / "look.png")[110:500, :700] < 0.95).any(axis=-1).mean()
+
+    def swipe(start, end):
+        touch("touchStart", *start)
+        touch("touchMove", *end)
+        touch("touchEnd")
+
+    start = area()
+    swipe([(300, 300), (340, 300)], [(250, 300), (390, 300)])
+    assert area() > 1.5 * start
+    (text, places), *_ = sweep(browser, 0, 10).items()
+    touch("touchStart", places[0])
+    touch("touchEnd")
+    assert browser.run(f"{TIP}.hidden ? '' : {TIP}.textContent") == text
+    before = browser.picture(tmp_path / "before.png")
+    swipe([(300, 300)], [(360, 300)])
+    browser.settle()
+    assert np.abs(browser.picture(tmp_path / "after.png") - before).mean() > 0.01
+    assert browser.run(f"{TIP}.hidden")
+
+
 def test_the_wheel_scrolls_a_page_of_several_cells(tmp_path, cross, browser):
     one = dataclasses.replace(cross, method="grad_cam")
     write_panel(tmp_path / "panel.html", [[cross, one]] * 6)

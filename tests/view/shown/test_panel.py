@@ -13,7 +13,7 @@ from tfxai3d.view.shown.panel import panel
 
 def test_rows_columns_and_one_scale_a_row(rows):
     shown = panel(rows, ["chair_0", "table_0"], "magma_r")
-    assert shown.columns == ["points", "vanilla gradient", "integrated gradients"]
+    assert shown.columns == ["Points", "vanilla gradient", "integrated gradients"]
     assert [row.name for row in shown.rows] == ["chair_0", "table_0"]
     assert shown.rows[1].caption == "table (score 9.25)"
     for row in shown.rows:

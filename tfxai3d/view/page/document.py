@@ -82,7 +82,7 @@ def write_document(
     folder = Path(__file__).parent
     content = _PAGE.format(
         title=html.escape(title),
-        style=_STYLE.strip() + style.rstrip() + (bar_style(colormap) if colormap else ""),
+        style=_STYLE.strip() + (bar_style(colormap) if colormap else "") + style.rstrip(),
         script="".join((folder / name).read_text(encoding="utf-8") for name in ("viewer.js", "marks.js")),
         body=body,
         help=_HELP.format(wheel="scroll" if len(data["cells"]) == 1 else "Ctrl and scroll"),

@@ -67,7 +67,7 @@ def write_html(
 
 
 def _section(shown: Subject, number: int, colormap: Colormap) -> str:
-    scale = bar(shown.limits, shown.heat, colormap, shown.beyond)
+    scale = bar(shown.limits, "importance", colormap, shown.beyond)
     return (
         f"<section>\n<h1>{html.escape(shown.title)}</h1>\n<p>{html.escape(shown.subtitle)}</p>\n"
         f'<div class="object">{canvas(number, shown.title)}{scale}</div>\n</section>'

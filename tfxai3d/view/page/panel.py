@@ -20,7 +20,7 @@ main {{ display: grid; grid-template-columns: repeat({columns}, minmax(11rem, 1f
 h2 {{ font-size: 1rem; margin: 0; text-align: center; position: sticky; top: 0; background: #fffe;
   padding: .4rem 0 }}
 canvas {{ aspect-ratio: 1; touch-action: pan-y }}
-.bar i {{ height: 9rem }}
+.bar i {{ height: 11rem }}
 .caption {{ grid-column: 1 / -1; border-bottom: 1px solid #ddd; padding: 0 0 .5rem; margin-bottom: .6rem;
   overflow-wrap: anywhere }}
 """

@@ -108,6 +108,7 @@ addEventListener("DOMContentLoaded", async () => {
 // Turns, moves and zooms by pointer, wheel and keys.
 function steer(canvas, camera, start, many, act) {
   const down = new Map();
+  let still = false; // since the pointer went down
   const zoom = (factor) => { camera.zoom = Math.max(0.3, Math.min(30, camera.zoom * factor)); };
   const turn = (right, up) => {
     camera.turn += right;
@@ -121,11 +122,13 @@ function steer(canvas, camera, start, many, act) {
   canvas.addEventListener("pointerdown", (event) => {
     down.set(event.pointerId, { x: event.clientX, y: event.clientY });
     canvas.setPointerCapture(event.pointerId);
+    still = down.size === 1;
     act.leave();
   });
   canvas.addEventListener("pointermove", (event) => {
     const last = down.get(event.pointerId);
     if (!last) return act.hover(event);
+    still = false;
     const before = [...down.values()].map((place) => ({ ...place }));
     const x = event.clientX - last.x, y = event.clientY - last.y;
     Object.assign(last, { x: event.clientX, y: event.clientY });
@@ -137,9 +140,12 @@ function steer(canvas, camera, start, many, act) {
     act.changed();
   });
   for (const end of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(end, (event) => down.delete(event.pointerId));
+    canvas.addEventListener(end, (event) => {
+      down.delete(event.pointerId);
+      if (still) act.hover(event); // a tap reads as pointing does
+    });
   }
-  canvas.addEventListener("pointerleave", act.leave);
+  canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") act.leave(); });
   canvas.addEventListener("wheel", (event) => {
     if (many && !event.ctrlKey) return; // the page scrolls
     event.preventDefault();

@@ -86,5 +86,5 @@ def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
     bar_axes = figure.add_axes(
         ((_WIDTH - _BAR) / _WIDTH, bottom / height, 0.16 / _WIDTH, bar_height / height)
     )
-    add_bar(figure, bar_axes, shown.limits, shown.heat, colormap, shown.beyond)
+    add_bar(figure, bar_axes, shown.limits, "importance", colormap, shown.beyond)
     return figure

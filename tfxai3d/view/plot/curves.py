@@ -10,7 +10,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.view.figure import new_figure, save
 
 _LABELS = {
-    "accuracy": "share classified right",
+    "accuracy": "accuracy",
     "loss": "mean cross entropy",
     "confidence": "mean probability of the true class",
     "points": "points left",

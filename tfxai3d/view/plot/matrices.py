@@ -36,7 +36,7 @@ def render_confusion(
     axes.set_ylabel("true")
     axes.set_title(title, parse_math=False)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.04, pad=0.02)
+    figure.colorbar(image, ax=axes, label="fraction of the true class", fraction=0.04, pad=0.02)
     save(figure, path, dpi=130, bbox_inches="tight")
 
 
@@ -60,10 +60,10 @@ def render_reliability(
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     middle, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     upper.bar(middle, np.nan_to_num(accuracy), width, color="tab:blue", edgecolor="white", label="accuracy")
-    upper.plot((0, 1), (0, 1), color="0.2", linestyle="--", label="as sure as right")
+    upper.plot((0, 1), (0, 1), color="0.2", linestyle="--", label="perfectly calibrated")
     upper.set_xlim(0, 1)
     upper.set_ylim(0, 1)
-    upper.set_ylabel("share right")
+    upper.set_ylabel("accuracy")
     upper.set_title(title, parse_math=False, fontsize=10)
     upper.legend(loc="upper left", frameon=False)
     lower.bar(middle, counts, width, color="0.6", edgecolor="white")

@@ -9,7 +9,7 @@ from tfxai3d.errors import UserError, missing_extra
 Colormap = Literal["magma_r", "viridis", "green_red"]
 COLORMAPS: tuple[str, ...] = get_args(Colormap)
 
-# Heat has a long tail: a few points far above the rest would leave one single colour for all others.
+# Importance has a long tail: a few points far above the rest would leave one single colour for all others.
 _TOP = 0.98
 # The part of a map that is used: the ends of magma_r are so near white and black that no shading would show.
 _PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0)}
@@ -46,10 +46,10 @@ def point_colors(
 ) -> np.ndarray:
     """Returns one colour for each point or voxel.
 
-    "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without heat are
-    pale and show the shape, heat is dark. "green_red" are the published colours of p-grad-CAM (Struhs 2020):
-    values v are cut at the median of the positive ones, then red = v / max, green = 1 - v / max, blue = 0;
-    points without heat (zero or less) are black.
+    "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without
+    importance are pale and show the shape, important ones are dark. "green_red" are the published colours of
+    p-grad-CAM (Struhs 2020): values v are cut at the median of the positive ones, then red = v / max, green
+    = 1 - v / max, blue = 0; points without importance (zero or less) are black.
 
     Args:
         importance: One value for each point, (N,).
@@ -84,9 +84,9 @@ def edge_colors(colors: np.ndarray) -> np.ndarray:
     return np.where(black, 0.43, 0.6 * colors)
 
 
-def bar_label(heat: str, colormap: Colormap) -> str:
-    """Returns the label of the colour bar; it names the colour of no heat where the bar does not show it."""
-    return f"{heat} (black: none)" if colormap == "green_red" else heat
+def bar_label(label: str, colormap: Colormap) -> str:
+    """Returns the label of the colour bar, with the colour of no importance where the bar lacks it."""
+    return f"{label} (black: none)" if colormap == "green_red" else label
 
 
 def _green_red(fraction: np.ndarray) -> np.ndarray:

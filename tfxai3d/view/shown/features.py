@@ -23,7 +23,7 @@ _TITLES = {
 }
 _LEGENDS = {
     "activation_maximization": {"voxels": "occupancy", "points": "gradient"},
-    "mean_surface": {"voxels": "share of the surfaces"},
+    "mean_surface": {"voxels": "fraction of the surfaces"},
     "patterns": {"points": "activation"},
 }
 _RING, _RING_COLOR = 72, (0.80, 0.82, 0.86)  # points of each great circle of a ball of neighbours
@@ -54,7 +54,7 @@ def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_
     steps = np.array([least, (1 + least) / 2, 1.0])
     return Gallery(
         title=_TITLES.get(method, one_line(method)),
-        note=f"colour{' and size' if kind == 'voxels' else ''}: {what}, as a share of the unit's highest",
+        note=f"colour{' and size' if kind == 'voxels' else ''}: {what}, as a fraction of the unit's highest",
         legend=tuple(zip((f"{step:.0%}" for step in steps), _colors(steps, colormap), strict=True)),
         cells=[_cell(visualization, unit, colormap) for unit in range(len(visualization))],
         columns=min(len(visualization), _COLUMNS),

@@ -70,7 +70,7 @@ def filter_gallery(
     said = "all" if shown == total else f"{shown:,} of {total:,}"
     return Gallery(
         title=one_line(f"Filters of {layer}"),
-        note=f"{said} {size} blocks; side of a cube: |weight|, as a share of its block's largest",
+        note=f"{said} {size} blocks; side of a cube: |weight|, as a fraction of its block's largest",
         legend=(("positive", POSITIVE), ("negative", NEGATIVE)),
         cells=[_cell(name, blocks[name], np.asarray(kernels[name]), tops, which) for name in kernels],
         columns=min(len(kernels), 3),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PLAIN = (0.78, 0.80, 0.84)
 """Colour of the object itself, in the first column."""
-BAR_LABEL = "share of top"
+BAR_LABEL = "fraction of top"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def panel(rows: Sequence[Sequence["Explanation"]], names: Sequence[str] | None, 
             raise UserError(f"row {number}: a cell shows one example; explain each object by itself")
         if any(not np.array_equal(explanation.inputs, row[0].inputs) for explanation in row[1:]):
             raise UserError(f"row {number}: the explanations are of different objects")
-    kind = "points" if rows[0][0].kind == "points" else "voxels"
+    kind = "Points" if rows[0][0].kind == "points" else "Voxels"
     chosen = names if names is not None else [""] * len(rows)
     return Panel(
         [kind, *methods], [_row(row, name, colormap) for row, name in zip(rows, chosen, strict=True)]

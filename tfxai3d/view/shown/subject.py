@@ -24,7 +24,6 @@ class Subject:
         extremes: The lowest and the highest importance.
         title: Which class was explained, and its score.
         subtitle: The method and the number of points or voxels.
-        heat: What the colour bar shows.
     """
 
     marks: Marks
@@ -32,7 +31,6 @@ class Subject:
     extremes: tuple[float, float]
     title: str
     subtitle: str
-    heat: str
 
     @property
     def beyond(self) -> tuple[bool, bool]:
@@ -70,7 +68,6 @@ def subject(explanation: "Explanation", index: int, colormap: Colormap, title: s
         extremes=(float(importance.min()), float(importance.max())),
         title=one_line(title if title is not None else caption(explanation, index)),
         subtitle=one_line(said),
-        heat=one_line(f"{method} heat"),
     )
 
 
