@@ -73,51 +73,12 @@ def test_equals_the_plain_network_in_float64(float64, variant, training):
     assert_equal_step(variant, training, "float64", 1e-9, 5e-9)
 
 
-def test_gradients_equal_finite_differences(float64):
-    net = PointNet(4, dropout=0.0)
-    randomise(net)
-    x, labels = cloud(2, 20, dtype="float64"), np.array([1, 3])
-
-    def loss(x):
-        logits = net(x, training=True)
-        value = ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
-        return float(value + sum(net.losses))
-
-    _, gradients = step(net, x, labels, training=True)
-    start = [np.asarray(variable) for variable in net.trainable_variables]
-    rng = np.random.default_rng(1)
-    for _ in range(3):
-        d_x = rng.normal(size=x.shape)
-        d_weights = [rng.normal(size=value.shape) * np.abs(value).max() for value in start]
-        slope = np.sum(gradients["x"] * d_x)
-        slope += sum(
-            np.sum(gradients[key(variable)] * d)
-            for variable, d in zip(net.trainable_variables, d_weights, strict=True)
-        )
-        ends = []
-        for distance in (1e-9, -1e-9):
-            for variable, value, d in zip(net.trainable_variables, start, d_weights, strict=True):
-                variable.assign(value + distance * d)
-            ends.append(loss(x + distance * d_x))
-        assert slope == pytest.approx((ends[0] - ends[1]) / 2e-9, rel=1e-4)
-
-
 @settings(deadline=None, max_examples=8)
 @given(st.randoms(use_true_random=False), st.integers(1, 70))
 def test_the_order_of_the_points_does_not_matter(model, random, points):
     x = cloud(2, points, seed=points)
     order = random.sample(range(points), points)
     np.testing.assert_allclose(model(x), model(x[:, order]), atol=1e-4)
-
-
-def test_any_number_of_points_and_repeated_points(model):
-    x = cloud(1, 9)
-    expected = model(x)
-    for count in (9, 10, 15, 16, 17, 100):
-        more = np.concatenate([x, x[:, np.random.default_rng(count).integers(0, 9, count - 9)]], axis=1)
-        np.testing.assert_allclose(model(more), expected, atol=1e-4)
-    predicted = [model.predict(cloud(2, n), verbose=0).shape for n in (1, 7, 33)]
-    assert predicted == [(2, 10)] * 3
 
 
 def test_t_nets_start_as_the_identity():
@@ -145,43 +106,3 @@ def test_orthogonality_loss_is_half_the_squared_defect():
 def test_numbers_of_parameters():
     assert PointNet(40).count_params() == plain_pointnet(40).count_params() == 3_486_129
     assert PointNet(40, "basic").count_params() == plain_pointnet(40, "basic").count_params() == 821_736
-
-
-@pytest.mark.parametrize("variant", ["full", "basic"])
-def test_config_round_trip(variant):
-    net = PointNet(3, variant, 0.1, 0.01, 0.8, ("a", "b", "c"), name="some")
-    again = PointNet.from_config(net.get_config())
-    assert again.get_config() == net.get_config()
-    assert [w.shape for w in again.weights] == [w.shape for w in net.weights]
-
-
-def test_keras_file_round_trip(model, tmp_path):
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert isinstance(again, PointNet)
-    assert again.class_names is None
-    np.testing.assert_array_equal(again(cloud(2, 20)), model(cloud(2, 20)))
-
-
-def test_an_unknown_variant_is_refused():
-    with pytest.raises(ValueError, match=r"variant 'ful'.*full, basic"):
-        PointNet(3, "ful")
-
-
-@pytest.mark.parametrize(("policy", "variant"), [("mixed_bfloat16", "full"), ("mixed_float16", "basic")])
-def test_mixed_precision_trains(policy, variant):
-    keras.config.set_dtype_policy(policy)
-    try:
-        net = PointNet(4, variant)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-    before = [np.asarray(w) for w in net.trainable_variables]
-    # float16 skips its first steps until the loss scale fits
-    history = net.fit(
-        cloud(8, 32), np.arange(8) % 4, batch_size=8, epochs=8 if variant == "basic" else 1, verbose=0
-    )
-    assert np.isfinite(history.history["loss"]).all()
-    assert all(np.isfinite(w).all() for w in net.weights)
-    assert any(np.any(a != b) for a, b in zip(before, net.trainable_variables, strict=True))
-    assert keras.backend.standardize_dtype(net(cloud(1, 9)).dtype) == "float32"

@@ -46,14 +46,6 @@ def test_saving_what_was_loaded_loses_nothing_more(folder, tmp_path):
     np.testing.assert_array_equal(from_preset(tmp_path / "again")(X), once(X))
 
 
-def test_full_variant_round_trip(tmp_path):
-    net = PointNet(3)
-    randomise(net)
-    save_preset(net, tmp_path, {})
-    expected = np.asarray(net(X))
-    assert np.abs(np.asarray(from_preset(tmp_path)(X)) - expected).max() < 0.05 * np.abs(expected).max()
-
-
 def _truncate(folder):
     path = folder / "weights.npz"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

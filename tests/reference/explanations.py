@@ -1,4 +1,4 @@
-"""The CAM family written straight from the formulas of METHODS.md, with loops, on the plain network."""
+"""The CAM family written straight from its formulas, with loops, on the plain network."""
 
 import keras
 import numpy as np

@@ -7,7 +7,7 @@ from keras import ops
 
 
 class Multiply(keras.layers.Layer):
-    """Multiplies points by identity + offset and adds the orthogonality loss of METHODS.md section 1."""
+    """Multiplies points by identity + offset and adds the orthogonality loss (Qi et al. 2017, equation 2)."""
 
     def __init__(self, weight: float, **kwargs: Any):
         super().__init__(**kwargs)

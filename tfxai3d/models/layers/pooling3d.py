@@ -31,7 +31,7 @@ class HalvingPool3D(keras.layers.Layer):
         """Pools features (B,D,H,W,C)."""
         near = ((0, 0), (1, 0), (1, 0), (1, 0), (0, 0))
         x = ops.pad(x, near, constant_values=float("-inf") if self.mode == "max" else 0.0)
-        if keras.backend.standardize_dtype(x.dtype) == "float64":
+        if keras.backend.standardize_dtype(x.dtype) in ("float64", "float16"):
             return _sliced_pool(x, self.mode)
         return ops.max_pool(x, 3, 2) if self.mode == "max" else ops.average_pool(x, 3, 2)
 
@@ -46,7 +46,7 @@ class HalvingPool3D(keras.layers.Layer):
 
 
 def _sliced_pool(padded: Any, mode: Mode) -> Any:
-    """Pools features (B,2D+1,2H+1,2W+1,C) axis by axis: TensorFlow has no 3D pools in float64 on a CPU."""
+    """Pools features (B,2D+1,2H+1,2W+1,C) axis by axis, where TensorFlow has no pools on a CPU."""
     for axis in (1, 2, 3):
         x = ops.swapaxes(padded, 1, axis)
         first, second, third = x[:, :-2:2], x[:, 1:-1:2], x[:, 2::2]

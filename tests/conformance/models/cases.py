@@ -1,0 +1,57 @@
+"""The table of the models' conformance suite: a new network is one more line."""
+
+import contextlib
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from tests.reference.plain_pointnet import randomise
+from tfxai3d import models
+
+NAMES = ("chair", "cup", "lamp", "sofa")
+_RNG = np.random.default_rng(0)
+POINTS = _RNG.uniform(-0.5, 0.5, (4, 40, 3))
+# Not binary: with equal values in its windows a max pool has no derivative.
+VOXELS = _RNG.random((4, 16, 16, 16, 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A network, the options of a small one, examples, and whether their points may come in any order."""
+
+    network: str
+    options: dict[str, Any]
+    inputs: np.ndarray
+    any_order: bool = False
+
+    def build(self, dtype="float32", **changes):
+        """Returns the network in a dtype, with the same random weights and statistics every time."""
+        keras.utils.set_random_seed(1)
+        with policy(dtype):
+            model = models.get(self.network)(4, class_names=NAMES, **self.options | changes)
+        randomise(model)
+        return model
+
+
+@contextlib.contextmanager
+def policy(dtype):
+    """Makes what is built in the block compute in a dtype."""
+    floatx = dtype if dtype == "float64" else "float32"
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+
+
+CASES = {
+    "pointnet": Case("pointnet", {}, POINTS, any_order=True),
+    "pointnet_basic": Case("pointnet", {"variant": "basic"}, POINTS, any_order=True),
+    "pointnet2_ssg": Case("pointnet2", {"density": 0.06}, POINTS),
+    "pointnet2_msg": Case("pointnet2", {"variant": "msg", "density": 0.06}, POINTS),
+    "vrn": Case("vrn", {"width": 0.125, "size": 16}, VOXELS),
+}
