@@ -22,9 +22,8 @@ def packed(marks: Sequence[Marks], colors: Sequence[np.ndarray], **about: Any) -
         **about: What a mark is called ("unit"), and what its value is called ("value").
     """
     centres = np.concatenate([some.centres for some in marks])
-    corner = [some.sizes * (3**0.5 if some.shape == "cube" else 1) for some in marks]
     centre = middle(centres)
-    reach = (np.linalg.norm(centres - centre, axis=1) + np.concatenate(corner)).max()
+    reach = (np.linalg.norm(centres - centre, axis=1) + np.concatenate([some.reach for some in marks])).max()
     return [
         {
             "shape": some.shape,

@@ -37,8 +37,7 @@ def scenes(marks: Sequence[Marks], colors: Sequence[np.ndarray], azimuths: Seque
     """Returns the scenes of marks that belong together: each mark set from each azimuth, all at one scale."""
     marks = in_unit_ball(marks)
     rotations = np.stack([rotation(azimuth) for azimuth in azimuths])
-    # The corner of a cube is farther from its centre than the side.
-    reach = np.concatenate([some.sizes * (3**0.5 if some.shape == "cube" else 1) for some in marks])
+    reach = np.concatenate([some.reach for some in marks])
     views = in_front(np.concatenate([some.centres for some in marks]), reach, rotations)
     ends = np.cumsum([len(some.centres) for some in marks])[:-1]
     return [

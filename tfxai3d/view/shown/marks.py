@@ -31,6 +31,11 @@ class Marks:
     importance: np.ndarray
     places: np.ndarray
 
+    @property
+    def reach(self) -> np.ndarray:
+        """How far each mark reaches from its centre, (M,): a corner of a cube is farther than its sides."""
+        return self.sizes * (3**0.5 if self.shape == "cube" else 1)
+
 
 def point_marks(points: np.ndarray, importance: np.ndarray) -> Marks:
     """Returns a ball for each point (N,3).
