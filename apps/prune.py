@@ -76,16 +76,13 @@ flags.DEFINE_string(
 def main(argv: list[str]) -> None:
     """Prunes, tunes, reports."""
     output_dir = Path(FLAGS.output_dir)
-    if FLAGS.tensorboard:
-        for package in ("tensorboard", "matplotlib"):
-            cli.check_package(package, "tensorboard", "--notensorboard")
-    cli.check_output_dir(output_dir)
+    cli.check_outputs()
     cli.load_tensorflow()
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")  # it warns of compiling one model after the other
     recipe = cli.from_flags(training.PruningRecipe)
-    model = models.from_preset(FLAGS.model)
+    model = models.load(FLAGS.model)
     train, test = cli.open_splits(model.data_kind, FLAGS.num_points, model.class_names)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(
