@@ -21,27 +21,26 @@ rotation about y are those of a second run with --axes=y.
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
-from tfxai3d import cli, data, evaluate, explain, models, results, storage, view
-from tfxai3d.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
+from tfxai3d import cli, data, evaluate, models, storage, view
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", "pointnet_modelnet40", "Shipped preset or a folder written by apps/train.py.")
-flags.DEFINE_string("data_dir", None, "ModelNet40 HDF5 folder; procedural shapes without it.")
-flags.DEFINE_integer("objects", 1, "Objects of each class.", lower_bound=1)
-flags.DEFINE_integer("num_points", 1024, "Points of an object.", lower_bound=10)
+cli.define_flags(
+    cli.ROTATIONS,
+    model="pointnet_modelnet40",
+    data_dir=None,
+    num_points=1024,
+    num_drop=1,
+    pooling="max",
+    seed=0,
+    pictures=True,
+    output_dir="out/compare_modes",
+)
+flags.DEFINE_integer("num_examples", 1, "Objects of each class.", lower_bound=1)
 _OWN_MODES = [mode for mode in evaluate.MODES if mode not in evaluate.MIRRORED]
 flags.DEFINE_multi_enum(
     "mode",
@@ -49,28 +48,10 @@ flags.DEFINE_multi_enum(
     [*_OWN_MODES, "asm"],
     "Modes to compare; asm drops the --num_drop most salient points.",
 )
-flags.DEFINE_integer("num_drop", 1, "Points dropped in a step of asm.", lower_bound=1)
 flags.DEFINE_bool("asm_control", False, "Run a random control of asm, too.")
-flags.DEFINE_enum("pooling", "max", ["max", "mean"], "Pooling of the gradient over the channels.")
-flags.DEFINE_integer("rotations", 100, "Rotated copies classified in each iteration.", lower_bound=1)
-flags.DEFINE_enum("axes", "xyz", ["y", "xyz"], "Axes of the random rotations; y is up.")
-flags.DEFINE_bool("composed", True, "Each rotation continues from the one before it, as published.")
-flags.DEFINE_integer("seed", 0, "Seed of the shapes, the rotations and the controls.", lower_bound=0)
-flags.DEFINE_bool("pictures", True, "Draw the plots.")
-flags.DEFINE_string("output_dir", "out/compare_modes", "Folder of the results.")
 
-_SETTINGS = (
-    "model", "objects", "num_points", "mode", "num_drop", "asm_control", "pooling", "rotations", "axes",
-    "composed", "seed",
-)  # fmt: skip
-_PUBLISHED = """\
-| p-grad-CAM, published | | 638 | 17.7 | 115 | | |
-| ASM, published | | 365 | 365.6 | 264 | | |
-
-Published: Struhs 2020, 40 objects of 2,048 points, R = 500, unknown hardware.
-"""
-
-Row = dict[str, str]
+# Of procedural shapes so many are made for each object that is wanted: not all are classified right.
+_SHAPES_FOR_ONE = 4
 
 
 def main(argv: list[str]) -> None:
@@ -79,90 +60,52 @@ def main(argv: list[str]) -> None:
     cli.check_output_dir(output_dir)
     if FLAGS.pictures:
         cli.check_package("matplotlib", "view")
-    rows, steps = _done(output_dir)
     cli.load_tensorflow()
     model = models.from_preset(FLAGS.model)
-    points, labels = _objects(model)
-    explainers = {"heat": explain.PGradCAM(model, FLAGS.pooling), "asm": explain.PointSaliency(model)}
-    rotation_test = evaluate.RotationTest(
-        model,
-        evaluate.random_rotations(FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed),
+    num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.num_examples * _SHAPES_FOR_ONE
+    split = data.open_dataset(
+        FLAGS.data_dir,
+        "points",
+        num_points=FLAGS.num_points,
+        num_examples=None if FLAGS.data_dir else num_shapes,
+        class_names=model.class_names,
+        seed=FLAGS.seed,
     )
-    done = {row["object"] for row in rows}
-    for number in tqdm(range(len(points)), unit="object", disable=None):
-        if str(number) in done:
-            continue
-        name = model.class_names[labels[number]]
-        for mode in FLAGS.mode:
-            explainer = explainers["asm" if mode == "asm" else "heat"]
-            for control, run in enumerate(
-                _runs(explainer, rotation_test, points[number], int(labels[number]), mode)
-            ):
-                which = {"object": str(number), "class": name, "mode": mode, "control": str(control)}
-                rows.append(which | _summary(run))
-                steps += [which | _cells_of(step) for step in run.steps]
-        storage.write_csv(output_dir / "steps.csv", steps)
-        storage.write_csv(output_dir / "runs.csv", rows)
-    table = _table(rows) + (_PUBLISHED if FLAGS.data_dir else "")
-    with storage.atomic_path(output_dir / "table.md") as temporary:
-        temporary.write_text(table, encoding="utf-8")
+    objects = split[evaluate.first_right(model, split.inputs, split.labels, FLAGS.num_examples)]
+    rotations = evaluate.random_rotations(
+        FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed
+    )
+    comparison = evaluate.compare_modes(
+        model,
+        objects.inputs,
+        objects.labels,
+        FLAGS.mode,
+        evaluate.RotationTest(model, rotations),
+        num_drop=FLAGS.num_drop,
+        asm_control=FLAGS.asm_control,
+        pooling=FLAGS.pooling,
+        seed=FLAGS.seed,
+        folder=output_dir,
+        settings={
+            name: FLAGS[name].value
+            for name in ("model", "num_points", "num_examples", "rotations", "axes", "composed")
+        },
+    )
+    table = comparison.markdown(evaluate.STRUHS if FLAGS.data_dir else "")
+    storage.write_text(output_dir / "table.md", table)
     print(table, end="")
     if FLAGS.pictures:
-        _plot([row for row in steps if row["control"] == "0"], output_dir / "plots")
+        _plot(comparison, output_dir / "plots")
 
 
-def _runs(
-    explainer: explain.Explainer,
-    rotation_test: evaluate.RotationTest,
-    points: np.ndarray,
-    label: int,
-    mode: str,
-) -> Iterator[results.DropRun]:
-    """Yields the run of a mode, and its random control."""
-    if mode == "asm":
-        rule = evaluate.by_count(FLAGS.num_drop)
-        *_, (run,) = evaluate.drop_clouds(
-            evaluate.Recomputed(explainer), [points], [label], rule, rotation_test=rotation_test
-        )
-    else:
-        *_, run = evaluate.drop_points(explainer, rotation_test, points, label, mode)
-    yield run
-    if run.counts and (mode != "asm" or FLAGS.asm_control):
-        *_, control = evaluate.drop_points(
-            explainer, rotation_test, points, label, "+random", counts=run.counts, seed=FLAGS.seed
-        )
-        yield control
-
-
-def _summary(run: results.DropRun) -> Row:
-    return {
-        "removed": str(run.points_removed),
-        "iterations": str(len(run.steps)),
-        "seconds": f"{sum(step.seconds for step in run.steps):.3f}",
-        "stopped_by": run.stopped_by,
-        "confidence": f"{run.steps[-1].confidence:.4f}",
-    }
-
-
-def _cells_of(step: results.DropStep) -> Row:
-    return {
-        name: f"{value:.6g}" if isinstance(value, float) else str(value)
-        for name, value in dataclasses.asdict(step).items()
-    }
-
-
-def _plot(steps: list[Row], folder: Path) -> None:
+def _plot(comparison: evaluate.ModeComparison, folder: Path) -> None:
     """Draws the published plots, as PNG and SVG."""
     means: dict[str, dict[str, np.ndarray]] = {}
-    for mode in dict.fromkeys(row["mode"] for row in steps):
-        runs: dict[str, list[Row]] = {}
-        for row in steps:
-            if row["mode"] == mode:
-                runs.setdefault(f"{row['class']} {row['object']}", []).append(row)
-        curves = {name: _columns(rows) for name, rows in runs.items()}
+    for mode in dict.fromkeys(row["mode"] for row in comparison.steps):
+        curves = comparison.curves(mode)
         removed = [curve["points"][0] - curve["points"][-1] for curve in curves.values()]
         seconds = [curve["seconds"].sum() for curve in curves.values()]
-        means[mode] = _mean_by_iteration(list(curves.values()))
+        means[mode] = evaluate.mean_by_iteration(list(curves.values()))
         for suffix in ("png", "svg"):
             view.render_bars(folder / f"{mode}_seconds.{suffix}", list(curves), seconds, "seconds", mode)
             view.render_bars(
@@ -174,76 +117,6 @@ def _plot(steps: list[Row], folder: Path) -> None:
     for column in ("points", "accuracy", "loss"):
         for suffix in ("png", "svg"):
             view.render_curves(folder / f"{column}.{suffix}", means, column, "iteration", title)
-
-
-def _columns(rows: list[Row]) -> dict[str, np.ndarray]:
-    names = ("iteration", "points", "accuracy", "loss", "seconds")
-    return {name: np.array([float(row[name]) for row in rows]) for name in names}
-
-
-def _mean_by_iteration(curves: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Returns the means over the curves that are long enough, iteration by iteration."""
-    place = np.concatenate([curve["iteration"] for curve in curves]).astype(int)
-    return {
-        name: np.bincount(place, np.concatenate([curve[name] for curve in curves])) / np.bincount(place)
-        for name in curves[0]
-    }
-
-
-def _table(rows: list[Row]) -> str:
-    """Returns the summary in Markdown: means over the objects, each mode beside its control."""
-    lines = [
-        "| mode | decision changed | points removed | iterations | seconds "
-        "| random: decision changed | points removed |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for mode in dict.fromkeys(row["mode"] for row in rows):
-        own = [row for row in rows if row["mode"] == mode and row["control"] == "0"]
-        control = [row for row in rows if row["mode"] == mode and row["control"] == "1"]
-        beside = _cells(control) if control else ["-", "-"]
-        cells = [*_cells(own), _mean(own, "iterations"), _mean(own, "seconds"), *beside]
-        lines.append(f"| `{mode}` | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cells(rows: list[Row]) -> list[str]:
-    changed = sum(row["stopped_by"] == "decision" for row in rows)
-    return [f"{changed} of {len(rows)}", _mean(rows, "removed", digits=0)]
-
-
-def _mean(rows: list[Row], column: str, digits: int = 1) -> str:
-    return f"{np.mean([float(row[column]) for row in rows]):.{digits}f}"
-
-
-def _done(output_dir: Path) -> tuple[list[Row], list[Row]]:
-    """Returns the rows and steps of an earlier run with the same settings, and notes the settings."""
-    cli.keep_settings(output_dir, _SETTINGS, "runs.csv")
-    if not (output_dir / "runs.csv").exists():
-        return [], []
-    rows, steps = (_read(output_dir / name) for name in ("runs.csv", "steps.csv"))
-    done = {row["object"] for row in rows}  # the steps are written first
-    return rows, [step for step in steps if step["object"] in done]
-
-
-def _read(path: Path) -> list[Row]:
-    if not path.exists():
-        raise UserError(f"{path}: no such file; it belongs to the run in {path.parent}, give another folder")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _objects(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the first objects of each class that the model classifies right."""
-    num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.objects * 4
-    points, labels = data.unseen_clouds(
-        model.class_names, FLAGS.data_dir, FLAGS.num_points, num_shapes, FLAGS.seed
-    )
-    right = evaluate.classify(model, points, labels).predicted == labels
-    if not right.any():
-        raise UserError(f"--model={FLAGS.model} classifies none of the {len(labels)} objects right")
-    chosen = [np.flatnonzero(right & (labels == label))[: FLAGS.objects] for label in np.unique(labels)]
-    index = np.concatenate(chosen)
-    return points[index], labels[index]
 
 
 if __name__ == "__main__":

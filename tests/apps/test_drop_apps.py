@@ -12,7 +12,7 @@ from tfxai3d import data, evaluate, models
 from tfxai3d.explain import Explanation
 from tfxai3d.results.drop_table import DropTable
 
-CURVES = ("--num_points=40", "--num_clouds=3", "--num_drop=5", "--num_steps=2", "--batch_size=2")
+CURVES = ("--num_points=40", "--num_examples=3", "--num_drop=5", "--num_steps=2", "--batch_size=2")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_curves(run, tmp_path):
 
 def test_insertion_is_drawn_where_a_run_went_to_the_last_points(run, tmp_path):
     pytest.importorskip("matplotlib")
-    arguments = ("--num_points=20", "--num_clouds=2", "--num_drop=5", "--num_steps=9")
+    arguments = ("--num_points=20", "--num_examples=2", "--num_drop=5", "--num_steps=9")
     assert run("drop_curves", *arguments, "--condition=critical_points:lowest")[0] == 0
     assert {path.name for path in (tmp_path / "out").glob("insertion.*")} == {
         "insertion.png",
@@ -65,9 +65,9 @@ def test_insertion_is_drawn_where_a_run_went_to_the_last_points(run, tmp_path):
 
 
 def test_curves_go_on_where_they_were_stopped(run, tmp_path, monkeypatch):
-    from tfxai3d import evaluate
+    from tfxai3d.evaluate.dropping import experiment
 
-    drop, batches = evaluate.drop_clouds, []
+    drop, batches = experiment.drop_clouds, []
 
     def killed(importance, clouds, *arguments, **options):
         batches.append(len(clouds))
@@ -75,7 +75,7 @@ def test_curves_go_on_where_they_were_stopped(run, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return drop(importance, clouds, *arguments, **options)
 
-    monkeypatch.setattr(evaluate, "drop_clouds", killed, raising=False)
+    monkeypatch.setattr(experiment, "drop_clouds", killed)
     arguments = (*CURVES, "--condition=random", "--nopictures")
     assert run("drop_curves", *arguments)[0] == 130
     assert len(DropTable.load(tmp_path / "out" / "random.h5")) == 2
@@ -176,7 +176,7 @@ def test_comparison_of_modes(run, tmp_path):
 
 
 def test_points_that_win_nowhere_change_nothing(run, tmp_path):
-    code, out, _ = run("zero_heat", "--num_points=200", "--num_shapes=6")
+    code, out, _ = run("zero_heat", "--num_points=200", "--num_examples=6")
     assert code == 0
     table = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
     assert table in out

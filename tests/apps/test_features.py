@@ -47,7 +47,7 @@ def presets(tiny_model, tmp_path_factory):
 @pytest.fixture
 def run(run_app, presets, tmp_path, monkeypatch):
     """Runs the program on a tiny network; returns exit code, stdout and stderr."""
-    small = ("--num_points=20", "--steps=2", "--num_shapes=6", "--top=2", "--batch_size=2")
+    small = ("--num_points=20", "--steps=2", "--num_examples=6", "--top=2", "--batch_size=2")
 
     def run(*arguments, kind="points"):
         monkeypatch.setattr(process, "find_spec", lambda name: None)  # view's tests draw with Open3D
@@ -99,7 +99,7 @@ def test_patterns(run, tmp_path):
 
 def test_filters_of_several_models(run, presets, tmp_path):
     others = [f"--model={presets / name}" for name in ("sparse.npz", "tuned.weights.h5", "voxels")]
-    code, _, err = run("--filters", "--prune=0.1", *others, "--units=3,0", "--nopictures", kind="voxels")
+    code, _, err = run("--filters", "--density=0.1", *others, "--units=3,0", "--nopictures", kind="voxels")
     assert (code, err) == (0, "")
     records = report(tmp_path)["found"]
     names = ["voxels", "pruned to 0.1, not tuned", "sparse.npz", "tuned", "voxels-2"]
@@ -128,9 +128,9 @@ _MISTAKES = {
     "pattern": (["--method=patterns"], "patterns need a PointNet"),
     "pattern layer": (["--method=patterns", "--layer=a"], "--layer=a: patterns are of the first"),
     "data": (["--data_dir=a"], "only --method=mean_surface reads a data set"),
-    "prune": (["--prune=0.5"], "--prune=0.5: give a share above 0, and --filters"),
+    "density": (["--density=0.5"], "--density=0.5: give a fraction above 0, and --filters"),
     "no convolution": (_FILTERS, "has no 3D convolution"),
-    "filter": ([*_FILTERS, "--units=a"], "filters are numbers"),
+    "filter": ([*_FILTERS, "--units=a"], "'a' is no unit; give numbers"),
 }
 
 

@@ -8,15 +8,14 @@ import pytest
 @pytest.fixture
 def run(run_app, tmp_path):
     """Runs the program; returns exit code, stdout and stderr."""
-    small = ("--examples=2", "--num_points=40", f"--output_dir={tmp_path / 'out'}")
+    small = ("--num_examples=2", "--num_points=40", f"--output_dir={tmp_path / 'out'}")
     return lambda *arguments: run_app("findings", *small, *arguments)
 
 
 def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
     points = tiny_presets / "points"
     code, out, err = run(
-        f"--points_models={points}",
-        f"--voxel_models={tiny_presets / 'voxels'}",
+        f"--models={points},{tiny_presets / 'voxels'}",
         f"--pruned={points}={points}",
         "--methods=vanilla_gradient,p_grad_cam",
     )
@@ -38,7 +37,7 @@ def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
     deletions = [line.split("|")[3:6] for line in pruned.splitlines() if line.startswith(("| `", "| random"))]
     assert len(deletions) == 3
     assert all(len(set(three)) == 1 for three in deletions)
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["examples"] == 2
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["num_examples"] == 2
     assert "nan" not in text
 
 

@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.evaluate import claims as claims
     from tfxai3d.evaluate.calibration import Reliability as Reliability
     from tfxai3d.evaluate.calibration import fit_temperature as fit_temperature
     from tfxai3d.evaluate.calibration import reliability as reliability
     from tfxai3d.evaluate.calibration import with_temperature as with_temperature
     from tfxai3d.evaluate.classification import Classification as Classification
     from tfxai3d.evaluate.classification import classify as classify
+    from tfxai3d.evaluate.dropping.comparison import compare_modes as compare_modes
+    from tfxai3d.evaluate.dropping.comparison import first_right as first_right
+    from tfxai3d.evaluate.dropping.conditions import Condition as Condition
+    from tfxai3d.evaluate.dropping.experiment import drop_curves as drop_curves
+    from tfxai3d.evaluate.dropping.experiment import insertion_curves as insertion_curves
     from tfxai3d.evaluate.dropping.forward import Forward as Forward
     from tfxai3d.evaluate.dropping.importance import Fixed as Fixed
     from tfxai3d.evaluate.dropping.importance import Importance as Importance
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.importance import random_importance as random_importance
     from tfxai3d.evaluate.dropping.loop import drop_clouds as drop_clouds
     from tfxai3d.evaluate.dropping.loop import drop_points as drop_points
+    from tfxai3d.evaluate.dropping.mode_table import STRUHS as STRUHS
+    from tfxai3d.evaluate.dropping.mode_table import ModeComparison as ModeComparison
+    from tfxai3d.evaluate.dropping.mode_table import mean_by_iteration as mean_by_iteration
     from tfxai3d.evaluate.dropping.modes import MIRRORED as MIRRORED
     from tfxai3d.evaluate.dropping.modes import MODES as MODES
     from tfxai3d.evaluate.dropping.modes import Order as Order
@@ -27,6 +36,10 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.modes import by_mode as by_mode
     from tfxai3d.evaluate.dropping.modes import dropped_points as dropped_points
     from tfxai3d.evaluate.dropping.modes import random_points as random_points
+    from tfxai3d.evaluate.dropping.published import ZHENG as ZHENG
+    from tfxai3d.evaluate.dropping.published import drop_summary as drop_summary
+    from tfxai3d.evaluate.dropping.zero_heat import remove_without_heat as remove_without_heat
+    from tfxai3d.evaluate.dropping.zero_heat import zero_heat_table as zero_heat_table
     from tfxai3d.evaluate.facts import decision_facts as decision_facts
     from tfxai3d.evaluate.facts import explanation_facts as explanation_facts
     from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
@@ -35,6 +48,10 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
     from tfxai3d.evaluate.mistake_list import Mistake as Mistake
     from tfxai3d.evaluate.mistake_list import read_mistakes as read_mistakes
+    from tfxai3d.evaluate.report import calibration_table as calibration_table
+    from tfxai3d.evaluate.report import classification_report as classification_report
+    from tfxai3d.evaluate.report import confusion_table as confusion_table
+    from tfxai3d.evaluate.report import mistakes as mistakes
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
     from tfxai3d.evaluate.statistics import Interval as Interval

@@ -1,13 +1,13 @@
 """How often a cloud keeps its class when it is rotated."""
 
-from typing import Literal
+from typing import Any, Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfxai3d.data.orientation import rotations_about
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.network import network
 
 Axes = Literal["y", "xyz"]
 # benchmarks/p_grad_cam.py on 2 cores: 4,096 takes about a fifth longer, 32,768 and 65,536 differ by less
@@ -40,19 +40,19 @@ class RotationTest:
     """Classifies rotated copies of a cloud in one compiled call, whatever its number of points.
 
     Args:
-        model: Maps points (B,N,3) to logits (B,C).
+        model: Maps points (B,N,3) to logits (B,C); whatever an explainer takes.
         rotations: Matrices (R,3,3), at least one.
         points_at_once: The most points of all copies in one forward pass (but at least one copy).
         vote: The copies decide together, by the mean of their probabilities as in `vote`, instead of each
             for itself.
 
     Raises:
-        UserError: If the rotations are no such matrices.
+        UserError: If the rotations are no such matrices, or as `network`.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        model: Any,
         rotations: np.ndarray,
         points_at_once: int = _POINTS_AT_ONCE,
         *,
@@ -60,7 +60,7 @@ class RotationTest:
     ):
         if rotations.shape[1:] != (3, 3) or not len(rotations):
             raise UserError(f"rotations must be matrices (R,3,3), R at least 1; they are {rotations.shape}")
-        self.model, self.points_at_once, self.vote = model, points_at_once, vote
+        self.network, self.points_at_once, self.vote = network(model), points_at_once, vote
         self.rotations = tf.constant(rotations, tf.float32)
         signature = [tf.TensorSpec((None, 3), tf.float32)]
         self._compiled = tf.function(self._logits, input_signature=signature)
@@ -85,12 +85,13 @@ class RotationTest:
         batch = tf.maximum(1, self.points_at_once // tf.shape(points)[0])
         batches = (copies + batch - 1) // batch
         results = tf.TensorArray(
-            tf.float32, batches, infer_shape=False, element_shape=(None, self.model.output_shape[-1])
+            tf.float32, batches, infer_shape=False, element_shape=(None, self.network.classes)
         )
+        forward = tf.autograph.experimental.do_not_convert(self.network)
         for i in tf.range(batches):
             rotation = self.rotations[i * batch : (i + 1) * batch]
             copy = tf.matmul(tf.repeat(points[None], tf.shape(rotation)[0], 0), rotation, transpose_b=True)
-            results = results.write(i, tf.cast(self.model(copy, training=False), tf.float32))
+            results = results.write(i, tf.cast(forward(tf.cast(copy, self.network.dtype)), tf.float32))
         return results.concat()
 
 

@@ -33,16 +33,24 @@ def bootstrap_mean(values: np.ndarray, seed: int = 0) -> Interval:
     return Interval(float(sample.mean()), *map(float, found.confidence_interval))
 
 
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> npt.NDArray[np.float64]:
+def rank_correlation(
+    first: np.ndarray, second: np.ndarray, *, within: np.ndarray | None = None
+) -> npt.NDArray[np.float64]:
     """Returns Spearman's rank correlation of two importance maps of each example.
 
     Args:
         first: Importance (B,...).
         second: Importance of the same shape.
+        within: Which points or voxels count, bool (B,...); by default all.
 
     Returns:
         Correlations in [-1, 1], (B,); NaN where a map is constant.
     """
+    if within is not None:
+        parts = zip(first, second, within, strict=True)
+        return np.concatenate(
+            [rank_correlation(one[here][None], other[here][None]) for one, other, here in parts]
+        )
     ranks = [scipy.stats.rankdata(array.reshape(len(array), -1), axis=1) for array in (first, second)]
     one, other = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     size = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)

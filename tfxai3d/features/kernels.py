@@ -1,11 +1,18 @@
-"""The kernels of 3D convolutions, found by the name of their layer."""
+"""The kernels of 3D convolutions, found by the name of their layer, in one model or in several."""
 
+import dataclasses
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from tfxai3d import models, pruning
 from tfxai3d.errors import UserError
+from tfxai3d.storage import write_npz
 
 
 def convolution_kernel(model: keras.Model, layer: str | None = None) -> tuple[str, np.ndarray]:
@@ -34,3 +41,84 @@ def convolution_kernel(model: keras.Model, layer: str | None = None) -> tuple[st
             f"model {model.name!r} has no 3D convolution called {name!r}; it has {', '.join(found)}"
         )
     return name, np.asarray(found[name], np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernels:
+    """The kernels of one 3D convolution in several models.
+
+    Attributes:
+        layer: Its name.
+        by_model: The kernels (kd,kh,kw,C,K), float32, by unique names of the models.
+    """
+
+    layer: str
+    by_model: dict[str, np.ndarray]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Returns the number of weights of each model, and how many are left, which are those not 0."""
+        return [
+            {
+                "model": name,
+                "layer": self.layer,
+                "weights": kernel.size,
+                "left": int(np.count_nonzero(kernel)),
+            }
+            for name, kernel in self.by_model.items()
+        ]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes `names` (M,) and `kernels` (M,kd,kh,kw,C,K) to a compressed NPZ file, atomically."""
+        names, kernels = np.array(list(self.by_model)), np.stack(list(self.by_model.values()))
+        write_npz(path, {"names": names, "kernels": kernels})
+
+
+def compare_kernels(
+    sources: Sequence[str | os.PathLike[str]], layer: str | None = None, density: float | None = None
+) -> Kernels:
+    """Loads the kernel of one 3D convolution from several models.
+
+    Args:
+        sources: The first is a preset; the others are presets as well, or weights of the same network: .npz
+            of `pruning.save_sparse` or .weights.h5.
+        layer: Name of the layer; by default the first 3D convolution of the first model.
+        density: Adds the first model with all but this fraction of its weights cut at once, as the second.
+
+    Raises:
+        UserError: If a source cannot be read, or a model has no such layer.
+    """
+    kernels: dict[str, np.ndarray] = {}
+
+    def add(name: str, model: keras.Model) -> None:
+        nonlocal layer
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        layer, kernel = convolution_kernel(model, layer)
+        kernels[next(unique for unique in names if unique not in kernels)] = kernel
+
+    for number, source in enumerate(sources):
+        name = Path(source).name.removesuffix(".h5").removesuffix(".weights")
+        add(name, _with_weights(source, sources[0]) if number else models.from_preset(source))
+        if number == 0 and density:
+            pruned = models.from_preset(source)
+            pruning.prune_magnitude(pruned, density)
+            add(f"pruned to {density:.3g}, not tuned", pruned)
+    return Kernels(str(layer), kernels)
+
+
+def _with_weights(source: str | os.PathLike[str], preset: str | os.PathLike[str]) -> keras.Model:
+    """Returns the model of a preset; of a file, the model of `preset` with the file's weights."""
+    path = Path(source)
+    if path.suffix not in (".npz", ".h5"):
+        return models.from_preset(source)
+    if not path.is_file():
+        raise UserError(f"{source}: no such file")
+    model = models.from_preset(preset)
+    if path.suffix == ".npz":
+        pruning.load_sparse(path, model)
+        return model
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{source}: no weights of {preset} ({reason})") from error
+    return model

@@ -50,9 +50,9 @@ def mean_activating_surface(
     """
     if top < 1:
         raise UserError(f"top must be at least 1, it is {top}")
+    if "points" in (data_kind, getattr(model, "data_kind", None)):
+        raise UserError("the mean surface needs a voxel network; this one takes points")
     units = Units(model, layer, pool, data_kind)
-    if units.network.kind != "voxels":
-        raise UserError(f"{units.network.name} takes points: the mean surface is one of voxels")
     best = _Best(top)
     run, numbers, seen = None, np.zeros(0, np.int32), 0
     for batch in batches:

@@ -62,16 +62,16 @@ def drop_clouds(
         remaining = [clouds[i][kept] for i, kept in zip(active, left, strict=True)]
         last = done == steps
         if last:
-            heats, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
+            values, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
         else:
-            heats, logits = importance.rate(remaining, left, labels[active], np.array(active))
+            values, logits = importance.rate(remaining, left, labels[active], np.array(active))
         tested = [
             _tested(row, cloud, int(labels[i]), rotation_test)
             for i, cloud, row in zip(active, remaining, logits, strict=True)
         ]
-        for i, kept, heat, step in zip(active, left, heats, tested, strict=True):
+        for i, kept, value, step in zip(active, left, values, tested, strict=True):
             lost = steps is None and step.predicted != labels[i] and step.accuracy <= 0.5
-            dropped = np.zeros(len(kept), bool) if lost or last else rule(heat, done)
+            dropped = np.zeros(len(kept), bool) if lost or last else rule(value, done)
             runs[i].dropped_at[kept[dropped]] = done
             runs[i].stopped_by = _stopped_by(lost, last, done, len(kept), bool(dropped.any()))
             runs[i].steps.append(dataclasses.replace(step, iteration=done, dropped=int(dropped.sum())))

@@ -30,12 +30,12 @@ Rule = Callable[[np.ndarray, int], np.ndarray]
 
 
 def by_mode(mode: str, min_points: int = MIN_POINTS) -> Rule:
-    """Returns the rule of a mode of heat, see `dropped_points`.
+    """Returns the rule of a mode that is not random, see `dropped_points`.
 
     Raises:
         UserError: If the mode is unknown or random.
     """
-    _check_heat_mode(mode)
+    _check_mode(mode)
     return lambda importance, iteration: dropped_points(importance, mode, min_points)
 
 
@@ -81,14 +81,14 @@ def at_random(counts: Sequence[int], seed: int = 0, min_points: int = MIN_POINTS
     return rule
 
 
-def threshold(heat: np.ndarray, kind: str) -> float:
-    """Returns the threshold over the positive heats, NaN if there are none.
+def threshold(importance: np.ndarray, kind: str) -> float:
+    """Returns the threshold over the positive values of importance, NaN if there are none.
 
     Args:
-        heat: Heats (N,).
+        importance: One value a point (N,).
         kind: "average", "median" (element [n/2] of the sorted positives) or "midrange".
     """
-    positive = np.sort(heat[heat > 0].astype(np.float64))
+    positive = np.sort(importance[importance > 0].astype(np.float64))
     if not len(positive):
         return float("nan")
     if kind == "average":
@@ -98,31 +98,31 @@ def threshold(heat: np.ndarray, kind: str) -> float:
     return float(positive[0] + positive[-1]) / 2
 
 
-def dropped_points(heat: np.ndarray, mode: str, min_points: int = MIN_POINTS) -> np.ndarray:
-    """Returns which points a mode of heat drops, bool (N,).
+def dropped_points(importance: np.ndarray, mode: str, min_points: int = MIN_POINTS) -> np.ndarray:
+    """Returns which points a mode drops, bool (N,).
 
-    `+average`, `+median` and `+midrange` drop points hotter than the threshold over the positive heats,
-    their `-` counterparts colder ones; `nonzero` drops all with heat, `zero` all without. Without positive
-    heats only `zero` drops anything. When fewer than `min_points` would be left, the most extreme ones
-    go first; among equals the lower index goes first.
+    `+average`, `+median` and `+midrange` drop points above the threshold over the positive values, their `-`
+    counterparts those below; `nonzero` drops all points with a positive value, `zero` all without. Where no
+    value is positive, only `zero` drops anything. When fewer than `min_points` would be left, the most
+    extreme ones go first; among equals the lower index goes first.
 
     Args:
-        heat: Heats (N,).
+        importance: One value a point (N,).
         mode: One of `MODES`, but not a random one.
         min_points: The fewest points left.
 
     Raises:
         UserError: If the mode is unknown or random.
     """
-    hottest_first = mode.startswith("+") or mode == "nonzero"
-    _check_heat_mode(mode)
+    highest_first = mode.startswith("+") or mode == "nonzero"
+    _check_mode(mode)
     if mode in ("nonzero", "zero"):
-        dropped = (heat > 0) == hottest_first
+        dropped = (importance > 0) == highest_first
     else:
-        limit = np.float64(threshold(heat, mode[1:]))  # not rounded to the heat's float32
-        dropped = heat > limit if hottest_first else heat < limit
-    order = np.argsort(-heat if hottest_first else heat, kind="stable")
-    return _at_most(dropped, order, len(heat) - min_points)
+        limit = np.float64(threshold(importance, mode[1:]))  # not rounded to float32
+        dropped = importance > limit if highest_first else importance < limit
+    order = np.argsort(-importance if highest_first else importance, kind="stable")
+    return _at_most(dropped, order, len(importance) - min_points)
 
 
 def random_points(
@@ -134,7 +134,7 @@ def random_points(
     return dropped
 
 
-def _check_heat_mode(mode: str) -> None:
+def _check_mode(mode: str) -> None:
     if mode not in MODES or mode in MIRRORED:
         raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
 

@@ -1,0 +1,95 @@
+"""A drop experiment: several conditions on the same clouds (after Zheng et al., ICCV 2019)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from tfxai3d.data.geometry import MIN_POINTS
+from tfxai3d.evaluate.dropping.conditions import Condition
+from tfxai3d.evaluate.dropping.loop import drop_clouds
+from tfxai3d.evaluate.dropping.modes import by_count
+from tfxai3d.results.drop_table import DropTable
+from tfxai3d.storage import file_name, keep_settings
+
+
+def drop_curves(
+    model: Any,
+    points: np.ndarray,
+    labels: np.ndarray,
+    conditions: Iterable[str],
+    *,
+    num_drop: int = 5,
+    num_steps: int = 40,
+    recompute: bool = True,
+    options: Mapping[str, Any] | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+    folder: str | os.PathLike[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, DropTable]:
+    """Drops points of clouds by each condition, and records what the network says in each step.
+
+    Args:
+        model: Maps points (B,N,3) to logits.
+        points: Clouds (M,N,3).
+        labels: True classes, int (M,).
+        conditions: What is compared: methods of `tfxai3d.explain` or "random", with ":lowest" after the name
+            where the least important points go first.
+        num_drop: Points dropped in a step.
+        num_steps: Steps; a cloud keeps at least `MIN_POINTS` points.
+        recompute: Compute the importance anew in each step, not once.
+        options: Of methods, by name, such as `power`; see `explain.create`.
+        batch_size: Clouds at once.
+        seed: Seed of the random orders.
+        folder: Keeps the table of each condition, `<condition>.h5`, after each batch, and the settings:
+            called again, the experiment goes on where it was stopped.
+        settings: What else decides the results, such as the names of model and data.
+
+    Returns:
+        The tables by condition.
+
+    Raises:
+        UserError: If a condition is unknown, the folder holds an experiment with other settings, or as
+            `drop_clouds`.
+    """
+    options = options or {}
+    parsed = {text: Condition.parse(text) for text in conditions}
+    raters = {
+        text: condition.rater(model, options, recompute=recompute, batch_size=batch_size, seed=seed)
+        for text, condition in parsed.items()
+    }
+    if folder is not None:
+        own = {"num_drop": num_drop, "num_steps": num_steps, "recompute": recompute, "seed": seed}
+        keep_settings(folder, {**(settings or {}), **own, **options, "clouds": len(points)}, "*.h5")
+    tables = {}
+    for text, condition in parsed.items():
+        path = Path(folder, f"{file_name(text)}.h5") if folder is not None else None
+        table = DropTable.load(path) if path and path.exists() else DropTable()
+        count, steps = condition.schedule(num_drop, num_steps, recompute)
+        rule = by_count(count, condition.order)
+        with tqdm(total=len(points), initial=len(table), desc=text, disable=None) as progress:
+            while len(table) < len(points):
+                some = slice(len(table), len(table) + batch_size)
+                rated = raters[text](points[some], labels[some], len(table))
+                *_, runs = drop_clouds(rated, points[some], labels[some], rule, steps=steps)
+                table = table.extended(runs, labels[some])
+                if path:
+                    table.save(path)
+                progress.update(len(runs))
+        tables[text] = table
+    return tables
+
+
+def insertion_curves(tables: Mapping[str, DropTable]) -> dict[str, dict[str, np.ndarray]]:
+    """Returns the insertion curves of the ":lowest" conditions that went on to the last points, by method."""
+    return {
+        name.removesuffix(":lowest"): table.insertion()
+        for name, table in tables.items()
+        if name.endswith(":lowest") and table.by_step()["points"][-1] == MIN_POINTS
+    }

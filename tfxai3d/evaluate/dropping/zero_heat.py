@@ -1,0 +1,137 @@
+"""What points without heat are good for: they are removed all at once, in several ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfxai3d import explain, models
+from tfxai3d.errors import UserError
+from tfxai3d.evaluate.classification import Classification
+from tfxai3d.evaluate.dropping.forward import Forward
+from tfxai3d.evaluate.dropping.modes import dropped_points, random_points
+from tfxai3d.explain.engine.layer_output import LayerOutput
+from tfxai3d.explain.engine.network import network
+from tfxai3d.models.layers.shared_mlp import SharedDenseMax
+from tfxai3d.storage import markdown_table
+
+_HEAD = ("removed at once", "points left", "accuracy", "confidence", "largest change of a logit")
+
+
+class Outcome(NamedTuple):
+    """What the network says of clouds after a removal.
+
+    Attributes:
+        logits: (M,C).
+        kept: Points left of each cloud, int (M,).
+    """
+
+    logits: np.ndarray
+    kept: np.ndarray
+
+
+def remove_without_heat(
+    model: models.PointNet, points: np.ndarray, labels: np.ndarray, *, batch_size: int = 32, seed: int = 0
+) -> dict[str, Outcome]:
+    """Removes the points that p-grad-CAM gives no heat, as its mode `zero` does, and looks what that changes.
+
+    Such points have no part in the decision that the max over the points makes, but in a PointNet they may
+    still have one in the T-Nets, which rotate the cloud before. The outcomes tell the two apart: the points
+    are removed; they are removed after the T-Nets have seen the whole cloud; and only those are removed that
+    win a channel nowhere, neither in the T-Nets nor after them, which can change nothing at all. Beside each
+    of them as many random points are removed.
+
+    Args:
+        model: Maps points (B,N,3) to logits.
+        points: Clouds (M,N,3).
+        labels: True classes, int (M,).
+        batch_size: Clouds at once.
+        seed: Seed of the random points.
+
+    Returns:
+        The outcomes by name of the removal; "nothing" is that of the whole clouds.
+
+    Raises:
+        UserError: If the model is no PointNet: only there it is known what a point can change.
+    """
+    if not isinstance(model, models.PointNet):
+        raise UserError(f"{model.name!r} is no PointNet: only there is it known what a point can change")
+    removal = _Removal(model, batch_size, seed)
+    outcomes: dict[str, list[Outcome]] = {}
+    for i in tqdm(range(0, len(points), batch_size), unit="batch", disable=None):
+        for name, outcome in removal(points[i : i + batch_size], labels[i : i + batch_size]):
+            outcomes.setdefault(name, []).append(outcome)
+    return {name: Outcome(*map(np.concatenate, zip(*parts, strict=True))) for name, parts in outcomes.items()}
+
+
+def zero_heat_table(outcomes: dict[str, Outcome], labels: np.ndarray) -> str:
+    """Returns the outcomes in Markdown: points left, accuracy, confidence and the largest change of a logit.
+
+    Args:
+        outcomes: What `remove_without_heat` returned.
+        labels: True classes, int (M,).
+    """
+    whole, rows = outcomes["nothing"].logits, []
+    for name, (logits, kept) in outcomes.items():
+        result = Classification(logits, labels)
+        sure = result.probabilities[np.arange(len(labels)), labels].mean()
+        change = np.abs(logits - whole).max()
+        numbers = [f"{kept.mean():.0f}", f"{result.overall_accuracy:.1%}", f"{sure:.3f}", f"{change:.2g}"]
+        rows.append([name, *numbers])
+    return markdown_table(_HEAD, rows) + "\n"
+
+
+class _Removal:
+    """Removes points of batches of clouds in all the ways that are compared."""
+
+    def __init__(self, model: models.PointNet, batch_size: int, seed: int):
+        self._heat = {
+            "max": explain.PGradCAM(model, "max", batch_size=batch_size),
+            "mean": explain.PGradCAM(model, "mean", batch_size=batch_size),
+        }
+        self._won = [
+            explain.CriticalPoints(model, layer.name, batch_size=batch_size)
+            for layer in model.layers
+            if isinstance(layer, SharedDenseMax)
+        ]
+        self._forward = Forward(model, batch_size)
+        self._features = LayerOutput(network(model), model)
+        self._after_transforms = tf.function(self._masked, autograph=False, reduce_retracing=True)
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, points: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, Outcome]]:
+        """Yields the outcomes for points (B,N,3) with the name of the removal."""
+        yield "nothing", self._remove(points, np.zeros(points.shape[:2], bool))
+        for pool, explainer in self._heat.items():
+            gone = _without(explainer(points, labels).importance)
+            name = f"points without heat, {pool} pooling"
+            yield from self._removed(name, points, gone)
+            if len(self._won) > 1:
+                logits = self._after_transforms(points, ~gone).numpy()
+                yield f"{name}, after the T-Nets", Outcome(logits, (~gone).sum(axis=1))
+        gone = _without(np.sum([explainer(points).importance for explainer in self._won], axis=0))
+        yield from self._removed("points that win nowhere", points, gone)
+
+    def _removed(self, name: str, points: np.ndarray, gone: np.ndarray) -> Iterator[tuple[str, Outcome]]:
+        size = points.shape[1]
+        chance = np.stack([random_points(n, size, self._rng) for n in gone.sum(axis=1)])
+        yield name, self._remove(points, gone)
+        yield f"random, as many as {name}", self._remove(points, chance)
+
+    def _masked(self, points: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        """Returns the logits with features of 0, never larger than the others, for the points not kept."""
+        mask = tf.cast(kept, points.dtype)[..., None]
+        return self._features(points, lambda features: features * mask)[1]
+
+    def _remove(self, points: np.ndarray, gone: np.ndarray) -> Outcome:
+        left = [cloud[~removed] for cloud, removed in zip(points, gone, strict=True)]
+        return Outcome(self._forward(left), (~gone).sum(axis=1))
+
+
+def _without(importance: np.ndarray) -> np.ndarray:
+    """Returns which points have none, bool (B,N), as the mode `zero` drops them."""
+    return np.stack([dropped_points(row, "zero") for row in importance])

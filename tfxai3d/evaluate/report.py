@@ -1,0 +1,71 @@
+"""What a classifier's answers come to: a summary, and tables of confusion, calibration and mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfxai3d.evaluate.calibration import reliability
+from tfxai3d.evaluate.classification import Classification
+
+Record = dict[str, Any]
+
+
+def classification_report(result: Classification, class_names: Sequence[str]) -> Record:
+    """Returns accuracies, calibration, the worst classes and the most confused pairs, JSON-compatible."""
+    return {
+        **result.summary(class_names),
+        "calibration_error": round(reliability(result).expected_error, 4),
+        "mean_confidence": round(float(result.probabilities.max(axis=-1).mean()), 4),
+        "confused": [
+            {"true": class_names[true], "predicted": class_names[predicted], "examples": count}
+            for true, predicted, count in result.confused_pairs(10)
+        ],
+    }
+
+
+def confusion_table(result: Classification, class_names: Sequence[str]) -> list[Record]:
+    """Returns one record a true class, with the count of each predicted class."""
+    return [
+        dict(zip(("true", *class_names), (name, *row), strict=True))
+        for name, row in zip(class_names, result.confusion.tolist(), strict=True)
+    ]
+
+
+def calibration_table(result: Classification) -> list[Record]:
+    """Returns one record a bin of confidence: limits, examples, mean confidence and accuracy."""
+    found = reliability(result)
+    columns = zip(found.edges, found.edges[1:], found.counts, found.confidence, found.accuracy, strict=False)
+    names = ("above", "up_to", "examples", "confidence", "accuracy")
+    return [dict(zip(names, map(_rounded, row), strict=True)) for row in columns]
+
+
+def mistakes(result: Classification, where: Sequence[Record], class_names: Sequence[str]) -> list[Record]:
+    """Returns one record a misclassified example; a single one without values if there is none.
+
+    Args:
+        result: The answers to M examples.
+        where: For each example where it is from: its `index`, and `file`, or `dataset` and `split`.
+        class_names: Names of the classes.
+
+    Returns:
+        Records with where the example is from, its true and its predicted class, the probability of that, and
+        the probability of each class by its name.
+    """
+    wrong = np.flatnonzero(result.predicted != result.labels)
+    columns = ("index", "file", "dataset", "split", "true", "predicted", "probability", *class_names)
+    return [
+        dict.fromkeys(columns, "")
+        | where[i]
+        | {"true": class_names[result.labels[i]], "predicted": class_names[result.predicted[i]]}
+        | {"probability": _rounded(result.probabilities[i].max())}
+        | dict(zip(class_names, map(_rounded, result.probabilities[i]), strict=True))
+        for i in wrong.tolist()
+    ] or [dict.fromkeys(columns, "")]
+
+
+def _rounded(value: Any) -> Any:
+    """Returns a number for a table; an empty cell for NaN."""
+    return "" if np.isnan(value) else round(value.item(), 4)
