@@ -69,16 +69,19 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         """
 
     @abc.abstractmethod
-    def check_kernels(self) -> None:
-        """Raises a UserError if a weight is NaN, or somebody changed the kernels since the last step."""
-
-    @abc.abstractmethod
     def end_epoch(self) -> None:
         """Ends an epoch, in training loops of your own; `fit` does it by itself.
 
         Raises:
             UserError: If weights became NaN, or no weight is left.
         """
+
+    def check_kernels(self) -> None:
+        """Raises a UserError if a weight is NaN, or a pruned one was changed since the last step."""
+        check_finite(dict(zip(self.paths, self.kernels, strict=True)))
+        for path, kernel, mask in zip(self.paths, self.kernels, self.masks.values(), strict=True):
+            if np.any(np.asarray(kernel)[~mask]):
+                raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
 
     # --- what it looks like
 

@@ -13,7 +13,7 @@ def magnitude(kernels: Sequence[Any]) -> list[Any]:
 
 
 def lamp(kernels: Sequence[Any]) -> list[Any]:
-    """Returns each weight's share of what is left of its kernel once all smaller ones are cut.
+    """Returns each weight's fraction of what is left of its kernel once all smaller ones are cut.
 
     That is `|w| / sqrt(sum of v^2 over all v of the kernel with |v| >= |w|)`, between 0 and 1, and 1 for the
     largest: the square root of the layer-adaptive magnitude of Lee et al. (ICLR 2021), which orders alike.

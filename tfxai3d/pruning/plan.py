@@ -1,4 +1,4 @@
-"""When surgery happens and how much it cuts."""
+"""The settings of a surgery: when it happens and how much it cuts."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

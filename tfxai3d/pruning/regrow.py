@@ -13,7 +13,7 @@ from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
-from tfxai3d.pruning.kernels import Selection, check_finite
+from tfxai3d.pruning.kernels import Selection
 
 
 class RegrowState(NamedTuple):
@@ -101,13 +101,6 @@ class PruneAndRegrow(PruningCallback):
         """Prunes again what was pruned; the masks change at the end of an epoch only."""
         for kernel, mask in zip(self.kernels, self.state.masks, strict=True):
             kernel.assign(kernel * ops.cast(mask, kernel.dtype))
-
-    def check_kernels(self) -> None:
-        """Raises a UserError if a weight is NaN, or a pruned one was changed since the last step."""
-        check_finite(dict(zip(self.paths, self.kernels, strict=True)))
-        for path, kernel, mask in zip(self.paths, self.kernels, self.state.masks, strict=True):
-            if np.any(np.asarray(kernel)[~np.asarray(mask)]):
-                raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
 
     def end_epoch(self) -> None:
         """Cuts and regrows weights, unless there were as many rounds as there should be."""

@@ -1,4 +1,4 @@
-"""How many weights shall be gone at which step."""
+"""Targets that change with the step of training."""
 
 import dataclasses
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +13,7 @@ class Schedule(Protocol):
     """A target that changes; the schedules of tensorflow_model_optimization are of this kind."""
 
     def __call__(self, step: Any) -> tuple[Any, Any]:
-        """Returns whether to operate after the step (int scalar tensor), and the share of weights cut."""
+        """Returns whether the masks are renewed after the step (int scalar tensor), and the sparsity."""
         ...
 
 
@@ -26,11 +26,11 @@ class GradualTarget:
     still come back.
 
     Args:
-        density: Share of the weights left in the end.
-        ramp_steps: Steps until then; 0 for at once.
+        density: Fraction of the weights left in the end.
+        ramp_steps: Steps until then; 0 prunes at once.
         stop_step: No surgery from this step on.
         frequency: Steps from one surgery to the next.
-        start_density: Share left at the start: below 1 for a model that is pruned already.
+        start_density: Fraction left at the start: below 1 for a model that is pruned already.
     """
 
     density: float
@@ -50,7 +50,7 @@ class GradualTarget:
             )
 
     def __call__(self, step: Any) -> tuple[Any, Any]:
-        """Returns whether to operate after the step, and the share of weights cut."""
+        """Returns whether the masks are renewed after the step, and the sparsity."""
         progress = ops.minimum(ops.cast(step, "float32") / max(self.ramp_steps, 1e-3), 1.0)
         if self.ramp_steps == 0:
             progress = ops.ones_like(progress)
@@ -60,7 +60,7 @@ class GradualTarget:
         return due, 1 - self.density - (self.start_density - self.density) * (1 - progress) ** 3
 
 
-def check_density(left: float) -> None:
-    """Raises a UserError unless `left` is a share of weights that can be left."""
-    if not 0 < left <= 1:
-        raise UserError(f"target {left}: the share of weights left must be above 0 and at most 1")
+def check_density(density: float) -> None:
+    """Raises a UserError unless a target is in (0, 1]."""
+    if not 0 < density <= 1:
+        raise UserError(f"target {density}: the fraction of weights left must be above 0 and at most 1")

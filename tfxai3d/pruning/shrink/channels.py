@@ -104,8 +104,9 @@ class Anatomy:
         self._alive = np.zeros(number, bool)
         for units in self._needed:
             self._alive[self._group[units]] = True
-        before = -1
-        while before < (before := int(self._alive.sum())):
+        known = -1
+        while known < np.count_nonzero(self._alive):  # until a round over all layers finds no more
+            known = int(np.count_nonzero(self._alive))
             for product in reversed(self.products):
                 self._alive[self._group[product.x.units[self._wanted(product)]]] = True
                 if not self.kept(product.y).any():  # no layer can be of width 0

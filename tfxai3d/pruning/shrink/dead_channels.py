@@ -8,27 +8,28 @@ import keras
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.kernels import check_finite
-from tfxai3d.pruning.shrink.channel_rules import RULES, copy_of, graph_of, weights_of
 from tfxai3d.pruning.shrink.channels import Anatomy, Channels
+from tfxai3d.pruning.shrink.rules.registry import Rebuild, copy_of, graph_of, rule_for, weights_of
 
 
 def remove_dead_channels(model: keras.Model) -> keras.Model:
     """Returns a dense model with fewer channels and the same outputs at inference.
 
-    Removed are the channels that are constant, because all weights of their filter are zero, and those that
-    no weight reads. What a constant channel adds to the next layer goes into that layer's bias or, where
+    A channel is removed if it is constant, because all weights of its filter are zero, or if no weight reads
+    it. What a constant channel adds to the next layer goes into that layer's bias or, where
     zero padding would cut it off, into one constant channel that stays for all. Channels that are added
     together, by residual connections, go together. A layer of an unknown kind, or with weights that several
     calls share, keeps all channels of its inputs and outputs.
 
-    Known are dense layers and convolutions, BatchNormalization, activations, pools, padding, dropout, sums,
-    concatenations, flattening, nested functional models and the layers of PointNet, PointNet++ and VRN.
+    The kinds that are known are dense layers and convolutions, BatchNormalization, activations, pools,
+    padding, dropout, sums, concatenations, flattening, nested functional models and the layers of PointNet,
+    PointNet++ and VRN.
 
     Args:
         model: A functional or sequential model, built; it stays as it is.
 
     Returns:
-        A functional model whose layers have the names of the originals. With nothing to remove it is a copy.
+        A functional model whose layers have the names of the originals; with nothing to remove it is a copy.
 
     Raises:
         UserError: If the model is no functional one, holds NaN, or a layer cannot be copied.
@@ -37,19 +38,19 @@ def remove_dead_channels(model: keras.Model) -> keras.Model:
     if not isinstance(graph, keras.Function):
         raise UserError(f"model {model.name!r} is not functional: its channels cannot be followed")
     check_finite({variable.path: variable for variable in model.weights})
-    return _Surgeon().operate(graph, model.name)
+    return _ChannelRemoval().run(graph, model.name)
 
 
-class _Surgeon:
+class _ChannelRemoval:
     """Walks through a model's graph twice: with what is known of its channels, then with smaller layers."""
 
     def __init__(self) -> None:
         self.anatomy = Anatomy()
         self.calls: Counter[int] = Counter()
-        self.plans: dict[int, Callable[[], Any]] = {}  # by the identity of a layer: makes the smaller one
+        self.rebuilds: dict[int, Rebuild] = {}  # by the identity of a layer
         self.made: dict[int, Any] = {}
 
-    def operate(self, graph: Any, name: str) -> keras.Model:
+    def run(self, graph: Any, name: str) -> keras.Model:
         for inner in _graphs(graph):
             self.calls.update(id(n.operation) for nodes in inner._nodes_by_depth.values() for n in nodes)
         inputs = [self.anatomy.new(x.shape, x.dtype, needed=True) for x in graph.inputs]
@@ -75,15 +76,15 @@ class _Surgeon:
         shared = self.calls[id(layer)] > 1
         graph = graph_of(layer)
         if graph is not None and clear and not special and not shared:
-            self.plans[id(layer)] = lambda: (self.rebuild(graph, layer.name, tensors), [])
+            self.rebuilds[id(layer)] = lambda: (self.rebuild(graph, layer.name, tensors), [])
             return self.trace_graph(graph, *tensors)
-        rule = RULES.get(type(layer)) or RULES.get(keras.saving.get_registered_name(type(layer)))
+        rule = rule_for(layer)
         found = None
         if rule is not None and clear and not special and not (shared and weights_of(layer)):
             found = rule(self, layer, *tensors)
         if found is None:
             return self._keep_all(layer, args, kwargs)
-        output, self.plans[id(layer)] = found
+        output, self.rebuilds[id(layer)] = found
         return output
 
     def _keep_all(self, layer: Any, args: Any, kwargs: Any) -> Any:
@@ -97,7 +98,7 @@ class _Surgeon:
 
         args, kwargs = keras.tree.map_structure(symbol, (args, kwargs))
         spec = layer.compute_output_spec(*args, **kwargs)
-        self.plans[id(layer)] = lambda: (copy_of(layer), weights_of(layer))
+        self.rebuilds[id(layer)] = lambda: (copy_of(layer), weights_of(layer))
         return keras.tree.map_structure(lambda x: self.anatomy.new(x.shape, x.dtype, needed=True), spec)
 
     # --- the second walk
@@ -119,7 +120,7 @@ class _Surgeon:
         def call(*args: Any, **kwargs: Any) -> Any:
             if id(original) in self.made:
                 return self.made[id(original)](*args, **kwargs)
-            self.made[id(original)], weights = self.plans[id(original)]()
+            self.made[id(original)], weights = self.rebuilds[id(original)]()
             layer = self.made[id(original)]
             output = layer(*args, **kwargs)
             if weights:
