@@ -17,15 +17,16 @@ ROOT = Path(__file__).parents[2]
     ("file", "chosen", "number"),
     [
         (
-            "test_dns",
-            "equations and (momentum or adamw) or bit_identical or layer-gradient or ends_with_fit",
-            5,
+            "pruning/test_dns",
+            "equations and (momentum or adamw) or bit_identical or layer-gradient",
+            4,
         ),
-        ("test_regrow", "equations or fade or leave", 4),
+        ("pruning/test_regrow", "equations or fade or leave", 4),
+        ("conformance/callbacks/test_callbacks", "goes_on_with_the_next or say_how_many", 10),
     ],
 )
 def test_the_equations_hold_on_jax(file, chosen, number):
-    command = [sys.executable, "-m", "pytest", "-q", f"tests/pruning/{file}.py", "-k", chosen]
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/{file}.py", "-k", chosen]
     environment = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
     done = subprocess.run(
         command,

@@ -11,7 +11,6 @@ from tests.reference import surgery as reference
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import DynamicNetworkSurgery, PruneAndRegrow, prune_magnitude
 from tfxai3d.pruning.regrow import apportion
-from tfxai3d.training import fit_resumable
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(96, 6)), RNG.normal(size=(96, 3))
@@ -152,37 +151,6 @@ def test_loops_of_ones_own(float64):
             assert callback.report()["regrown"] == expected
 
 
-def test_resuming_is_exact(float64, tmp_path):
-    def batches(epoch):
-        return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(96, seed=epoch).batch(8)
-
-    def train(epochs, folder):
-        model, callback = network("adam"), PruneAndRegrow(3, 0.4)
-        history = fit_resumable(model, batches, epochs, tmp_path / folder, callbacks=[callback])
-        return model, callback, [record["regrown"] for record in history]
-
-    whole, callback, history = train(4, "whole")
-    train(2, "parts")
-    resumed, again, rest = train(4, "parts")
-    assert rest == history
-    for got, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
-        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
-    for got, expected in zip(again.masks.values(), callback.masks.values(), strict=True):
-        np.testing.assert_array_equal(got, expected)
-
-
-@pytest.mark.parametrize(
-    "options", [{"jit_compile": True}, {"steps_per_execution": 4}, {"run_eagerly": True}]
-)
-def test_ways_to_train(options):
-    models = [network("adam"), network("adam")]
-    models[1].compile("adam", "mse", **options)
-    for model in models:
-        fit(model, PruneAndRegrow(2, 0.3), epochs=3)
-    for got, expected in zip(models[1].get_weights(), models[0].get_weights(), strict=True):
-        np.testing.assert_allclose(got, expected, atol=1e-4)
-
-
 def test_dead_weights_are_the_first_to_go_and_none_grow_where_nothing_flows():
     weights = [w * m for w, m in zip(W, LEFT, strict=True)]
     weights[1][3:6] = 0  # nothing reads these channels,
@@ -217,19 +185,6 @@ def test_what_it_refuses():
             PruneAndRegrow(**options)
     with pytest.raises(UserError, match="nothing is pruned yet"):
         fit(network(weights=W), PruneAndRegrow(1))
-    model, callback = network(), PruneAndRegrow(1)
-    fit(model, callback)
-    model.set_weights(W)
-    with pytest.raises(UserError, match="first/kernel was changed since its surgery began"):
-        fit(model, callback)
-
-
-def test_weights_that_become_nan_stop_the_training_with_one_line():
-    model = network()
-    plain = model.optimizer.apply
-    with pytest.raises(UserError, match=r"first/kernel holds .* lower learning rate"):
-        model.fit(X, Y * np.nan, callbacks=[PruneAndRegrow(1)], verbose=0)
-    assert model.optimizer.apply == plain
 
 
 @pytest.mark.parametrize(
