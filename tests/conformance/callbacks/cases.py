@@ -73,4 +73,5 @@ def fit(model, callback, epochs=2):
 
 
 def batches(epoch):
-    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(96, seed=epoch).batch(8)
+    order = np.random.default_rng(epoch).permutation(96)
+    return tf.data.Dataset.from_tensor_slices((X[order], Y[order])).batch(8)
