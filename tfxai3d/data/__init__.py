@@ -11,17 +11,13 @@ if TYPE_CHECKING:
     from tfxai3d.data.augment.voxels import coarsen as coarsen
     from tfxai3d.data.augment.voxels import voxel_augmentation as voxel_augmentation
     from tfxai3d.data.augment.voxels import voxel_batches as voxel_batches
-    from tfxai3d.data.datasets.labelled import unseen_clouds as unseen_clouds
     from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES as MODELNET40_CLASSES
     from tfxai3d.data.datasets.modelnet import load_modelnet40 as load_modelnet40
-    from tfxai3d.data.datasets.modelnet import load_modelnet_tree as load_modelnet_tree
     from tfxai3d.data.datasets.modelnet import modelnet40_shards as modelnet40_shards
-    from tfxai3d.data.datasets.modelnet import modelnet_files as modelnet_files
     from tfxai3d.data.datasets.opening import known_shapes as known_shapes
     from tfxai3d.data.datasets.opening import open_dataset as open_dataset
     from tfxai3d.data.datasets.split import Split as Split
     from tfxai3d.data.datasets.split import relabel as relabel
-    from tfxai3d.data.datasets.voxel_tree import voxelize_modelnet_tree as voxelize_modelnet_tree
     from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES as MODELNET10_CLASSES
     from tfxai3d.data.datasets.voxels import find_empty as find_empty
     from tfxai3d.data.datasets.voxels import load_modelnet10 as load_modelnet10

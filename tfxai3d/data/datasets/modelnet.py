@@ -1,16 +1,12 @@
 """ModelNet: the HDF5 layout of `modelnet40_ply_hdf5_2048`, and trees of OFF files."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
-from tfxai3d.data.orientation import z_up_to_y_up
-from tfxai3d.data.readers.reading import load_points
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import check_h5
 
@@ -71,66 +67,22 @@ def modelnet40_shards(folder: str | os.PathLike[str], split: SplitName = "test")
     return [Path(folder) / name for name in names]
 
 
-def load_modelnet_tree(
-    folder: str | os.PathLike[str],
-    split: SplitName = "test",
-    num_points: int = 1024,
-    *,
-    classes: Sequence[str] | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Samples the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, and turns them y up.
-
-    Args:
-        folder: The root of the tree.
-        split: "train" or "test".
-        num_points: Points a cloud, uniform by area.
-        classes: Only these classes; all by default.
-        limit: At most so many meshes of each class.
-        seed: Equal seeds sample equal points.
-
-    Returns:
-        Points float32 (M,num_points,3) as in the HDF5 files, labels int64 (M,) and the class names they
-        count.
-
-    Raises:
-        UserError: If the folder is no such tree, lacks a class, or holds a damaged mesh.
-    """
-    paths, labels, names = modelnet_files(folder, split, classes=classes, limit=limit)
-    clouds = [z_up_to_y_up(load_points(path, num_points, seed)) for path in tqdm(paths, disable=None)]
-    return np.stack(clouds), labels, names
-
-
 def modelnet_files(
-    folder: str | os.PathLike[str],
-    split: SplitName = "test",
-    *,
-    classes: Sequence[str] | None = None,
-    limit: int | None = None,
+    folder: str | os.PathLike[str], split: SplitName = "test"
 ) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
-    """Lists the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, in the order of its loaders.
-
-    Args:
-        folder: The root of the tree.
-        split: "train" or "test".
-        classes: Only these classes; all by default.
-        limit: At most so many meshes of each class.
+    """Lists the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, by class and name.
 
     Returns:
         M paths, labels int64 (M,) and the class names they count.
 
     Raises:
-        UserError: If the folder is no such tree or lacks a class.
+        UserError: If the folder is no such tree.
     """
     root = Path(folder)
-    known = sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir())
-    if not known:
+    names = tuple(sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir()))
+    if not names:
         raise UserError(f"{folder}: no <class>/{split} folders; give a ModelNet tree of OFF files")
-    names = tuple(classes) if classes is not None else tuple(known)
-    if unknown := [name for name in names if name not in known]:
-        raise UserError(f"{folder}: no class {unknown[0]!r}; there are {', '.join(known)}")
-    files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)[:limit]]
+    files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)]
     return [path for path, _ in files], np.array([label for _, label in files]), names
 
 
