@@ -108,7 +108,7 @@ def _examples(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:
     )
     if model.data_kind == "voxels":
         split = split[np.flatnonzero(~data.find_empty(split.inputs))]
-    split = split[np.linspace(0, len(split) - 1, min(FLAGS.num_examples, len(split))).astype(int)]
+    split = split.spread(FLAGS.num_examples)
     things = "grids" if model.data_kind == "voxels" else "objects"
     source = f"{things} of the test split of {Path(FLAGS.data_dir).name}" if FLAGS.data_dir else ""
     return split.inputs.astype(np.float32), split.labels, f"{len(split)} {source or 'procedural objects'}"
