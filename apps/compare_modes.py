@@ -57,11 +57,9 @@ _SHAPES_FOR_ONE = 4
 def main(argv: list[str]) -> None:
     """Runs what is not done yet and prints the table."""
     output_dir = Path(FLAGS.output_dir)
-    cli.check_output_dir(output_dir)
-    if FLAGS.pictures:
-        cli.check_package("matplotlib", "view")
+    cli.check_outputs()
     cli.load_tensorflow()
-    model = models.from_preset(FLAGS.model)
+    model = models.load_classifier(FLAGS.model)
     num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.num_examples * _SHAPES_FOR_ONE
     split = data.open_dataset(
         FLAGS.data_dir,
@@ -72,15 +70,12 @@ def main(argv: list[str]) -> None:
         seed=FLAGS.seed,
     )
     objects = split[evaluate.first_right(model, split.inputs, split.labels, FLAGS.num_examples)]
-    rotations = evaluate.random_rotations(
-        FLAGS.rotations, FLAGS.axes, composed=FLAGS.composed, seed=FLAGS.seed
-    )
     comparison = evaluate.compare_modes(
         model,
         objects.inputs,
         objects.labels,
         FLAGS.mode,
-        evaluate.RotationTest(model, rotations),
+        cli.rotation_test(model),
         num_drop=FLAGS.num_drop,
         asm_control=FLAGS.asm_control,
         pooling=FLAGS.pooling,

@@ -64,12 +64,12 @@ flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Runs what is not done yet and reports."""
     output_dir = Path(FLAGS.output_dir)
-    _check_flags()
+    cli.check_outputs()
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
     for text in FLAGS.condition:
         evaluate.Condition.parse(text)
-    model = models.from_preset(preset)
+    model = models.load_classifier(preset)
     split = data.open_dataset(
         FLAGS.data_dir,
         "points",
@@ -111,14 +111,6 @@ def main(argv: list[str]) -> None:
     if FLAGS.pictures:
         _draw(tables, split[:1], output_dir)
     print(f"results in {output_dir}")
-
-
-def _check_flags() -> None:
-    cli.check_output_dir(FLAGS.output_dir)
-    if FLAGS.pictures:
-        cli.check_package("matplotlib", "view")
-    for package in ("tensorboard", "matplotlib") if FLAGS.tensorboard else ():
-        cli.check_package(package, "tensorboard", "--notensorboard")
 
 
 def _draw(tables: Mapping[str, results.DropTable], first: data.Split, output_dir: Path) -> None:

@@ -61,9 +61,9 @@ def main(argv: list[str]) -> None:
     output_dir = Path(FLAGS.output_dir)
     _check_flags()
     cli.load_tensorflow()
-    model = models.from_preset(FLAGS.model)
+    model = models.load_classifier(FLAGS.model)
     result, where, facts = _answers(model, FLAGS.split)
-    names = model.class_names
+    names = model.class_names or tuple(map(str, range(model.output_shape[-1])))
     report = {
         "model": FLAGS.model, **facts, "views": FLAGS.votes, **evaluate.classification_report(result, names),
     }  # fmt: skip
@@ -91,9 +91,7 @@ def _check_flags() -> None:
         raise UserError(
             f"--temperature_split={FLAGS.split} is the split that is reported on; fit on the other one"
         )
-    cli.check_output_dir(FLAGS.output_dir)
-    if FLAGS.pictures:
-        cli.check_package("matplotlib", "view")
+    cli.check_outputs()
 
 
 def _answers(

@@ -69,8 +69,7 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     gallery, found = _filters(output_dir) if FLAGS.filters else _units(output_dir)
     cli.write_report(__name__, output_dir, {"found": found})
-    for name in ("features.png", "features.html"):  # of an earlier run into this folder
-        (output_dir / name).unlink(missing_ok=True)
+    cli.remove_pictures(output_dir, "features.png", "features.html")
     if FLAGS.pictures:
         print("drawing", flush=True)
         view.render_gallery(output_dir / "features.png", gallery)
@@ -82,11 +81,7 @@ def main(argv: list[str]) -> None:
 
 def _check_flags() -> None:
     """Checks what takes no TensorFlow."""
-    cli.check_output_dir(FLAGS.output_dir)
-    if FLAGS.pictures:
-        cli.check_package("matplotlib", "view")
-    if FLAGS.view:
-        cli.check_package("open3d", "view", "--noview")
+    cli.check_outputs()
     if not FLAGS.filters and len(FLAGS.model) > 1:
         raise UserError(f"--model={FLAGS.model[1]}: only --filters takes several models")
     if FLAGS.density is not None and (not FLAGS.filters or not FLAGS.density):
@@ -99,7 +94,7 @@ def _check_flags() -> None:
 
 def _units(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     """Returns what was found for the units, and saves it."""
-    model = models.from_preset(FLAGS.model[0])
+    model = models.load_classifier(FLAGS.model[0])
     named = not FLAGS.layer and FLAGS.method != "patterns"
     channels = features.unit_numbers(FLAGS.units, model.class_names or () if named else ())
     if FLAGS.method == "patterns":

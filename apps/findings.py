@@ -49,7 +49,7 @@ flags.DEFINE_list("pruned", [], "Pairs original=pruned of presets or folders who
 def main(argv: list[str]) -> None:
     """Measures claim by claim and prints them."""
     output_dir = Path(FLAGS.output_dir)
-    cli.check_output_dir(output_dir)
+    cli.check_outputs()
     cli.load_tensorflow()
     for method in FLAGS.methods or ():
         explain.get(method)
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
 
 def _claims() -> Iterator[str]:
     """Yields the claims of --models, those of point networks first."""
-    nets = {name: models.from_preset(name) for name in FLAGS.models}
+    nets = {name: models.load_classifier(name) for name in FLAGS.models}
     options = {"batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
     of_points = {name: net for name, net in nets.items() if net.data_kind == "points"}
     for name, net in of_points.items():
@@ -82,7 +82,7 @@ def _claims() -> Iterator[str]:
 
 def _pruning_claims(pairs: list[tuple[str, str]]) -> Iterator[str]:
     for pair in pairs:
-        original, pruned = map(models.from_preset, pair)
+        original, pruned = map(models.load_classifier, pair)
         inputs, labels, source = _examples(original)
         claim = claims.before_and_after_pruning(
             original,

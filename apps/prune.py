@@ -82,7 +82,7 @@ def main(argv: list[str]) -> None:
 
     tf.get_logger().setLevel("ERROR")  # it warns of compiling one model after the other
     recipe = cli.from_flags(training.PruningRecipe)
-    model = models.load(FLAGS.model)
+    model = models.load_classifier(FLAGS.model)
     train, test = cli.open_splits(model.data_kind, FLAGS.num_points, model.class_names)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(

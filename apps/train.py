@@ -71,7 +71,7 @@ flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Trains, evaluates on the test split, writes the preset."""
     output_dir = Path(FLAGS.output_dir)
-    cli.check_output_dir(output_dir)
+    cli.check_outputs()
     cli.load_tensorflow()
     strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     recipe = cli.from_flags(training.TrainingRecipe)

@@ -33,10 +33,10 @@ cli.define_flags(
 def main(argv: list[str]) -> None:
     """Measures and prints the table."""
     output_dir = Path(FLAGS.output_dir)
-    cli.check_output_dir(output_dir)
+    cli.check_outputs()
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
-    model = models.from_preset(preset)
+    model = models.load_classifier(preset)
     split = data.open_dataset(
         FLAGS.data_dir,
         "points",

@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
-    from tfxai3d.cli.app import check_output_dir as check_output_dir
     from tfxai3d.cli.app import check_outputs as check_outputs
-    from tfxai3d.cli.app import check_package as check_package
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
     from tfxai3d.cli.app import run as run
     from tfxai3d.cli.flags import OBJECTS as OBJECTS

@@ -65,7 +65,7 @@ def load_tensorflow() -> None:
 
 
 def check_outputs(output_dir: str | os.PathLike[str] | None = None) -> None:
-    """Checks, before any work, that an app can leave its results where and as its flags say.
+    """Checks, before any work, that an app can leave its results where and as its flags say; makes nothing.
 
     Args:
         output_dir: The folder; by default --output_dir.
@@ -74,31 +74,14 @@ def check_outputs(output_dir: str | os.PathLike[str] | None = None) -> None:
         UserError: If the folder cannot be written to, or a package is missing which --pictures, --view or
             --tensorboard needs.
     """
-    check_output_dir(output_dir or flags.FLAGS.output_dir)
-    needed = {"pictures": ("matplotlib",), "view": ("open3d",), "tensorboard": ("tensorboard", "matplotlib")}
-    for flag, packages in needed.items():
-        if flag in flags.FLAGS and flags.FLAGS[flag].value:
-            for package in packages:
-                check_package(package, "tensorboard" if flag == "tensorboard" else "view", f"--no{flag}")
-
-
-def check_output_dir(path: str | os.PathLike[str]) -> None:
-    """Checks that a folder can be made or written to, before any work is done for it; makes nothing.
-
-    Raises:
-        UserError: If it cannot.
-    """
+    path = output_dir or flags.FLAGS.output_dir
     absolute = Path(path).absolute()
     nearest = next(folder for folder in (absolute, *absolute.parents) if os.path.exists(folder))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise UserError(f"{path}: cannot write here ({nearest} is not a writable folder)")
-
-
-def check_package(package: str, extra: str, without: str = "--nopictures") -> None:
-    """Checks that the package which draws the pictures is installed, before any work is done for them.
-
-    Raises:
-        UserError: If it is not; the remedy is its extra or the flag `without`.
-    """
-    if importlib.util.find_spec(package) is None:
-        raise UserError(f"{missing_extra(package, extra)}, or give {without}")
+    needed = {"pictures": ("matplotlib",), "view": ("open3d",), "tensorboard": ("tensorboard", "matplotlib")}
+    for flag, packages in needed.items():
+        for package in packages if flag in flags.FLAGS and flags.FLAGS[flag].value else ():
+            if importlib.util.find_spec(package) is None:
+                extra = "tensorboard" if flag == "tensorboard" else "view"
+                raise UserError(f"{missing_extra(package, extra)}, or give --no{flag}")

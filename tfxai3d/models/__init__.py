@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d.models.registry import architectures as architectures
     from tfxai3d.models.registry import get as get
     from tfxai3d.models.source import load as load
+    from tfxai3d.models.source import load_classifier as load_classifier
     from tfxai3d.models.vrn import VRN as VRN
 
 __getattr__, __dir__ = lazy(__name__)

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from tfxai3d.errors import UserError
+from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.preset import from_preset
 
 
@@ -33,3 +34,20 @@ def load(source: str | os.PathLike[str]) -> keras.Model:
     except Exception as error:  # Keras raises nearly anything on files it cannot read
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path}: not a .keras file that can be read safely ({reason})") from error
+
+
+def load_classifier(source: str | os.PathLike[str]) -> Classifier:
+    """Loads one of the package's networks, which says what it takes and what its classes are called.
+
+    Args:
+        source: As for `load`.
+
+    Raises:
+        UserError: As `load`, and if the model is of another class.
+    """
+    model = load(source)
+    if not isinstance(model, Classifier):
+        raise UserError(
+            f"{source}: a network of another kind; give a preset, or a .keras file of a Classifier"
+        )
+    return model

@@ -27,7 +27,7 @@ def compare_modes(
     points: np.ndarray,
     labels: np.ndarray,
     modes: Sequence[str],
-    rotation_test: RotationTest,
+    rotation_test: RotationTest | None,
     *,
     num_drop: int = 1,
     asm_control: bool = False,
@@ -43,7 +43,7 @@ def compare_modes(
         points: Objects (M,N,3).
         labels: True classes, int (M,).
         modes: Modes of `MODES` that are not random, or "asm": point saliency.
-        rotation_test: The rotated copies that are tested in each iteration.
+        rotation_test: The rotated copies that are tested in each iteration, if any.
         num_drop: Points dropped in a step of "asm".
         asm_control: Run a random control of "asm", too; it takes many iterations.
         pooling: Of the gradient over the channels in p-grad-CAM.
