@@ -83,7 +83,7 @@ def test_a_file_without_the_title_of_its_method_is_read(tmp_path, explanation):
     assert Explanation.load(path).title == "p-grad-CAM"
     old = {"method": "p_grad_cam", "options": {}, "kind": "points", "class_names": None}
     _meta(json.dumps(old))(path)
-    assert Explanation.load(path).title == "p grad cam"
+    assert Explanation.load(path).title == "p-grad-CAM"
 
 
 def _truncated(path):

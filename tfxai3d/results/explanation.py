@@ -12,6 +12,14 @@ import numpy as np
 from tfxai3d.storage.npz import open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
+# Of the methods whose name is not written as it is spelt; files of the first version hold no titles.
+_FIRST_TITLES = {
+    "p_grad_cam": "p-grad-CAM",
+    "grad_cam": "Grad-CAM",
+    "gradient_times_input": "Gradient × input",  # noqa: RUF001
+    "smooth_grad": "SmoothGrad",
+    "var_grad": "VarGrad",
+}
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
 _OPTIONAL_ARRAYS = ("convergence_delta", "against")
 
@@ -61,8 +69,8 @@ class Explanation:
 
     @property
     def title(self) -> str:
-        """The name of the method as people write it, made from `method` where it is not known."""
-        return self.method_title or self.method.replace("_", " ")
+        """The name of the method as people write it; files of the first version do not say it."""
+        return self.method_title or _FIRST_TITLES.get(self.method, self.method.replace("_", " "))
 
     def class_name(self, label: int) -> str:
         """Returns the name of class `label`, or its number if names are not known."""

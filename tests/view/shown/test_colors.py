@@ -67,3 +67,12 @@ def test_refuses_what_is_no_importance(bad):
 def test_refuses_an_unknown_map():
     with pytest.raises(UserError, match="green_red"):
         point_colors(np.ones(3), "jet")
+
+
+def test_coolwarm_has_zero_in_its_middle():
+    values = np.array([-1.0, 0.0, 3.0])
+    assert color_range(values, "coolwarm")[0] == -color_range(values, "coolwarm")[1]
+    blue, grey, red = point_colors(values, "coolwarm")
+    assert np.ptp(grey) < 0.02
+    assert blue[2] > blue[0]
+    assert red[0] > red[2]

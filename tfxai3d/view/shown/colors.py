@@ -6,21 +6,22 @@ import numpy as np
 
 from tfxai3d.errors import UserError, missing_extra
 
-Colormap = Literal["magma_r", "viridis", "green_red"]
+Colormap = Literal["magma_r", "viridis", "coolwarm", "green_red"]
 COLORMAPS: tuple[str, ...] = get_args(Colormap)
 
 # Importance has a long tail: a few points far above the rest would leave one single colour for all others.
 _TOP = 0.98
 # The part of a map that is used: the ends of magma_r are so near white and black that no shading would show.
-_PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0)}
+_PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0), "coolwarm": (0.0, 1.0)}
 
 
 def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple[float, float]:
     """Returns the importance at the lower and the upper end of the colours.
 
     Zero is always in the range. Its ends are the 98 % quantiles of the positive and of the negative
-    values; for "green_red" the range is 0 to the median of the positive values, where the
-    published colours cut. Values outside take the colour of the nearest end.
+    values, for "coolwarm" the farther of them on both sides, so that zero is the grey in the middle; for
+    "green_red" the range is 0 to the median of the positive values, where the published colours cut. Values
+    outside take the colour of the nearest end.
 
     Args:
         importance: One value for each point, (N,).
@@ -38,6 +39,8 @@ def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple
         return 0.0, float(np.median(positive)) if positive.size else 1.0
     vmin = float(np.quantile(negative, 1 - _TOP)) if negative.size else 0.0
     vmax = float(np.quantile(positive, _TOP)) if positive.size else 0.0
+    if colormap == "coolwarm":
+        vmin, vmax = -max(-vmin, vmax), max(-vmin, vmax)
     return (vmin, vmax) if vmin < vmax else (0.0, 1.0)
 
 
@@ -47,7 +50,8 @@ def point_colors(
     """Returns one colour for each point or voxel.
 
     "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without
-    importance are pale and show the shape, important ones are dark. "green_red" are the published colours of
+    importance are pale and show the shape, important ones are dark. "coolwarm" is for signed importance: red
+    speaks for the target, blue against it, grey neither. "green_red" are the published colours of
     p-grad-CAM (Struhs 2020): values v are cut at the median of the positive ones, then red = v / max, green
     = 1 - v / max, blue = 0; points without importance (zero or less) are black.
 
