@@ -48,6 +48,18 @@ def test_the_score_is_the_mean_confidence_left():
     np.testing.assert_allclose(score, [np.mean([1 / (1 + np.exp(-6.0)), 1 / (1 + np.exp(-3.0))])], rtol=1e-6)
 
 
+def test_the_area_between_the_curves_knows_a_perfect_an_inverted_and_a_constant_importance():
+    inputs = keras.Input((None, 3))
+    net = keras.Model(inputs, keras.ops.sum(inputs, axis=1)[:, :2])
+    points = np.zeros((1, 20, 3), "float32")
+    points[0, :, 0] = np.linspace(-1, 1, 20)  # what each point adds to the logit of class 0
+    perfect, label = points[..., 0], np.array([0])
+    area = evaluate.area_between_curves(net, points, label, perfect)
+    assert area > 0.5
+    np.testing.assert_allclose(evaluate.area_between_curves(net, points, label, -perfect), -area, rtol=1e-5)
+    np.testing.assert_allclose(evaluate.area_between_curves(net, points, label, 0 * perfect), 0, atol=1e-7)
+
+
 @pytest.mark.parametrize("fraction", [-0.1, 1.0])
 def test_a_fraction_that_leaves_nothing_is_refused(fraction):
     with pytest.raises(UserError, match="at least 0 and below 1"):

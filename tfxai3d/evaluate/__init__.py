@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.zero_heat import zero_heat_table as zero_heat_table
     from tfxai3d.evaluate.facts import decision_facts as decision_facts
     from tfxai3d.evaluate.facts import explanation_facts as explanation_facts
+    from tfxai3d.evaluate.faithfulness.deletion import WHOLE as WHOLE
+    from tfxai3d.evaluate.faithfulness.deletion import area_between_curves as area_between_curves
     from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
     from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
     from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction

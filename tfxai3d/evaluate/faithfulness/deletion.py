@@ -13,6 +13,9 @@ from tfxai3d.evaluate.classification import classify
 if TYPE_CHECKING:
     import keras
 
+WHOLE = tuple(np.linspace(0.02, 0.95, 20).tolist())
+"""What curves over nearly the whole object take away."""
+
 
 def without_important(inputs: np.ndarray, importance: np.ndarray, fraction: float) -> np.ndarray:
     """Takes away the most important part of each example; among equals the lower index goes first.
@@ -72,3 +75,31 @@ def deletion_score(
         result = classify(model, without_important(inputs, importance, fraction), labels)
         confidences.append(result.probabilities[np.arange(len(labels)), labels])
     return np.mean(confidences, axis=0)
+
+
+def area_between_curves(
+    model: keras.Model,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    importance: np.ndarray,
+    fractions: Sequence[float] = WHOLE,
+) -> np.ndarray:
+    """Measures how well an importance tells what matters from what does not, by real removal.
+
+    The area between two curves: the mean confidence while the least important part goes, less that while the
+    most important part goes. 0 is chance, and the larger, the better.
+
+    Args:
+        model: A classifier that returns logits.
+        inputs: Points (B,N,3), or occupancy (B,D,H,W,1).
+        labels: True classes (B,).
+        importance: One value a point (B,N), or a voxel (B,D,H,W), with its sign.
+        fractions: What is taken away, one after the other.
+
+    Returns:
+        Differences of probabilities of the true class, in [-1, 1], (B,).
+    """
+    lowest, highest = (
+        deletion_score(model, inputs, labels, sign * importance, fractions) for sign in (-1, 1)
+    )
+    return lowest - highest
