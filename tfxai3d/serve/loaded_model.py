@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import tensorflow as tf
-from google.protobuf import text_format
-from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxai3d import explain
 from tfxai3d.errors import UserError
@@ -17,39 +15,31 @@ from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve.folder import FACTS
-
-# Operations that run Python code of the process or touch its files: no classifier needs them.
-_REFUSED = frozenset(
-    (
-        "PyFunc",
-        "PyFuncStateless",
-        "EagerPyFunc",
-        "ReadFile",
-        "WriteFile",
-        "MatchingFiles",
-        "CreateSummaryFileWriter",
-    )
-)
+from tfxai3d.serve.trust import check_saved_model
 
 
-def load(path: str | os.PathLike[str], data_kind: DataKind | None = None) -> "LoadedModel":
+def load(
+    path: str | os.PathLike[str], data_kind: DataKind | None = None, trust: bool = False
+) -> "LoadedModel":
     """Loads a SavedModel, of `serve.export` or of anybody, to be called and explained.
 
-    Nothing is unpickled and no Python code is read from it; its graphs are run by TensorFlow, which is no
-    sandbox: load what you trust.
+    Nothing is unpickled and no Python code is read from it. Its graphs are run by TensorFlow, which does
+    whatever they say; so they may hold mathematics, control flow and variables alone (`serve.operations`).
 
     Args:
         path: The folder.
         data_kind: "points" or "voxels", for SavedModels that do not say.
+        trust: Load it whatever it holds; for files of your own.
 
     Raises:
-        UserError: If it is no SavedModel, is damaged, needs Python code or files of this machine, or does not
-            say its data kind.
+        UserError: If it is no SavedModel, is damaged, holds an operation that is not known to be harmless, or
+            does not say its data kind.
     """
     if not tf.saved_model.contains_saved_model(str(path)):
         raise UserError(f"{path}: no SavedModel; give a folder with a saved_model.pb")
     try:
-        _check_operations(Path(path))
+        if not trust:
+            check_saved_model(Path(path))
         loaded = tf.saved_model.load(str(path))
         facts = _facts(Path(path))
     except UserError:
@@ -178,25 +168,3 @@ def _facts(path: Path) -> dict[str, Any]:
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ValueError(f"{FACTS} holds class names that are no text")
     return facts
-
-
-def _check_operations(path: Path) -> None:
-    """Raises a UserError if the graphs hold an operation that no classifier needs and that may do harm."""
-    content = saved_model_pb2.SavedModel()
-    if (path / "saved_model.pb").is_file():
-        content.ParseFromString((path / "saved_model.pb").read_bytes())
-    else:
-        text_format.Parse((path / "saved_model.pbtxt").read_text(encoding="utf-8"), content)
-    for meta in content.meta_graphs:
-        graph = meta.graph_def
-        for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-            if found := next((node.op for node in nodes if _is_refused(node)), None):
-                raise UserError(
-                    f"{path}: holds the operation {found}, which reaches for Python code or files beside the "
-                    "model; such a SavedModel is refused"
-                )
-
-
-def _is_refused(node: Any) -> bool:
-    prints_to_file = node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file:")
-    return node.op in _REFUSED or prints_to_file

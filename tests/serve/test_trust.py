@@ -1,0 +1,341 @@
+"""SavedModels made to do harm are refused in one line before TensorFlow runs any of them."""
+
+import os
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+
+from tests.serve import hostile
+from tests.serve.hostile import absurd, constant, node, put
+from tfxai3d import serve
+from tfxai3d.errors import UserError
+from tfxai3d.serve.operations import ALLOWED, FAMILIES, SAVER, SIZED
+
+PLACES = (
+    "serve",
+    "then_branch",
+    "else_branch",
+    "cond",
+    "body",
+    "gradient",
+    "main graph",
+    "save",
+    "restore",
+    "function that nothing calls",
+)
+FORBIDDEN = {
+    "writes": "DebugIdentityV3 DumpTensor MergeV2Checkpoints Save SaveDatasetV2 SaveSlices SaveV2 "
+    "SnapshotDatasetV2 WriteFile CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary",
+    "reads": "FixedLengthRecordDatasetV2 ImmutableConst InitializeTableFromTextFileV2 LMDBReader "
+    "LoadAndRemapMatrix LoadDataset MatchingFiles ReadFile Restore RestoreV2 SqlDataset TextLineDataset "
+    "TextLineReaderV2 TFRecordDatasetV2 WholeFileReader WholeFileReaderV2",
+    "reaches other processes": "DataServiceDatasetV4 RemoteCall RpcClient RpcServer _Recv _Send",
+    "runs other programs": "Abort EagerPyFunc PyFunc PyFuncStateless XlaCallModule XlaCustomCallV2",
+    "reads the process": "Empty GetSessionTensor IteratorFromStringHandleV2 StubResourceHandleOp",
+    "hides a graph": "DatasetFromGraph DecodeRaw MapDataset OneShotIterator ParseTensor",
+    "is not known": "NobodysOperation",
+}
+OPERATIONS = [name for names in FORBIDDEN.values() for name in names.split()]
+POINTS = np.ones((2, 4, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "1"
+    hostile.save_small(folder)
+    return folder
+
+
+@pytest.fixture
+def edited(small, tmp_path):
+    return hostile.Edited(small, tmp_path / "hostile")
+
+
+def refused(folder, *parts):
+    """Loads a SavedModel, which must end in one line with these parts."""
+    with pytest.raises(UserError) as caught:
+        serve.load(folder, "points")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{folder}: ")
+    for part in parts:
+        assert part in message
+    return message
+
+
+def test_the_small_one_passes(small, edited):
+    expected = tf.saved_model.load(str(small)).signatures["serving_default"](tf.constant(POINTS))["logits"]
+    for folder in (small, edited.write()):
+        np.testing.assert_array_equal(serve.load(folder, "points")(POINTS), expected)
+
+
+@pytest.mark.parametrize("number", range(len(OPERATIONS)), ids=OPERATIONS)
+def test_an_operation_that_is_not_on_the_list(edited, number):
+    """Each in one place, all places in turn; the saver's two functions may hold what they need."""
+    operation, place = OPERATIONS[number], PLACES[number % len(PLACES)]
+    if operation in SAVER and place in ("save", "restore"):
+        place = "serve"
+    graph = edited.place(place)
+    put(graph, node(operation))
+    where = "the main graph" if place == "main graph" else f"the function {graph.signature.name}"
+    refused(edited.write(), f"operation {operation} in {where}", "trust=True")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_wherever_it_stands(edited, place, tmp_path):
+    target = tmp_path / "written"
+    put(edited.place(place), *hostile.write_file(target))
+    refused(edited.write(), "operation WriteFile in")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("nodes", [hostile.write_file, hostile.save_file])
+@pytest.mark.parametrize("place", ["serve", "signature_wrapper", "body"])
+def test_what_the_trusted_ones_would_do(edited, place, nodes, tmp_path):
+    """These graphs are no dummies: loaded with trust=True, they write when they are called."""
+    target = tmp_path / "written"
+    put(edited.place(place), *nodes(target))
+    folder = edited.write()
+    refused(folder)
+    serve.load(folder, "points", trust=True)(POINTS)
+    assert list(tmp_path.glob("written*"))
+
+
+def test_what_is_run_by_loading(tmp_path):
+    class Resource(tf.saved_model.experimental.TrackableResource):
+        @tf.function(input_signature=[])
+        def _create_resource(self):
+            return tf.raw_ops.MutexV2(shared_name="mine")
+
+        @tf.function(input_signature=[])
+        def _initialize(self):
+            tf.io.write_file(str(tmp_path / "written"), "was here")
+            return 1
+
+    model = hostile.Small()
+    model.resource = Resource()
+    tf.saved_model.save(model, str(tmp_path / "hostile"))
+    assert not (tmp_path / "written").exists()
+    refused(tmp_path / "hostile", "operation ")
+    assert not (tmp_path / "written").exists()
+    serve.load(tmp_path / "hostile", "points", trust=True)
+    assert (tmp_path / "written").exists()
+
+
+class TestTheSaver:
+    """What writes checkpoints stands in every SavedModel, where nothing that is called leads."""
+
+    def test_called_by_a_function(self, edited):
+        save = edited.place("save").signature.name
+        put(edited.place("serve"), node("StatefulPartitionedCall", f=save))
+        refused(edited.write(), "operation ", f"the function {save}")
+
+    def test_called_by_its_name(self, edited):
+        save = edited.place("save").signature.name
+        put(edited.place("else_branch"), node(save))
+        refused(edited.write(), f"the function {save}")
+
+    def test_called_from_a_list_of_branches(self, edited):
+        save = edited.place("save").signature.name
+        put(edited.place("body"), node("Case", branches=[save, save]))
+        refused(edited.write(), f"the function {save}")
+
+    def test_named_by_an_attribute(self, edited):
+        save = edited.place("save").signature.name
+        edited.place("serve").attr["backward_function_name"].s = save.encode()
+        refused(edited.write(), f"the function {save}")
+
+    def test_put_in_the_place_of_another(self, edited):
+        edited.place("save").attr["api_implements"].s = b"model"
+        refused(edited.write(), "traced_save")
+
+    def test_a_function_of_the_object_graph(self, edited):
+        save = edited.place("save").signature.name
+        edited.meta.object_graph_def.concrete_functions[save].SetInParent()
+        refused(edited.write(), f"the function {save}")
+
+    def test_a_gradient(self, edited):
+        save = edited.place("save").signature.name
+        edited.library.registered_gradients[0].gradient_func = save
+        refused(edited.write(), f"the function {save}")
+
+    def test_an_answer_of_the_main_graph(self, edited):
+        output = edited.meta.signature_def["serving_default"].outputs["logits"]
+        output.name = edited.meta.saver_def.save_tensor_name
+        refused(edited.write(), "traced_")
+
+    def test_the_initialiser(self, edited):
+        saver = edited.meta.saver_def.restore_op_name
+        edited.meta.collection_def["saved_model_main_op"].node_list.value[:] = [saver]
+        refused(edited.write(), "traced_")
+
+    def test_another_node_of_the_main_graph(self, edited):
+        save = edited.place("save").signature.name
+        put(edited.meta.graph_def, node("StatefulPartitionedCall", f=save))
+        refused(edited.write(), f"the function {save}")
+
+    def test_a_saver_named_anew(self, edited):
+        """The answer itself is called the saver: it is in the object graph and may not save."""
+        (call,) = (
+            item
+            for item in edited.meta.graph_def.node
+            if "signature_wrapper" in item.attr["f"].func.name and item.op == "StatefulPartitionedCall"
+        )
+        edited.meta.saver_def.save_tensor_name = f"{call.name}:0"
+        put(edited.place("signature_wrapper"), node("SaveV2"))
+        refused(edited.write(), "operation ")
+
+
+class TestFunctions:
+    def test_that_is_not_there(self, edited):
+        put(edited.place("serve"), node("PartitionedCall", f="elsewhere_in_the_process"))
+        refused(edited.write(), "'elsewhere_in_the_process'", "does not hold")
+
+    def test_in_an_attribute_of_a_function_of_an_attribute(self, edited):
+        call = node("PartitionedCall", f=edited.place("cond").signature.name)
+        call.attr["f"].func.attr["g"].func.name = "elsewhere"
+        put(edited.place("serve"), call)
+        refused(edited.write(), "'elsewhere'", "does not hold")
+
+    def test_in_an_attribute_of_a_definition(self, edited):
+        edited.place("serve").attr["f"].func.name = "elsewhere"
+        refused(edited.write(), "'elsewhere'", "does not hold")
+
+    def test_that_call_themselves(self, edited):
+        function = edited.place("serve")
+        put(function, node("PartitionedCall", f=function.signature.name))
+        refused(edited.write(), "call themselves")
+
+    def test_that_multiply(self, edited):
+        """Each calls the next one a hundred times: TensorFlow would write that out."""
+        for level in range(9):
+            function = edited.place("function that nothing calls")
+            function.signature.name = f"level{level}"
+            calls = [node("PartitionedCall", name=f"n{i}", f=f"level{level + 1}") for i in range(100)]
+            put(function, *(calls if level < 8 else [node("NoOp")]))
+        refused(edited.write(), "level0", "operations")
+
+
+ABSURD = {
+    "a constant": [absurd(tf.float32, 10**12)],
+    "a constant of texts": [absurd(tf.string, 10**10)],
+    "a constant of nonsense": [absurd(tf.float32, *[1] * 300)],
+    "many constants": [absurd(tf.float64, 10**8, name=f"constant{i}") for i in range(10)],
+    "a filled tensor": [constant([10**6, 10**6], tf.int64), node("Fill", "constant:output:0")],
+    "a broadcast tensor": [constant([10**12], tf.int64), node("BroadcastTo", "x:0", "constant:output:0")],
+    "random numbers": [constant([10**5] * 3), node("RandomUniform", "constant:output:0")],
+    "a tiled tensor": [constant([10**6, 10**6]), node("Tile", "x:0", "constant:output:0")],
+    "padding": [constant([[0, 0], [0, 10**12]], tf.int64), node("Pad", "x:0", "constant:output:0")],
+    "a range": [constant(10**12, tf.int64), node("Range", "x:0", "constant:output:0")],
+}
+
+
+@pytest.mark.parametrize("nodes", ABSURD.values(), ids=ABSURD)
+def test_absurd_sizes(edited, nodes):
+    put(edited.place("body"), *nodes)
+    refused(edited.write(), "in the function ")
+
+
+def test_a_handle_of_something_in_the_process(edited):
+    handle = constant(1)
+    handle.attr["value"].tensor.dtype = tf.resource.as_datatype_enum
+    put(edited.place("serve"), handle)
+    refused(edited.write(), "a constant of resource")
+
+
+def test_a_variable_by_its_name_in_a_function(edited):
+    """In the main graph the variables' handles stand; a function could take one of another model."""
+    put(edited.place("serve"), node("VarHandleOp", shared_name=b"weights", dtype=tf.float32))
+    refused(edited.write(), "operation VarHandleOp")
+
+
+@pytest.mark.parametrize("stream", [b"file:///tmp/log", b"stderr2"])
+def test_messages_into_a_file(edited, stream):
+    put(edited.place("body"), constant(b"x"), node("PrintV2", "constant:output:0", output_stream=stream))
+    refused(edited.write(), "PrintV2", "writes a file")
+
+
+class TestFiles:
+    def test_text(self, edited, tmp_path):
+        put(edited.place("else_branch"), *hostile.write_file(tmp_path / "written"))
+        folder = edited.write()
+        (folder / "saved_model.pbtxt").write_text(text_format.MessageToString(edited.content))
+        (folder / "saved_model.pb").unlink()
+        refused(folder, "operation WriteFile")
+
+    def test_text_beside_a_harmless_one(self, edited, small, tmp_path):
+        put(edited.place("body"), *hostile.write_file(tmp_path / "written"))
+        folder = edited.write()
+        (folder / "saved_model.pbtxt").write_text(text_format.MessageToString(edited.content))
+        shutil.copy(small / "saved_model.pb", folder)
+        refused(folder, "operation WriteFile")
+
+    def test_several_graphs(self, edited):
+        edited.content.meta_graphs.add().CopyFrom(edited.meta)
+        refused(edited.write(), "several graphs")
+
+    def test_of_tensorflow_1(self, tmp_path):
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            points = tf.compat.v1.placeholder(tf.float32, (None, None, 3))
+            tf.compat.v1.saved_model.simple_save(
+                session, str(tmp_path / "1"), {"points": points}, {"logits": points[:, 0]}
+            )
+        refused(tmp_path / "1", "TensorFlow 1")
+        loaded = serve.load(tmp_path / "1", "points", trust=True)
+        np.testing.assert_array_equal(loaded(POINTS), POINTS[:, 0])
+
+    @pytest.mark.parametrize("name", ["../../secret.txt", "/etc/passwd"])
+    def test_assets_elsewhere(self, edited, name):
+        edited.meta.asset_file_def.add(filename=name)
+        refused(edited.write(), name, "not in the folder")
+
+    @pytest.mark.parametrize(
+        "name", ["saved_model.pb", "variables", "variables/variables.index", "assets", "assets.extra"]
+    )
+    def test_links_out_of_the_folder(self, edited, name, tmp_path):
+        folder = edited.write()
+        place = folder / name
+        if place.exists():
+            shutil.move(place, tmp_path / "outside")
+        else:
+            (tmp_path / "outside").mkdir()
+        if place.is_dir():
+            place.rmdir()
+        place.symlink_to(tmp_path / "outside")
+        refused(folder, name, "leaves the folder")
+
+    def test_links_within_the_folder(self, edited):
+        folder = edited.write()
+        (folder / "variables").rename(folder / "data")
+        (folder / "variables").symlink_to("data")
+        assert serve.load(folder, "points")(POINTS).shape == (2, 2)
+
+    def test_a_pipe(self, edited):
+        folder = edited.write()
+        os.mkfifo(folder / "fingerprint.pipe")
+        refused(folder, "is no file")
+
+    def test_variables_that_are_not_there(self, edited):
+        folder = edited.write()
+        (data,) = (folder / "variables").glob("variables.data-*")
+        data.write_bytes(data.read_bytes()[:10])
+        refused(folder, "variable", "declares")
+
+    @pytest.mark.parametrize("content", [b"nonsense", b"", pickle.dumps(dict)])
+    def test_no_graph(self, edited, content):
+        (edited.folder / "saved_model.pb").write_bytes(content)
+        refused(edited.folder)
+
+
+def test_the_list_names_operations_of_tensorflow_once():
+    names = [name for family in FAMILIES.values() for name in family]
+    assert len(names) == len(set(names)) == len(ALLOWED)
+    assert not ALLOWED & SAVER
+    assert SIZED.keys() <= ALLOWED
+    assert not ALLOWED & set(OPERATIONS)
+    for name in (*ALLOWED, *SAVER):
+        assert hasattr(tf.raw_ops, name) or name in ("Enter", "Exit"), name
