@@ -42,6 +42,7 @@ cli.define_flags(
     batch_size=32,
     shard_size=256,
     seed=0,
+    trust_saved_model=False,
     output_dir="out/explain_bulk",
 )
 flags.DEFINE_string(
@@ -61,9 +62,13 @@ def main(argv: list[str]) -> None:
     with _saved_model() as saved_model:
         for method in FLAGS.methods:
             sizes = FLAGS.num_points, FLAGS.batch_size, FLAGS.shard_size
-            job = bulk.Job(saved_model, str(output_dir / method), method, FLAGS.format, *sizes)
-            with _progress(output_dir / method):
-                done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
+            folder, trust = output_dir / method, FLAGS.trust_saved_model
+            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, trust=trust)
+            try:
+                with _progress(folder):
+                    done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
+            except UserError as error:
+                raise UserError(str(error).replace("trust=True", "--trust_saved_model")) from error
             there = f", {done.skipped} of them were there" if done.skipped else ""
             print(
                 f"{method}: explained {done.explained}, rejected {done.rejected}; {done.shards} files{there}"

@@ -94,3 +94,30 @@ def test_mistakes(run, arguments, message, tmp_path):
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert message in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_saved_model_of_a_stranger(run, tmp_path):
+    np.save(tmp_path / "clouds.npy", CLOUDS)
+    module = tf.Module()
+    written = str(tmp_path / "written")
+
+    def serve(points):
+        with tf.control_dependencies([tf.io.write_file(written, "was here")]):
+            return {"logits": tf.reduce_sum(points, axis=1)}
+
+    module.serve = tf.function(serve, [tf.TensorSpec((None, None, 3), name="points")], autograph=False)
+    tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": module.serve})
+    flags = [
+        f"--saved_model={tmp_path / '1'}",
+        f"--input={tmp_path / 'clouds.npy'}",
+        "--methods=vanilla_gradient",
+    ]
+    code, out, err = run(*flags)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "holds the operation WriteFile in the function" in err
+    assert "--trust_saved_model" in err
+    assert not (tmp_path / "written").exists()
+    code, out, err = run(*flags, "--trust_saved_model")
+    assert (code, err) == (0, "")
+    assert out.startswith("vanilla_gradient: explained 6, rejected 0")
+    assert (tmp_path / "written").exists()

@@ -51,6 +51,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "Class to explain, or two as desk-table: why the first rather than the second. By default --label or "
         "the shape's class, else the predicted class.",
     ),
+    "trust_saved_model": (_bool, "Load a SavedModel whatever operations it holds; for files of your own."),
     "data_kind": (_one_of("points", "voxels"), "What a .keras file takes that does not say."),
     "layer": (_text, "Layer of the features, for the CAM family on a model without an endpoint."),
     "steps": (partial(_whole, lower_bound=2), "Steps of integrated_gradients."),

@@ -40,6 +40,7 @@ class Job:
         num_points: The most points of a cloud.
         batch_size: The most clouds at once.
         shard_size: Clouds of a file of results; a killed run loses the work on the file it was at.
+        trust: Load the SavedModel whatever operations it holds; see `serve.load`.
     """
 
     saved_model: str
@@ -49,6 +50,7 @@ class Job:
     num_points: int = 1024
     batch_size: int = 32
     shard_size: int = 256
+    trust: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +92,9 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
         if getattr(job, name) < 1:
             raise UserError(f"{name} must be at least 1, it is {getattr(job, name)}")
     paths = find_files(patterns)
-    load_explainer(job.saved_model, job.method, job.batch_size)  # its mistakes are found before any work
+    load_explainer(
+        job.saved_model, job.method, job.batch_size, job.trust
+    )  # its mistakes are found before any work
     decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
     keep_plan(job.output_dir, job.saved_model, paths, decisive)
     shards = make_shards(paths, job.shard_size)
@@ -110,15 +114,22 @@ class ExplainClouds(beam.PTransform):
         saved_model: Folder of the SavedModel, as every worker finds it.
         method: See `Job`.
         batch_size: The most clouds at once.
+        trust: See `Job`.
     """
 
-    def __init__(self, saved_model: str, method: str = "integrated_gradients", batch_size: int = 32):
+    def __init__(
+        self,
+        saved_model: str,
+        method: str = "integrated_gradients",
+        batch_size: int = 32,
+        trust: bool = False,
+    ):
         super().__init__()
-        self._explainer = (saved_model, method, batch_size)
+        self._explainer = (saved_model, method, batch_size, trust)
 
     def expand(self, clouds: beam.PCollection) -> Any:
         """Batches the clouds and explains batch after batch."""
-        size = self._explainer[-1]
+        size = self._explainer[2]
         return (
             clouds
             | beam.BatchElements(min_batch_size=size, max_batch_size=size)
@@ -129,8 +140,8 @@ class ExplainClouds(beam.PTransform):
 class _WithExplainer(beam.DoFn):
     """Loads the SavedModel once for all threads of a worker process."""
 
-    def __init__(self, saved_model: str, method: str, batch_size: int):
-        self._described = (saved_model, method, batch_size)
+    def __init__(self, saved_model: str, method: str, batch_size: int, trust: bool):
+        self._described = (saved_model, method, batch_size, trust)
         self._shared = Shared()
 
     def setup(self) -> None:
@@ -150,7 +161,7 @@ class _ExplainBatch(_WithExplainer):
 
 class _ExplainShard(_WithExplainer):
     def __init__(self, job: Job, count: int):
-        super().__init__(job.saved_model, job.method, job.batch_size)
+        super().__init__(job.saved_model, job.method, job.batch_size, job.trust)
         self._job, self._count = job, count
 
     def process(self, shard: Shard) -> None:
@@ -175,13 +186,19 @@ class _ExplainShard(_WithExplainer):
         Metrics.counter(_COUNTERS, "rejected").inc(len(rejected))
 
 
-def load_explainer(saved_model: str, method: str, batch_size: int) -> Explainer:
+def load_explainer(saved_model: str, method: str, batch_size: int, trust: bool = False) -> Explainer:
     """Returns the explainer of clouds that a SavedModel holds.
+
+    Args:
+        saved_model: The folder.
+        method: Name of the method.
+        batch_size: The most clouds at once.
+        trust: See `serve.load`.
 
     Raises:
         UserError: If it takes no clouds or cannot be explained by this method.
     """
-    return load(saved_model, "points").explainer(method, batch_size)
+    return load(saved_model, "points", trust).explainer(method, batch_size)
 
 
 def explain_records(explainer: Explainer, records: Iterable[Record | Rejected]) -> Iterator[Row | Rejected]:
