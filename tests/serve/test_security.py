@@ -1,6 +1,8 @@
 """Files that mean harm are refused; names that mean harm stay names."""
 
 import pickle
+import re
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -174,3 +176,15 @@ def test_objects_are_written_into_the_output_folder(tmp_path):
         Object(name, points, None) for name in ("..", ".", "desk_as_/../../x_3", "chair")
     )
     assert [item.name for item in found] == ["_", "_-2", "desk_as__.._.._x_3", "chair"]
+
+
+def test_every_promise_has_its_test():
+    """SECURITY.md names them; a test that is renamed or removed must not leave its promise behind."""
+    root = Path(__file__).parents[2]
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (root / "SECURITY.md").read_text(encoding="utf-8"))
+    assert len(named) > 15
+    for file, name in named:
+        found = re.search(
+            rf"^ *(def|class) {name}\b", (root / file).read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert found, f"{file}::{name}"
