@@ -63,6 +63,70 @@ def _edit(folder, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def _store(folder, change):
+    """Changes the arrays of the weights, the first of which is a matrix."""
+    arrays = dict(np.load(folder / "weights.npz"))
+    change(arrays, next(iter(arrays)))
+    np.savez(folder / "weights.npz", **arrays)
+
+
+def _filled(value):
+    return lambda folder: _store(
+        folder, lambda arrays, key: arrays.update({key: np.full_like(arrays[key], value)})
+    )
+
+
+def _typed(dtype):
+    return lambda folder: _store(folder, lambda arrays, key: arrays.update({key: arrays[key].astype(dtype)}))
+
+
+def _classes(**changes):
+    return lambda folder: _edit(folder, config={"num_classes": 4, "variant": "basic"} | changes)
+
+
+HOSTILE = {
+    "NaN": (_filled(np.nan), "not finite"),
+    "infinite": (_filled(-np.inf), "not finite"),
+    "too large": (
+        lambda folder: _store(folder, lambda a, k: a.update({k: np.full(a[k].shape, 1e300)})),
+        "finite",
+    ),
+    "texts": (_typed("U8"), "no floating-point numbers"),
+    "whole numbers": (_typed("int64"), "no floating-point numbers"),
+    "complex numbers": (_typed("complex64"), "no floating-point numbers"),
+    "dates": (
+        lambda folder: _store(folder, lambda a, k: a.update({k: np.zeros(a[k].shape, "M8[s]")})),
+        "no floating",
+    ),
+    "another shape": (lambda folder: _store(folder, lambda a, k: a.update({k: a[k].T})), "of shape"),
+    "few names": (_classes(class_names=["a", "b"]), "names 2 of 4 classes"),
+    "a text as names": (_classes(class_names="abcd"), "a list of texts"),
+    "a mapping as names": (_classes(class_names={"a": 0, "b": 1, "c": 2, "d": 3}), "a list of texts"),
+    "numbers as names": (_classes(class_names=[1, 2, 3, 4]), "a list of texts"),
+    "absurd classes": (_classes(num_classes=2_000_000_000), "num_classes must be"),
+    "negative classes": (_classes(num_classes=-1), "num_classes must be"),
+    "classes in words": (_classes(num_classes="four"), "num_classes must be"),
+    "no configuration": (lambda folder: _edit(folder, config=None), "not a readable preset"),
+    "a deep configuration": (
+        lambda folder: (folder / "config.json").write_text("[" * 100_000 + "]" * 100_000),
+        "not a readable preset",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_preset_is_refused_in_one_line(folder, damage, message):
+    damage(folder)
+    with pytest.raises(UserError, match=message) as caught:
+        from_preset(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_too_long():
+    with pytest.raises(UserError, match="no preset"):
+        from_preset("x" * 300)
+
+
 DAMAGES = {
     "no weights": lambda folder: (folder / "weights.npz").unlink(),
     "empty weights": lambda folder: (folder / "weights.npz").write_bytes(b""),

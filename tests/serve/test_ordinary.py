@@ -192,15 +192,17 @@ def test_a_keras_2_model(tmp_path):
 
 @pytest.mark.parametrize("name", ["pointnet", "pointnet2", "vrn"])
 def test_all_explanations(name, tmp_path):
-    """Every method that can be exported; its graph has loops, random numbers and gradients."""
+    """Every method of this kind of data; the graphs have loops, random numbers and gradients."""
     model = getattr(networks, name)()
     options = {"steps": 2, "samples": 2, "batch_size": 2}
-    explainers = []
-    for method in explain.method_names(model.data_kind):
-        explainers.append(explain.create(method, model, **options))
+    methods = set(explain.method_names()) - (
+        {"critical_points", "point_saliency"} if name == "vrn" else set()
+    )
+    explainers = [explain.create(method, model, **options) for method in sorted(methods)]
     serve.export(model, tmp_path / "1", explainers)
     inputs = networks.VOXELS[:1] if name == "vrn" else networks.POINTS[:1]
     loaded = serve.load(tmp_path / "1")
     assert_close(loaded(inputs), model(inputs))
-    for explainer in explainers:
-        assert loaded.explainer(explainer.method)(inputs, 0).importance.shape == inputs.shape[:-1]
+    assert loaded.methods.keys() == methods
+    explainer = loaded.explainer("smooth_grad")
+    assert explainer(inputs, 0).importance.shape == inputs.shape[:-1]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tfxai3d.storage.sparse_arrays import pack, unpack
 from tfxai3d.storage.writing import write_json
 
 _SHIPPED = Path(__file__).parent / "shipped"
+_MAX_CLASSES = 1_000_000
 
 
 def presets() -> list[str]:
@@ -38,13 +40,43 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
     folder = _folder(preset)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        _check_classes(**config["config"])
         model = get(config["model"]).from_config(config["config"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{folder}: not a readable preset ({error})") from error
+    except Exception as error:  # Keras raises nearly anything for a configuration that makes no sense
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise UserError(f"{folder}: not a readable preset ({reason})") from error
     with open_npz(folder / "weights.npz", f"the weights that {folder / 'config.json'} describes") as store:
-        weights = [unpack(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
-    model.set_weights([value.astype(np.float32) for value in weights])
+        weights = [_weights(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
+    model.set_weights(weights)
     return model
+
+
+def _check_classes(num_classes: Any, class_names: Any = None, **others: Any) -> None:
+    """Raises a ValueError for classes that no network has, or names that are not theirs."""
+    if not isinstance(num_classes, int) or not 1 <= num_classes <= _MAX_CLASSES:
+        raise ValueError(f"num_classes must be a number from 1 to {_MAX_CLASSES:,}, it is {num_classes!r}")
+    if class_names is None:
+        return
+    if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
+        raise ValueError("class_names must be a list of texts")
+    if len(class_names) != num_classes:
+        raise ValueError(f"class_names names {len(class_names)} of {num_classes} classes")
+
+
+def _weights(store: Mapping[str, np.ndarray], key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns stored weights as float32.
+
+    Raises:
+        ValueError: If they are of another shape or type, or not finite.
+    """
+    stored = unpack(store, key, shape)
+    if stored.dtype.kind != "f":
+        raise ValueError(f"{key} holds {stored.dtype}, no floating-point numbers")
+    with np.errstate(over="ignore"):
+        value = stored.astype(np.float32)
+    if not np.isfinite(value).all():
+        raise ValueError(f"{key} holds numbers that are not finite")
+    return value
 
 
 def model_card(preset: str | os.PathLike[str]) -> dict[str, Any]:
@@ -84,6 +116,6 @@ def _key(variable: keras.Variable) -> str:
 
 def _folder(preset: str | os.PathLike[str]) -> Path:
     for folder in (_SHIPPED / preset, Path(preset)):
-        if (folder / "config.json").is_file():
+        if os.path.isfile(folder / "config.json"):  # no error for a name that is too long
             return folder
     raise UserError(f"no preset {str(preset)!r}: give a folder or one of {', '.join(presets())}")

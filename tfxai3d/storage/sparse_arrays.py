@@ -24,7 +24,7 @@ def unpack(store: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -
 
     Raises:
         KeyError: If there is none.
-        ValueError: If it is of another shape.
+        ValueError: If it is of another shape, or its parts do not fit.
     """
     if f"{name}.mask" not in store:
         value = store[name]
@@ -36,6 +36,8 @@ def unpack(store: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -
     if bits.size != -(-size // 8):
         raise ValueError(f"{name} is not of shape {tuple(shape)}")
     kept = np.unpackbits(bits, count=size).astype(bool)
+    if values.shape != (kept.sum(),):
+        raise ValueError(f"{name} has {values.size} values for {kept.sum()} places")
     value = np.zeros(size, values.dtype)
     value[kept] = values
     return value.reshape(shape)
