@@ -3,9 +3,13 @@
 import shutil
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
+
+from tfxai3d import serve
+from tfxai3d.errors import UserError
 
 
 class Small(tf.Module):
@@ -154,3 +158,15 @@ def save_file(target):
     ]
     inputs = [f"{one.name}:output:0" for one in names]
     return [*names, node("SaveV2", *inputs, dtypes=[tf.float32])]
+
+
+def refused(folder, *parts):
+    """Loads a SavedModel, which must end in one line with these parts."""
+    with pytest.raises(UserError) as caught:
+        serve.load(folder, "points")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{folder}: ")
+    for part in parts:
+        assert part in message
+    return message

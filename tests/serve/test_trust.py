@@ -1,18 +1,12 @@
 """SavedModels made to do harm are refused in one line before TensorFlow runs any of them."""
 
-import os
-import pickle
-import shutil
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
 
 from tests.serve import hostile
-from tests.serve.hostile import absurd, constant, node, put
+from tests.serve.hostile import absurd, constant, node, put, refused
 from tfxai3d import serve
-from tfxai3d.errors import UserError
 from tfxai3d.serve.operations import ALLOWED, FAMILIES, SAVER, SIZED
 
 PLACES = (
@@ -41,30 +35,6 @@ FORBIDDEN = {
 }
 OPERATIONS = [name for names in FORBIDDEN.values() for name in names.split()]
 POINTS = np.ones((2, 4, 3), np.float32)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("small") / "1"
-    hostile.save_small(folder)
-    return folder
-
-
-@pytest.fixture
-def edited(small, tmp_path):
-    return hostile.Edited(small, tmp_path / "hostile")
-
-
-def refused(folder, *parts):
-    """Loads a SavedModel, which must end in one line with these parts."""
-    with pytest.raises(UserError) as caught:
-        serve.load(folder, "points")
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(f"{folder}: ")
-    for part in parts:
-        assert part in message
-    return message
 
 
 def test_the_small_one_passes(small, edited):
@@ -259,78 +229,6 @@ def test_messages_into_a_file(edited, stream):
     refused(edited.write(), "PrintV2", "writes a file")
 
 
-class TestFiles:
-    def test_text(self, edited, tmp_path):
-        put(edited.place("else_branch"), *hostile.write_file(tmp_path / "written"))
-        folder = edited.write()
-        (folder / "saved_model.pbtxt").write_text(text_format.MessageToString(edited.content))
-        (folder / "saved_model.pb").unlink()
-        refused(folder, "operation WriteFile")
-
-    def test_text_beside_a_harmless_one(self, edited, small, tmp_path):
-        put(edited.place("body"), *hostile.write_file(tmp_path / "written"))
-        folder = edited.write()
-        (folder / "saved_model.pbtxt").write_text(text_format.MessageToString(edited.content))
-        shutil.copy(small / "saved_model.pb", folder)
-        refused(folder, "operation WriteFile")
-
-    def test_several_graphs(self, edited):
-        edited.content.meta_graphs.add().CopyFrom(edited.meta)
-        refused(edited.write(), "several graphs")
-
-    def test_of_tensorflow_1(self, tmp_path):
-        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-            points = tf.compat.v1.placeholder(tf.float32, (None, None, 3))
-            tf.compat.v1.saved_model.simple_save(
-                session, str(tmp_path / "1"), {"points": points}, {"logits": points[:, 0]}
-            )
-        refused(tmp_path / "1", "TensorFlow 1")
-        loaded = serve.load(tmp_path / "1", "points", trust=True)
-        np.testing.assert_array_equal(loaded(POINTS), POINTS[:, 0])
-
-    @pytest.mark.parametrize("name", ["../../secret.txt", "/etc/passwd"])
-    def test_assets_elsewhere(self, edited, name):
-        edited.meta.asset_file_def.add(filename=name)
-        refused(edited.write(), name, "not in the folder")
-
-    @pytest.mark.parametrize(
-        "name", ["saved_model.pb", "variables", "variables/variables.index", "assets", "assets.extra"]
-    )
-    def test_links_out_of_the_folder(self, edited, name, tmp_path):
-        folder = edited.write()
-        place = folder / name
-        if place.exists():
-            shutil.move(place, tmp_path / "outside")
-        else:
-            (tmp_path / "outside").mkdir()
-        if place.is_dir():
-            place.rmdir()
-        place.symlink_to(tmp_path / "outside")
-        refused(folder, name, "leaves the folder")
-
-    def test_links_within_the_folder(self, edited):
-        folder = edited.write()
-        (folder / "variables").rename(folder / "data")
-        (folder / "variables").symlink_to("data")
-        assert serve.load(folder, "points")(POINTS).shape == (2, 2)
-
-    def test_a_pipe(self, edited):
-        folder = edited.write()
-        os.mkfifo(folder / "fingerprint.pipe")
-        refused(folder, "is no file")
-
-    def test_variables_that_are_not_there(self, edited):
-        folder = edited.write()
-        (data,) = (folder / "variables").glob("variables.data-*")
-        data.write_bytes(data.read_bytes()[:10])
-        refused(folder, "variable", "declares")
-
-    @pytest.mark.parametrize("content", [b"nonsense", b"", pickle.dumps(dict)])
-    def test_no_graph(self, edited, content):
-        (edited.folder / "saved_model.pb").write_bytes(content)
-        refused(edited.folder)
-
-
 def test_the_list_names_operations_of_tensorflow_once():
     names = [name for family in FAMILIES.values() for name in family]
     assert len(names) == len(set(names)) == len(ALLOWED)
@@ -338,4 +236,4 @@ def test_the_list_names_operations_of_tensorflow_once():
     assert SIZED.keys() <= ALLOWED
     assert not ALLOWED & set(OPERATIONS)
     for name in (*ALLOWED, *SAVER):
-        assert hasattr(tf.raw_ops, name) or name in ("Enter", "Exit"), name
+        assert hasattr(tf.raw_ops, name) or name in ("Enter", "Exit") or name.startswith("Xla"), name
