@@ -107,7 +107,7 @@ class TestTheSaver:
     def test_called_by_its_name(self, edited):
         save = edited.place("save").signature.name
         put(edited.place("else_branch"), node(save))
-        refused(edited.write(), f"the function {save}")
+        refused(edited.write(), "operation ")
 
     def test_called_from_a_list_of_branches(self, edited):
         save = edited.place("save").signature.name
@@ -208,6 +208,19 @@ ABSURD = {
 def test_absurd_sizes(edited, nodes):
     put(edited.place("body"), *nodes)
     refused(edited.write(), "in the function ")
+
+
+def test_a_negative_size_hides_nothing(edited):
+    put(edited.place("body"), absurd(tf.float32, 10**12), absurd(tf.float32, 1, name="other"))
+    edited.place("body").node_def[-1].attr["value"].tensor.tensor_shape.dim[0].size = -(10**12)
+    refused(edited.write(), "declare")
+
+
+def test_a_name_with_lines_stays_in_one(edited):
+    function = edited.place("function that nothing calls")
+    function.signature.name = "first\nsecond\x1b[2J" + "x" * 1000
+    put(function, node("WriteFile"))
+    assert len(refused(edited.write(), "first?second?[2J")) < 600
 
 
 def test_a_handle_of_something_in_the_process(edited):

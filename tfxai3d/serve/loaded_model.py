@@ -41,13 +41,12 @@ def load(
         if not trust:
             check_saved_model(Path(path))
         loaded = tf.saved_model.load(str(path))
-        facts = _facts(Path(path))
+        return LoadedModel(Path(path), loaded, _facts(Path(path)), data_kind)
     except UserError:
         raise
     except Exception as error:  # TensorFlow raises nearly anything on damaged files
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{path}: not a readable SavedModel ({reason}); export it again") from error
-    return LoadedModel(Path(path), loaded, facts, data_kind)
 
 
 class LoadedModel:
@@ -121,12 +120,17 @@ class LoadedModel:
         if not shape.is_compatible_with((None, *expected)) or taken.dtype not in (tf.float32, tf.float64):
             raise UserError(f"{self.name} takes {taken}; {net.inputs} of float32 or float64 are explained")
         logits = signature.structured_outputs.get("logits")
+        classes = None if logits is None else logits.shape[-1]
+        if self.class_names and classes not in (None, len(self.class_names)):
+            raise UserError(
+                f"{self.name} names {len(self.class_names)} of {classes} classes; export it again"
+            )
         return dataclasses.replace(
             net,
             name=self.name,
             dtype=taken.dtype.name,
             shape=None if shape.rank is None else (*shape[1:-1], expected[-1]),
-            classes=None if logits is None else logits.shape[-1],
+            classes=classes,
             class_names=self.class_names,
         )
 
@@ -163,8 +167,10 @@ def _facts(path: Path) -> dict[str, Any]:
         return {}
     facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
     names, methods = facts["class_names"], facts["methods"]
-    if facts["data_kind"] not in get_args(DataKind) or not isinstance(methods, dict):
+    if facts["data_kind"] not in get_args(DataKind) or not set(methods) <= set(explain.method_names()):
         raise ValueError(f"{FACTS} does not describe a model")
-    if names is not None and not all(isinstance(name, str) for name in names):
+    if not all(isinstance(options, dict) for options in methods.values()):
+        raise ValueError(f"{FACTS} does not describe the options of its methods")
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise ValueError(f"{FACTS} holds class names that are no text")
     return facts

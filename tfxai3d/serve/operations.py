@@ -113,7 +113,9 @@ and `traced_restore`, which only programs of TensorFlow 1 call; `tf.saved_model.
 
 _SIZED = _named({
     0: """
-        Fill NonDeterministicInts ParameterizedTruncatedNormal RandomGamma RandomPoissonV2
+        AvgPool3DGrad AvgPoolGrad Conv2DBackpropInput Conv3DBackpropInputV2
+        DepthwiseConv2dNativeBackpropInput Fill NonDeterministicInts ParameterizedTruncatedNormal RandomGamma
+        RandomPoissonV2
         RandomStandardNormal RandomUniform RandomUniformInt StatelessParameterizedTruncatedNormal
         StatelessRandomBinomial StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomNormal
         StatelessRandomNormalV2 StatelessRandomPoisson StatelessRandomUniform StatelessRandomUniformFullInt
@@ -123,12 +125,12 @@ _SIZED = _named({
     1: """
         Bincount BroadcastTo DenseBincount IRFFT IRFFT2D IRFFT3D MirrorPad Multinomial OneHot Pad PadV2 RFFT
         RFFT2D RFFT3D Range ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate
-        StatelessMultinomial TensorListReserve TensorListResize Tile""",
+        SpaceToBatch StatelessMultinomial TensorListReserve TensorListResize Tile""",
     2: """
-        HistogramFixedWidth LinSpace MatrixDiagV2 MatrixDiagV3 ScatterNd SpaceToBatchND
+        HistogramFixedWidth LinSpace MatrixDiagV2 MatrixDiagV3 ScatterNd SpaceToBatchND StatefulRandomBinomial
         StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt
         StatefulUniformInt UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum""",
-    3: "CropAndResize",
+    3: "CropAndResize CropAndResizeGradImage TensorListScatterV2",
 })  # fmt: skip
 
 SIZED = MappingProxyType({name: place for place, names in _SIZED.items() for name in names})
