@@ -158,8 +158,9 @@ def test_no_such_preset(tmp_path):
         from_preset(tmp_path)
 
 
-def test_a_preset_without_its_card(folder):
-    (folder / "card.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", pytest.param("[" * 100_000 + "]" * 100_000, id="deep")])
+def test_a_preset_without_its_card(folder, content):
+    (folder / "card.json").write_text(content)
     with pytest.raises(UserError, match=r"no readable card\.json"):
         model_card(folder)
 

@@ -45,7 +45,10 @@ def test_facts_are_added_and_replaced(tmp_path):
     assert read_run(tmp_path).keys() == {"settings", "versions"}
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"seed": 1}', '{"settings": [1]}', "\udcff"])
+DEEP = pytest.param("[" * 100_000 + "]" * 100_000, id="deep")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"seed": 1}', '{"settings": [1]}', "\udcff", DEEP])
 def test_a_damaged_file_is_named(tmp_path, content):
     (tmp_path / "run.json").write_bytes(content.encode(errors="surrogateescape"))
     for act in (read_run, write_facts, lambda folder: keep_settings(folder, {"seed": 1}, "*")):

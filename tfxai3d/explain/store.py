@@ -76,7 +76,7 @@ def _count(folder: Path) -> int:
         older = (folder / _EARLIER).exists() and not (folder / RUN_FILE).exists()
         run = json.loads((folder / _EARLIER).read_text(encoding="utf-8")) if older else read_run(folder)
         count = run.get("files")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{folder}: no store of explanations (its run.json is missing or damaged)") from error
     if not isinstance(count, int):
         raise UserError(f"{folder}: this store is not finished; run the command that makes it again")

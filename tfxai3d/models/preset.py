@@ -83,7 +83,7 @@ def model_card(preset: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the facts of a preset: data, split, points, epochs, seed, command, accuracy."""
     try:
         card: dict[str, Any] = json.loads((_folder(preset) / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{preset}: the preset has no readable card.json") from error
     return card
 

@@ -80,7 +80,7 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
             raise TypeError
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: not the settings of a run; give another folder") from error
     return run
 
