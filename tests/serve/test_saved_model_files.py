@@ -83,6 +83,12 @@ def test_a_pipe(edited):
     refused(folder, "is no file")
 
 
+def test_a_graph_that_is_too_large(edited):
+    folder = edited.write()
+    os.truncate(folder / "saved_model.pb", 3 << 30)  # holes, which take no room on the disk
+    refused(folder, "saved_model.pb is of more than")
+
+
 def test_variables_that_are_not_there(edited):
     folder = edited.write()
     (data,) = (folder / "variables").glob("variables.data-*")

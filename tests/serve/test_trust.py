@@ -216,6 +216,15 @@ def test_a_negative_size_hides_nothing(edited):
     refused(edited.write(), "declare")
 
 
+def test_absurd_numbers_in_a_signature(edited):
+    """The least number that an argument may be is an array, which TensorFlow makes while it loads."""
+    function = next(iter(edited.meta.object_graph_def.concrete_functions.values()))
+    items = function.canonicalized_input_signature.tuple_value.values[0].tuple_value.values
+    spec = items.add().bounded_tensor_spec_value
+    spec.minimum.CopyFrom(absurd(tf.float32, 10**12).attr["value"].tensor)
+    refused(edited.write(), "signatures declare")
+
+
 def test_a_name_with_lines_stays_in_one(edited):
     function = edited.place("function that nothing calls")
     function.signature.name = "first\nsecond\x1b[2J" + "x" * 1000

@@ -25,6 +25,7 @@ MAX_OPERATIONS = 5_000_000
 a hundred calls to the next one would be 10^16."""
 
 _MAX_RANK = 254  # TensorFlow's
+_MAX_GRAPH = 2 << 30  # bytes; protobuf's
 _STREAMS = (b"", b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)")
 
 
@@ -64,6 +65,8 @@ def _check_links(path: Path) -> None:
 
 def _read(file: Path) -> Any:
     content = saved_model_pb2.SavedModel()
+    if file.stat().st_size > _MAX_GRAPH:
+        raise UserError(f"its {file.name} is of more than {_MAX_GRAPH:,} bytes")
     if file.suffix == ".pb":
         content.ParseFromString(file.read_bytes())
     else:
@@ -88,6 +91,8 @@ def _check_content(content: Any, path: Path) -> None:
         _check_nodes(function.node_def, f"the function {name}", functions, known)
         _check_values(function.attr.values(), f"the function {name}", functions)
     _check_calls(functions)
+    if sum(_bytes(tensor, "the signatures") for tensor in _tensors(meta.object_graph_def)) > MAX_BYTES:
+        raise UserError(f"its signatures declare constants of more than {MAX_BYTES:,} bytes")
 
 
 def _saver_functions(meta: Any, functions: Mapping[str, Any]) -> set[str]:
@@ -173,11 +178,32 @@ def _check_values(values: Iterable[Any], where: str, functions: Mapping[str, Any
         if kind == "func" and value not in functions:
             raise UserError(f"it calls the function {value!r} in {where}, which it does not hold")
         if kind == "tensor":
-            dtype = tf.as_dtype(value.dtype)
-            if dtype in (tf.variant, tf.resource):
-                raise UserError(f"it holds a constant of {dtype.name} in {where}, a handle of something else")
-            total += _count(value) * (24 if dtype == tf.string else dtype.size)  # a text takes 24 bytes
+            total += _bytes(value, where)
     return total
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Yields the tensors in a message, however deep: TensorFlow makes arrays of those in signatures."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            value = [one for one in value.values() if hasattr(one, "ListFields")]
+        elif hasattr(value, "ListFields"):
+            value = [value]
+        for one in value:
+            yield from _tensors(one)
+
+
+def _bytes(tensor: Any, where: str) -> int:
+    """Returns how many bytes a tensor declares."""
+    dtype = tf.as_dtype(tensor.dtype)
+    if dtype in (tf.variant, tf.resource):
+        raise UserError(f"it holds a constant of {dtype.name} in {where}, a handle of something else")
+    return _count(tensor) * (24 if dtype == tf.string else dtype.size)  # a text takes 24 bytes
 
 
 def _count(tensor: Any) -> int:
