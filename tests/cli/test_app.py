@@ -37,6 +37,7 @@ def test_a_report_holds_flags_versions_and_facts(own, tmp_path):
         ("seed=2: out holds a run with 1", "--seed=2: out holds a run with 1"),
         ("width=2: out holds a run with 1", "width=2: out holds a run with 1"),
         ("out: no such file", "out: no such file"),
+        ("no class 'a\nb\x1b[2J', only 'ü'", "no class 'a\\nb\\x1b[2J', only 'ü'"),
     ],
 )
 def test_an_error_that_names_an_argument_says_the_flag(own, monkeypatch, capsys, message, said):

@@ -28,7 +28,10 @@ def run(main: Callable[[list[str]], None]) -> None:
         app.run(checked, with_shipped_flagfiles(sys.argv))
     except UserError as error:
         own = [flag.name for flag in flags.FLAGS.get_flags_for_module(main.__module__)]
-        print(f"error: {_named_as_flags(str(error), own)}", file=sys.stderr)
+        message = _named_as_flags(str(error), own)
+        # A name from a file may hold line breaks, or what a terminal takes for a command.
+        line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
+        print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
