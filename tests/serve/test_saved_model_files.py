@@ -1,5 +1,6 @@
 """The files of a SavedModel: which are read, and that none leads out of its folder."""
 
+import json
 import os
 import pickle
 import shutil
@@ -12,6 +13,8 @@ from google.protobuf import text_format
 from tests.serve import hostile
 from tests.serve.hostile import put, refused
 from tfxai3d import serve
+from tfxai3d.errors import UserError
+from tfxai3d.serve.folder import FACTS
 
 POINTS = np.ones((2, 4, 3), np.float32)
 
@@ -94,6 +97,36 @@ def test_variables_that_are_not_there(edited):
     (data,) = (folder / "variables").glob("variables.data-*")
     data.write_bytes(data.read_bytes()[:10])
     refused(folder, "variable", "declares")
+
+
+FACTS_OF_STRANGERS = {
+    "few names": ({"class_names": ["a"]}, "names 1 of 2 classes"),
+    "a text as names": ({"class_names": "ab"}, "class names that are no text"),
+    "numbers as names": ({"class_names": [1, 2]}, "class names that are no text"),
+    "another kind": ({"data_kind": "images"}, "does not describe a model"),
+    "a method of nobody": ({"methods": {"lime\nlime": {}}}, "does not describe a model"),
+    "options that are none": ({"methods": {"vanilla_gradient": 3}}, "the options of its methods"),
+    "no such signature": ({"methods": {"vanilla_gradient": {}}}, "lacks its signature"),
+    "no methods": ({"methods": 3}, "not a readable SavedModel"),
+}
+
+
+@pytest.mark.parametrize(("facts", "message"), FACTS_OF_STRANGERS.values(), ids=FACTS_OF_STRANGERS)
+def test_facts_that_are_not_its_own(edited, facts, message):
+    folder = edited.write()
+    (folder / FACTS).parent.mkdir()
+    known = {"data_kind": "points", "class_names": None, "methods": {}}
+    (folder / FACTS).write_text(json.dumps(known | facts))
+    with pytest.raises(UserError, match=message) as caught:
+        serve.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_facts_that_are_deep(edited):
+    folder = edited.write()
+    (folder / FACTS).parent.mkdir()
+    (folder / FACTS).write_text("[" * 100_000 + "]" * 100_000)
+    refused(folder, "not a readable SavedModel")
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b"", pickle.dumps(dict)])
