@@ -128,6 +128,18 @@ class TestTheSaver:
         edited.meta.object_graph_def.concrete_functions[save].SetInParent()
         refused(edited.write(), f"the function {save}")
 
+    @pytest.mark.parametrize("kind", ["function", "bare_concrete_function"])
+    def test_a_function_of_an_object(self, edited, kind):
+        """What an object's function is made of need not be among the functions of the object graph."""
+        save = edited.place("save").signature.name
+        objects = edited.meta.object_graph_def.nodes
+        if kind == "function":
+            one = next(item for item in objects if item.WhichOneof("kind") == "function")
+            one.function.concrete_functions.append(save)
+        else:
+            objects.add().bare_concrete_function.concrete_function_name = save
+        refused(edited.write(), f"the function {save}")
+
     def test_a_gradient(self, edited):
         save = edited.place("save").signature.name
         edited.library.registered_gradients[0].gradient_func = save
@@ -161,6 +173,12 @@ class TestTheSaver:
 
 
 class TestFunctions:
+    def test_of_one_name(self, edited, tmp_path):
+        twin = edited.library.function.add()
+        twin.CopyFrom(edited.place("body"))
+        put(edited.place("body"), *hostile.write_file(tmp_path / "written"))
+        refused(edited.write(), "two functions of one name")
+
     def test_that_is_not_there(self, edited):
         put(edited.place("serve"), node("PartitionedCall", f="elsewhere_in_the_process"))
         refused(edited.write(), "'elsewhere_in_the_process'", "does not hold")

@@ -83,6 +83,8 @@ def _check_content(content: Any, path: Path) -> None:
         if not (path / "assets" / asset.filename).resolve().is_relative_to(path.resolve()):
             raise UserError(f"its asset {asset.filename!r} is not in the folder")
     functions = {function.signature.name: function for function in meta.graph_def.library.function}
+    if len(functions) < len(meta.graph_def.library.function):
+        raise UserError("it holds two functions of one name")
     saver = _saver_functions(meta, functions)
     # TensorFlow 2 makes the variables itself; their handles stand in the main graph, for TensorFlow 1.
     _check_nodes(meta.graph_def.node, "the main graph", functions, ALLOWED | {"VarHandleOp"})
@@ -109,7 +111,8 @@ def _saver_functions(meta: Any, functions: Mapping[str, Any]) -> set[str]:
     if ends & {name.lstrip("^").split(":")[0] for name in used}:
         return set()
     library, graph = meta.graph_def.library, meta.graph_def.node
-    elsewhere = set(meta.object_graph_def.concrete_functions)
+    objects = meta.object_graph_def.SerializeToString()
+    elsewhere = {name for name in functions if name.encode() in objects}
     elsewhere.update(gradient.gradient_func for gradient in library.registered_gradients)
     elsewhere.update(name for pair in library.gradient for name in (pair.function_name, pair.gradient_func))
     for name, function in functions.items():
