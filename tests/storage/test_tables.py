@@ -26,3 +26,8 @@ def test_markdown():
     text = markdown_table(["model", "left"], [("`a`", 3), ("b", "4 %")])
     assert text.splitlines() == ["| model | left |", "|---|---|", "| `a` | 3 |", "| b | 4 % |"]
     assert markdown_table(["a"], []).splitlines() == ["| a |", "|---|"]
+
+
+def test_words_with_a_sign_come_back_as_they_are(tmp_path):
+    write_csv(tmp_path / "a.csv", [{"mode": "+average"}, {"mode": "-midrange"}, {"mode": "+a(1)"}])
+    assert (tmp_path / "a.csv").read_text().split() == ["mode", "+average", "-midrange", "'+a(1)"]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ def write_csv(path: str | os.PathLike[str], records: Sequence[Mapping[str, Any]]
 
 def _cell(value: Any) -> Any:
     if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    if re.fullmatch(r"[+-][a-z]+", value):  # a word, such as the mode "+average", computes nothing
         return value
     try:
         float(value)
