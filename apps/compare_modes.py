@@ -61,14 +61,7 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     model = models.load_classifier(FLAGS.model)
     num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.num_examples * _SHAPES_FOR_ONE
-    split = data.open_dataset(
-        FLAGS.data_dir,
-        "points",
-        num_points=FLAGS.num_points,
-        num_examples=None if FLAGS.data_dir else num_shapes,
-        class_names=model.class_names,
-        seed=FLAGS.seed,
-    )
+    split = cli.open_test_split("points", None if FLAGS.data_dir else num_shapes, model.class_names)
     objects = split[evaluate.first_right(model, split.inputs, split.labels, FLAGS.num_examples)]
     comparison = evaluate.compare_modes(
         model,

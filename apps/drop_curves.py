@@ -70,13 +70,8 @@ def main(argv: list[str]) -> None:
     for text in FLAGS.condition:
         evaluate.Condition.parse(text)
     model = models.load_classifier(preset)
-    split = data.open_dataset(
-        FLAGS.data_dir,
-        "points",
-        num_points=FLAGS.num_points,
-        num_examples=FLAGS.num_examples or (None if FLAGS.data_dir else 100),
-        class_names=model.class_names,
-        seed=FLAGS.seed,
+    split = cli.open_test_split(
+        "points", FLAGS.num_examples or (None if FLAGS.data_dir else 100), model.class_names
     )
     tables = evaluate.drop_curves(
         model,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, models, storage
+from tfxai3d import cli, evaluate, models, storage
 
 FLAGS = flags.FLAGS
 cli.define_flags(
@@ -37,13 +37,8 @@ def main(argv: list[str]) -> None:
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
     model = models.load_classifier(preset)
-    split = data.open_dataset(
-        FLAGS.data_dir,
-        "points",
-        num_points=FLAGS.num_points,
-        num_examples=FLAGS.num_examples or (None if FLAGS.data_dir else 100),
-        class_names=model.class_names,
-        seed=FLAGS.seed,
+    split = cli.open_test_split(
+        "points", FLAGS.num_examples or (None if FLAGS.data_dir else 100), model.class_names
     )
     outcomes = evaluate.remove_without_heat(
         model, split.inputs, split.labels, batch_size=FLAGS.batch_size, seed=FLAGS.seed

@@ -53,9 +53,18 @@ def find_objects(kind: DataKind = "points") -> list[Object]:
     return with_unique_names(found)
 
 
-def open_test_split(kind: DataKind) -> data.Split:
-    """Returns the test split of --data_dir."""
-    return data.open_dataset(FLAGS.data_dir, kind, num_points=FLAGS.num_points, seed=FLAGS.seed)
+def open_test_split(
+    kind: DataKind, num_examples: int | None = None, class_names: Sequence[str] | None = None
+) -> data.Split:
+    """Returns the test split of --data_dir, of procedural shapes without it; see `data.open_dataset`."""
+    return data.open_dataset(
+        FLAGS.data_dir,
+        kind,
+        num_points=FLAGS.num_points,
+        num_examples=num_examples,
+        class_names=class_names,
+        seed=FLAGS.seed,
+    )
 
 
 def with_unique_names(objects: Iterable[Object]) -> list[Object]:
