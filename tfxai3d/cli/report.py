@@ -1,7 +1,5 @@
 """What an app prints of its results, and the files in which it leaves them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -16,18 +14,12 @@ _TEMPERATURES = (0.05, 20.0)
 
 @dataclasses.dataclass(frozen=True)
 class Reliability:
-    """Confidence against accuracy, by bins of equal width of the confidence.
+    """Confidence against accuracy, by bins of equal width of the confidence."""
 
-    Attributes:
-        edges: Limits of the bins, 0 to 1, (B+1,); a confidence on a limit belongs to the bin below.
-        counts: Examples in each bin, int (B,).
-        confidence: Mean probability of the predicted class in each bin (B,), NaN in an empty one.
-        accuracy: Fraction of each bin's examples that are classified right (B,), NaN in an empty one.
-    """
-
-    edges: np.ndarray
-    counts: np.ndarray
-    confidence: np.ndarray
+    edges: np.ndarray  # limits of the bins, 0 to 1, (B+1,); a confidence on a limit belongs to the bin below
+    counts: np.ndarray  # examples in each bin, int (B,)
+    confidence: np.ndarray  # mean probability of the predicted class in each bin (B,), NaN in an empty one
+    # Fraction of each bin's examples that are classified right (B,), NaN in an empty one.
     accuracy: np.ndarray
 
     @property

@@ -1,28 +1,19 @@
 """How good a classifier is."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclasses.dataclass(frozen=True)
 class Classification:
-    """A classifier's answers to labelled examples.
+    """A classifier's answers to labelled examples."""
 
-    Attributes:
-        logits: Scores (M,C).
-        labels: True classes, int (M,).
-    """
-
-    logits: np.ndarray
-    labels: np.ndarray
+    logits: np.ndarray  # scores (M,C)
+    labels: np.ndarray  # true classes, int (M,)
 
     @property
     def predicted(self) -> np.ndarray:

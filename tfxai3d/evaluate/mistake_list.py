@@ -10,17 +10,11 @@ from tfxai3d.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """A misclassified example.
+    """A misclassified example."""
 
-    Attributes:
-        index: Its number in its split.
-        true: Its class.
-        predicted: The class that the network took it for.
-    """
-
-    index: int
-    true: str
-    predicted: str
+    index: int  # its number in its split
+    true: str  # its class
+    predicted: str  # the class that the network took it for
 
 
 def read_mistakes(path: str | os.PathLike[str]) -> list[Mistake]:

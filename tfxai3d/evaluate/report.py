@@ -1,7 +1,5 @@
 """What a classifier's answers come to: a summary, and tables of confusion, calibration and mistakes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

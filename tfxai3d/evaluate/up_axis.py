@@ -9,17 +9,11 @@ from tfxai3d.evaluate.classification import Classification
 
 
 class OtherAxisUp(NamedTuple):
-    """What a network makes of an object that was turned upright.
+    """What a network makes of an object that was turned upright."""
 
-    Attributes:
-        label: The class that it sees then.
-        probability: Of that class.
-        before: The highest probability of any class for the object as it is.
-    """
-
-    label: int
-    probability: float
-    before: float
+    label: int  # the class that it sees then
+    probability: float  # of that class
+    before: float  # the highest probability of any class for the object as it is
 
 
 def surer_with_other_axis_up(model: Any, points: np.ndarray, scores: np.ndarray) -> OtherAxisUp | None:

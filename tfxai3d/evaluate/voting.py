@@ -1,16 +1,11 @@
 """Classification by the vote of several views of each object."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from tfxai3d.evaluate.classification import Classification, classify
-
-if TYPE_CHECKING:
-    import keras
 
 
 def vote(

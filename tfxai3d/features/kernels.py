@@ -45,15 +45,10 @@ def convolution_kernel(model: keras.Model, layer: str | None = None) -> tuple[st
 
 @dataclasses.dataclass(frozen=True)
 class Kernels:
-    """The kernels of one 3D convolution in several models.
+    """The kernels of one 3D convolution in several models."""
 
-    Attributes:
-        layer: Its name.
-        by_model: The kernels (kd,kh,kw,C,K), float32, by unique names of the models.
-    """
-
-    layer: str
-    by_model: dict[str, np.ndarray]
+    layer: str  # its name
+    by_model: dict[str, np.ndarray]  # the kernels (kd,kh,kw,C,K), float32, by unique names of the models
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the number of weights of each model, and how many are left, which are those not 0."""

@@ -17,19 +17,12 @@ from tfxai3d.pruning.kernels import Selection
 
 
 class RegrowState(NamedTuple):
-    """The variables of pruning and regrowing, in the order of checkpoints.
+    """The variables of pruning and regrowing, in the order of checkpoints."""
 
-    Attributes:
-        masks: Mask of each kernel, bool, of its shape.
-        sums: Sum of the gradients of each since the last round, of its shape and dtype.
-        squares: Sum of their squares, likewise.
-        rounds: Rounds so far, int32 scalar.
-    """
-
-    masks: list[keras.Variable]
-    sums: list[keras.Variable]
-    squares: list[keras.Variable]
-    rounds: keras.Variable
+    masks: list[keras.Variable]  # mask of each kernel, bool, of its shape
+    sums: list[keras.Variable]  # sum of the gradients of each since the last round, of its shape and dtype
+    squares: list[keras.Variable]  # sum of their squares, likewise
+    rounds: keras.Variable  # rounds so far, int32 scalar
 
 
 class PruneAndRegrow(PruningCallback):

@@ -14,25 +14,16 @@ from tfxai3d.pruning.plan import Plan
 
 
 class SurgeryState(NamedTuple):
-    """The variables of a surgery on L kernels, in the order of checkpoints.
+    """The variables of a surgery on L kernels, in the order of checkpoints."""
 
-    Attributes:
-        dense: Weights W of each kernel, of its shape and dtype.
-        masks: Mask T of each kernel, bool, of its shape.
-        saliency: Moving average of |W dL/dW| of each kernel; empty unless it is what is compared.
-        threshold: The latest t of each kernel, (L,).
-        step: Updates since the start, int scalar.
-        counts: Weights of each kernel cut and spliced since the last reset, int32 (2,L).
-        draws: State of the random generator.
-    """
-
-    dense: list[keras.Variable]
-    masks: list[keras.Variable]
+    dense: list[keras.Variable]  # weights W of each kernel, of its shape and dtype
+    masks: list[keras.Variable]  # mask T of each kernel, bool, of its shape
+    # Moving average of |W dL/dW| of each kernel; empty unless it is what is compared.
     saliency: list[keras.Variable]
-    threshold: keras.Variable
-    step: keras.Variable
-    counts: keras.Variable
-    draws: keras.Variable
+    threshold: keras.Variable  # the latest t of each kernel, (L,)
+    step: keras.Variable  # updates since the start, int scalar
+    counts: keras.Variable  # weights of each kernel cut and spliced since the last reset, int32 (2,L)
+    draws: keras.Variable  # state of the random generator
 
 
 def begin(

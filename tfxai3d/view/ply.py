@@ -1,22 +1,20 @@
 """Coloured points and cubes as PLY files, for MeshLab, CloudCompare, Blender and the like."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage.writing import atomic_path
 from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.marks import Marks, cube
 from tfxai3d.view.shown.subject import subject
 
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
-
 
 def write_ply(
     path: str | os.PathLike[str],
-    explanation: "Explanation",
+    explanation: Explanation,
     index: int = 0,
     colormap: Colormap = "magma_r",
 ) -> None:

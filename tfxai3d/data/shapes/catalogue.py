@@ -1,7 +1,5 @@
 """The classes by name, and data sets drawn from them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -65,21 +63,13 @@ PART_NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class ShapesDataset:
-    """Labelled clouds, stacked.
+    """Labelled clouds, stacked."""
 
-    Attributes:
-        points: float32 (M, N, 3), each cloud centred and scaled to the unit sphere.
-        labels: int64 (M,), index into `classes`.
-        parts: int64 (M, N), index into `PART_NAMES`.
-        features: int8 (M, N): FLAT, EDGE or CORNER.
-        classes: The names of the labels.
-    """
-
-    points: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    parts: npt.NDArray[np.int64]
-    features: npt.NDArray[np.int8]
-    classes: tuple[str, ...]
+    points: npt.NDArray[np.float32]  # float32 (M, N, 3), each cloud centred and scaled to the unit sphere
+    labels: npt.NDArray[np.int64]  # int64 (M,), index into `classes`
+    parts: npt.NDArray[np.int64]  # int64 (M, N), index into `PART_NAMES`
+    features: npt.NDArray[np.int8]  # int8 (M, N): FLAT, EDGE or CORNER
+    classes: tuple[str, ...]  # the names of the labels
 
 
 def make_shape(name: str, seed: int) -> ShapeMesh:

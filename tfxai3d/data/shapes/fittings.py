@@ -1,7 +1,5 @@
 """Pieces that several shapes share: legs, pedestals, slats, drawers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from tfxai3d.data.shapes.solids import Interval, Parts, Solid, box, post, revolve

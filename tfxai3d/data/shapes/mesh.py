@@ -1,7 +1,5 @@
 """A shape as one mesh, with its parts and its exact creases and corners."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

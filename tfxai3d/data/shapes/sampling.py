@@ -1,7 +1,5 @@
 """Labelled clouds of points on a shape."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

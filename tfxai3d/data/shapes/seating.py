@@ -5,8 +5,6 @@ bench is at least twice as wide as deep; a sofa has a solid base, thick arms and
 long and has a headboard.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from tfxai3d.data.shapes.fittings import (

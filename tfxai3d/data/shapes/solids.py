@@ -4,8 +4,6 @@ A solid is a watertight triangle mesh with outward normals. Lengths are in metre
 Almost everything is a loft: rings of points, joined by quads and closed by a fan at either end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
@@ -31,34 +29,29 @@ _BOX_FACES = np.array(
 
 @dataclass(frozen=True)
 class Solid:
-    """A closed triangle mesh.
+    """A closed triangle mesh."""
 
-    Attributes:
-        vertices: float64 (V, 3).
-        faces: int64 (F, 3), counter-clockwise seen from outside.
-    """
+    vertices: Floats  # float64 (V, 3)
+    faces: Ints  # int64 (F, 3), counter-clockwise seen from outside
 
-    vertices: Floats
-    faces: Ints
-
-    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Solid:
+    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Solid":
         """Returns the solid shifted by (x, y, z)."""
         return Solid(self.vertices + np.array([x, y, z]), self.faces)
 
-    def scaled(self, x: float = 1.0, y: float = 1.0, z: float = 1.0) -> Solid:
+    def scaled(self, x: float = 1.0, y: float = 1.0, z: float = 1.0) -> "Solid":
         """Returns the solid scaled by positive factors about the origin."""
         return Solid(self.vertices * (x, y, z), self.faces)
 
-    def mirrored(self) -> Solid:
+    def mirrored(self) -> "Solid":
         """Returns the mirror image in the plane x = 0."""
         return Solid(self.vertices * (-1.0, 1.0, 1.0), self.faces[:, ::-1])
 
-    def rotated(self, axis: str, degrees: float, about: Point = (0.0, 0.0, 0.0)) -> Solid:
+    def rotated(self, axis: str, degrees: float, about: Point = (0.0, 0.0, 0.0)) -> "Solid":
         """Returns the solid rotated about the line through `about` along `axis` ("x", "y" or "z")."""
         (rotation,) = rotations_about("xyz".index(axis), np.radians([degrees]))
         return Solid((self.vertices - about) @ rotation.T + about, self.faces)
 
-    def leaned(self, slope: float, floor: float) -> Solid:
+    def leaned(self, slope: float, floor: float) -> "Solid":
         """Returns the solid sheared backwards, so that what stands at height `floor` keeps its contact.
 
         Args:

@@ -6,8 +6,6 @@ of drawers; a night stand has one column and is about as wide as tall; a bookshe
 at the front.
 """
 
-from __future__ import annotations
-
 from tfxai3d.data.shapes.fittings import Rng, chance, drawers, four_legs, pedestal, round_top
 from tfxai3d.data.shapes.solids import Interval, Parts, box, post
 

@@ -1,7 +1,5 @@
 """Single things: cone, guitar, lamp, laptop, monitor, stairs, tent."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from tfxai3d.data.shapes.fittings import SIDES, Rng, chance, round_top

@@ -1,7 +1,5 @@
 """What moves people: airplane, car."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from tfxai3d.data.shapes.fittings import Rng, chance

@@ -5,8 +5,6 @@ body is wide, and has two handles or none; a cup is about as tall as wide and ha
 times as tall as wide and has none.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from tfxai3d.data.shapes.fittings import Rng, chance

@@ -11,18 +11,12 @@ FRACTION, RATIO, CORRELATION = "{:.1%}", "{:.2f}", "{:+.2f}"
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Means over the examples, one row a method.
+    """Means over the examples, one row a method."""
 
-    Attributes:
-        text: What was measured, in Markdown.
-        rows_are: Heading of the first column, such as "method".
-        columns: The format of each further column's numbers, by its heading.
-        rows: The intervals by the name of the row, one a column; None where there is nothing to measure.
-    """
-
-    text: str
-    rows_are: str
-    columns: Mapping[str, str]
+    text: str  # what was measured, in Markdown
+    rows_are: str  # heading of the first column, such as "method"
+    columns: Mapping[str, str]  # the format of each further column's numbers, by its heading
+    # The intervals by the name of the row, one a column; None where there is nothing to measure.
     rows: Mapping[str, Sequence[Interval | None]]
 
     def markdown(self) -> str:
@@ -37,15 +31,10 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim, and the tables that speak for it or against it.
+    """A claim, and the tables that speak for it or against it."""
 
-    Attributes:
-        title: What is claimed about.
-        tables: What was measured.
-    """
-
-    title: str
-    tables: tuple[Table, ...]
+    title: str  # what is claimed about
+    tables: tuple[Table, ...]  # what was measured
 
     def markdown(self, subject: str) -> str:
         """Returns a section in Markdown; its heading names the `subject`: which network, which examples."""

@@ -1,16 +1,12 @@
 """Edges and corners matter, planes do not: where that is known exactly, on procedural objects."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import keras
 
 from tfxai3d import data
 from tfxai3d.evaluate.claims.claim import FRACTION, RATIO, Claim, Table
 from tfxai3d.evaluate.claims.maps import fraction_and_ratio, importance_maps
-
-if TYPE_CHECKING:
-    import keras
 
 FRACTION_COLUMNS = {"fraction of importance": FRACTION, "fraction / fraction of points": RATIO}
 _SHAPES_SEED = 1  # that of the test set of pointnet_shapes; no shipped network was trained on it

@@ -1,19 +1,12 @@
 """Vanilla gradients are noisy, above all in empty voxels; masked ones and integrated gradients agree."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+import keras
 import numpy as np
 
 from tfxai3d.evaluate.claims.claim import CORRELATION, FRACTION, Claim, Table
 from tfxai3d.evaluate.claims.maps import VOXEL_METHODS, importance_maps
 from tfxai3d.evaluate.geometry import importance_fraction
 from tfxai3d.evaluate.statistics import bootstrap_mean, rank_correlation
-
-if TYPE_CHECKING:
-    import keras
-
 
 _NOISE = "fraction in empty voxels"
 

@@ -1,19 +1,14 @@
 """The importance that several methods find, and how much of it lies on chosen points."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 from tqdm import tqdm
 
 from tfxai3d import explain
 from tfxai3d.evaluate.geometry import importance_fraction
 from tfxai3d.evaluate.statistics import Interval, bootstrap_mean
-
-if TYPE_CHECKING:
-    import keras
 
 POINT_METHODS = (
     "vanilla_gradient",

@@ -1,19 +1,14 @@
 """Explanations survive pruning, or not: the maps of a network before and after it lost its weights."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from tfxai3d.evaluate.claims.claim import CORRELATION, RATIO, Claim, Table
 from tfxai3d.evaluate.claims.maps import importance_maps
 from tfxai3d.evaluate.faithfulness.deletion import deletion_score
 from tfxai3d.evaluate.statistics import Interval, bootstrap_mean, rank_correlation
-
-if TYPE_CHECKING:
-    import keras
 
 _COLUMNS = {
     "rank correlation of the maps": CORRELATION,

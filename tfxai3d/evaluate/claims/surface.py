@@ -1,10 +1,8 @@
 """Edges and corners matter: where no edge is known, on the points around which the surface varies most."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from tfxai3d.evaluate.claims.claim import CORRELATION, Claim, Table
@@ -12,9 +10,6 @@ from tfxai3d.evaluate.claims.edges import FRACTION_COLUMNS
 from tfxai3d.evaluate.claims.maps import fraction_and_ratio, importance_maps
 from tfxai3d.evaluate.geometry import surface_variation
 from tfxai3d.evaluate.statistics import bootstrap_mean, rank_correlation
-
-if TYPE_CHECKING:
-    import keras
 
 _TEXT = (
     "The fifth of each object's points with the largest surface variation (20 neighbours), and rank "

@@ -1,7 +1,5 @@
 """The modes of p-grad-CAM and point saliency beside random dropping, object by object (Struhs 2020)."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

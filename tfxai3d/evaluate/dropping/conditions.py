@@ -1,7 +1,5 @@
 """The ways to choose points that a drop experiment compares: by a method's importance, or by chance."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,18 +18,13 @@ _FIXED_STEP = 50  # points a step where the order is fixed: the same points go, 
 
 
 class Condition(NamedTuple):
-    """One way to choose points.
+    """One way to choose points."""
 
-    Attributes:
-        method: A name of `tfxai3d.explain`, or "random".
-        order: Which points go first, those of the "highest" or those of the "lowest" importance.
-    """
-
-    method: str
-    order: Order
+    method: str  # a name of `tfxai3d.explain`, or "random"
+    order: Order  # which points go first, those of the "highest" or those of the "lowest" importance
 
     @classmethod
-    def parse(cls, text: str) -> Condition:
+    def parse(cls, text: str) -> "Condition":
         """Reads "method" or "method:order", such as "point_saliency:lowest".
 
         Raises:

@@ -1,7 +1,5 @@
 """A drop experiment: several conditions on the same clouds (after Zheng et al., ICCV 2019)."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The record of a comparison of drop modes: every run of every object, in tables and files."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -30,15 +28,11 @@ _HEAD = (
 
 @dataclasses.dataclass
 class ModeComparison:
-    """What happened to each object, by mode.
+    """What happened to each object, by mode."""
 
-    Attributes:
-        runs: One row for each object and mode, and for its random control (`control` is "1").
-        steps: One row for each of their iterations.
-    """
-
+    # One row for each object and mode, and for its random control (`control` is "1").
     runs: list[Row] = dataclasses.field(default_factory=list)
-    steps: list[Row] = dataclasses.field(default_factory=list)
+    steps: list[Row] = dataclasses.field(default_factory=list)  # one row for each of their iterations
 
     def add(self, run: DropRun, number: int, class_name: str, mode: str, control: bool) -> None:
         """Adds the run of an object, or that of its random control."""
@@ -90,7 +84,7 @@ class ModeComparison:
         write_csv(folder / "runs.csv", self.runs)
 
     @classmethod
-    def load(cls, folder: Path) -> ModeComparison:
+    def load(cls, folder: Path) -> "ModeComparison":
         """Reads what `save` wrote; nothing where it wrote nothing.
 
         Raises:

@@ -1,7 +1,5 @@
 """What Zheng et al. published (ICCV 2019), and drop experiments beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What points without heat are good for: they are removed all at once, in several ways."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,15 +21,10 @@ _HEAD = ("removed at once", "points left", "accuracy", "confidence", "largest ch
 
 
 class Outcome(NamedTuple):
-    """What the network says of clouds after a removal.
+    """What the network says of clouds after a removal."""
 
-    Attributes:
-        logits: (M,C).
-        kept: Points left of each cloud, int (M,).
-    """
-
-    logits: np.ndarray
-    kept: np.ndarray
+    logits: np.ndarray  # (M,C)
+    kept: np.ndarray  # points left of each cloud, int (M,)
 
 
 def remove_without_heat(

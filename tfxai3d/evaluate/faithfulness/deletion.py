@@ -1,17 +1,12 @@
 """What a network still says once the most important part of its input is gone, points or voxels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.classification import classify
-
-if TYPE_CHECKING:
-    import keras
 
 WHOLE = tuple(np.linspace(0.02, 0.95, 20).tolist())
 """What curves over nearly the whole object take away."""

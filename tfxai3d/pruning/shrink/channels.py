@@ -11,19 +11,14 @@ from scipy.sparse.csgraph import connected_components
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Channels:
-    """The last axis of a tensor, at inference.
+    """The last axis of a tensor, at inference."""
 
-    Attributes:
-        shape: Of the tensor, the unknown sizes None.
-        dtype: Its name.
-        constant: The value that a channel has everywhere and for all inputs, NaN where it varies, (C,).
-        units: Numbers of the units that the channels are (C,). Channels of one unit, such as a convolution's
-            filter after its activation, are kept or removed together.
-    """
-
-    shape: tuple[int | None, ...]
-    dtype: str
+    shape: tuple[int | None, ...]  # of the tensor, the unknown sizes None
+    dtype: str  # its name
+    # The value that a channel has everywhere and for all inputs, NaN where it varies, (C,).
     constant: np.ndarray
+    # Numbers of the units that the channels are (C,). Channels of one unit, such as a convolution's filter
+    # after its activation, are kept or removed together.
     units: np.ndarray
 
     @property
@@ -44,19 +39,13 @@ class Channels:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Product:
-    """A layer that multiplies by a kernel.
+    """A layer that multiplies by a kernel."""
 
-    Attributes:
-        x: Its input.
-        y: Its output.
-        kernel: (P,C,K): P is the number of positions that a convolution sums over.
-        padded: Whether the convolution sees zeros instead of the input at the border, so that a constant
-            channel of the input does not make a constant contribution.
-    """
-
-    x: Channels
-    y: Channels
-    kernel: np.ndarray
+    x: Channels  # its input
+    y: Channels  # its output
+    kernel: np.ndarray  # (P,C,K): P is the number of positions that a convolution sums over
+    # Whether the convolution sees zeros instead of the input at the border, so that a constant channel of the
+    # input does not make a constant contribution.
     padded: bool
 
     @functools.cached_property

@@ -55,19 +55,12 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a bulk run did.
+    """What a bulk run did."""
 
-    Attributes:
-        explained: Clouds that it explained.
-        rejected: Records that it could not explain.
-        shards: Files of results in all.
-        skipped: Those of them that were there before.
-    """
-
-    explained: int
-    rejected: int
-    shards: int
-    skipped: int
+    explained: int  # clouds that it explained
+    rejected: int  # records that it could not explain
+    shards: int  # files of results in all
+    skipped: int  # those of them that were there before
 
 
 def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ()) -> Summary:

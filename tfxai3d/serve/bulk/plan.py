@@ -24,30 +24,19 @@ ARRAYS = (".h5", ".hdf5", ".npy")
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Consecutive records of one file.
+    """Consecutive records of one file."""
 
-    Attributes:
-        path: The file, as every worker finds it.
-        start: Number of the first record.
-        stop: Number after the last one; None for all there are.
-    """
-
-    path: str
-    start: int = 0
-    stop: int | None = None
+    path: str  # the file, as every worker finds it
+    start: int = 0  # number of the first record
+    stop: int | None = None  # number after the last one; None for all there are
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """What is explained at one go, into files of its own.
+    """What is explained at one go, into files of its own."""
 
-    Attributes:
-        number: Its place among the shards, from 0.
-        sources: Where its records are.
-    """
-
-    number: int
-    sources: tuple[Source, ...]
+    number: int  # its place among the shards, from 0
+    sources: tuple[Source, ...]  # where its records are
 
 
 def find_files(patterns: Iterable[str]) -> list[str]:

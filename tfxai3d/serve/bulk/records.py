@@ -19,27 +19,17 @@ _CHUNK_CACHE = 64 << 20  # bytes; a chunk of many clouds is unpacked once, not o
 
 
 class Record(NamedTuple):
-    """A cloud to explain.
+    """A cloud to explain."""
 
-    Attributes:
-        id: Names the record, `<file>#<number>`; the same in every run.
-        points: float32 (N,3).
-    """
-
-    id: str
-    points: np.ndarray
+    id: str  # names the record, `<file>#<number>`; the same in every run
+    points: np.ndarray  # float32 (N,3)
 
 
 class Rejected(NamedTuple):
-    """A record that cannot be explained.
+    """A record that cannot be explained."""
 
-    Attributes:
-        id: As of `Record`; of a file that cannot be read, its path.
-        reason: One line.
-    """
-
-    id: str
-    reason: str
+    id: str  # as of `Record`; of a file that cannot be read, its path
+    reason: str  # one line
 
 
 def read_records(source: Source, num_points: int) -> Iterator[Record | Rejected]:

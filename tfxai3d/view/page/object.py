@@ -3,19 +3,16 @@
 import html
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.page.cells import packed
 from tfxai3d.view.page.document import canvas, write_document
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.subject import Subject, subject
-
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
 
 _STYLE = """
 .object {{ display: grid; grid-template-columns: 1fr auto; padding-right: 1rem }}
@@ -25,7 +22,7 @@ _STYLE = """
 
 def write_html(
     path: str | os.PathLike[str],
-    explanation: "Explanation",
+    explanation: Explanation,
     index: int | Sequence[int] = 0,
     colormap: Colormap = "magma_r",
     title: str | None = None,

@@ -3,16 +3,14 @@
 import html
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.page.cells import packed
 from tfxai3d.view.page.document import canvas, write_document
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import Colormap
 from tfxai3d.view.shown.panel import BAR_LABEL, Row, panel
-
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
 
 _STYLE = """
 main {{ display: grid; grid-template-columns: repeat({columns}, minmax(11rem, 1fr)) auto; gap: 0 .5rem;
@@ -29,7 +27,7 @@ _NOTE = "Each row has one colour scale, as a fraction of each method's top impor
 
 def write_panel(
     path: str | os.PathLike[str],
-    rows: Sequence[Sequence["Explanation"]],
+    rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
     colormap: Colormap = "magma_r",
 ) -> None:

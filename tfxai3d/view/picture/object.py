@@ -1,10 +1,11 @@
 """Pictures and windows of one explained object."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.figure import add_bar, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
@@ -12,15 +13,12 @@ from tfxai3d.view.shown.camera import AZIMUTHS
 from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.subject import Subject, subject
 
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
-
 _WIDTH, _BAR, _HEADER, _MARGIN = 10.0, 1.1, 0.75, 0.25  # of the figure, in inches
 
 
 def render_png(
     path: str | os.PathLike[str],
-    explanation: "Explanation",
+    explanation: Explanation,
     index: int = 0,
     colormap: Colormap = "magma_r",
     title: str | None = None,
@@ -49,7 +47,7 @@ def render_png(
     save(_compose(cropped(images), shown, colormap), path, dpi=150)
 
 
-def open_window(explanation: "Explanation", index: int = 0, colormap: Colormap = "magma_r") -> None:
+def open_window(explanation: Explanation, index: int = 0, colormap: Colormap = "magma_r") -> None:
     """Shows one example in an Open3D window and waits until it is closed.
 
     The window belongs to a process of its own, free of TensorFlow.

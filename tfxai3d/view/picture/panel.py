@@ -2,18 +2,16 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.figure import add_bar, add_text, new_figure, save
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import AZIMUTHS
 from tfxai3d.view.shown.colors import Colormap
 from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel
-
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
 
 # Of the figure, in inches.
 _CELL, _BAR, _GAP, _TITLE, _CAPTION = 2.6, 1.0, 0.15, 0.4, 0.4
@@ -22,7 +20,7 @@ _LOWEST, _HIGHEST = 1.2, 3.4  # a cell
 
 def render_panel(
     path: str | os.PathLike[str],
-    rows: Sequence[Sequence["Explanation"]],
+    rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
     colormap: Colormap = "magma_r",
 ) -> None:

@@ -16,21 +16,13 @@ from tfxai3d.view.shown.marks import Marks, cube, in_unit_ball
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Coloured marks as the camera of `in_front` sees them.
+    """Coloured marks as the camera of `in_front` sees them."""
 
-    Attributes:
-        shape: "ball" or "cube".
-        centres: float64 (M,3).
-        sizes: float64 (M,), see `Marks`.
-        colors: float64 (M,3) in 0..1.
-        rotation: How the cubes are rotated, float64 (3,3).
-    """
-
-    shape: str
-    centres: np.ndarray
-    sizes: np.ndarray
-    colors: np.ndarray
-    rotation: np.ndarray
+    shape: str  # "ball" or "cube"
+    centres: np.ndarray  # float64 (M,3)
+    sizes: np.ndarray  # float64 (M,), see `Marks`
+    colors: np.ndarray  # float64 (M,3) in 0..1
+    rotation: np.ndarray  # how the cubes are rotated, float64 (3,3)
 
 
 def scenes(marks: Sequence[Marks], colors: Sequence[np.ndarray], azimuths: Sequence[float]) -> list[Scene]:

@@ -1,17 +1,13 @@
 """What units look for, as a gallery."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.results.visualization import Visualization
 from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.gallery import Cell, Gallery
 from tfxai3d.view.shown.marks import Marks, joined, point_marks, scaled_marks
 from tfxai3d.view.shown.subject import one_line
-
-if TYPE_CHECKING:
-    from tfxai3d.results.visualization import Visualization
 
 LEAST_FRACTION = 0.3
 """The fraction of a unit's top importance from which on a voxel is drawn."""
@@ -29,7 +25,7 @@ _LEGENDS = {
 _RING, _RING_COLOR = 72, (0.80, 0.82, 0.86)  # points of each great circle of a ball of neighbours
 
 
-def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_r") -> Gallery:
+def feature_gallery(visualization: Visualization, colormap: Colormap = "magma_r") -> Gallery:
     """Lays out a `features.Visualization`, with one cell for each unit.
 
     A voxel is a cube whose side grows with its fraction of the unit's top importance; fractions below
@@ -63,7 +59,7 @@ def feature_gallery(visualization: "Visualization", colormap: Colormap = "magma_
     )
 
 
-def _cell(visualization: "Visualization", unit: int, colormap: Colormap) -> Cell:
+def _cell(visualization: Visualization, unit: int, colormap: Colormap) -> Cell:
     importance = visualization.importance[unit].astype(np.float64)
     top = float(importance.max()) if importance.max() > 0 else 1.0
     if visualization.kind == "voxels":

@@ -13,42 +13,25 @@ _GAP = 0.15  # between objects in a window, as a fraction of the widest
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One object.
+    """One object."""
 
-    Attributes:
-        title: The text above it.
-        caption: The text below it.
-        marks: The marks, in the same space as those of the other cells.
-        colors: float64 (M,3) in 0..1.
-    """
-
-    title: str
-    caption: str
-    marks: Marks
-    colors: np.ndarray
+    title: str  # the text above it
+    caption: str  # the text below it
+    marks: Marks  # the marks, in the same space as those of the other cells
+    colors: np.ndarray  # float64 (M,3) in 0..1
 
 
 @dataclasses.dataclass(frozen=True)
 class Gallery:
-    """Objects in rows, and what their colours mean.
+    """Objects in rows, and what their colours mean."""
 
-    Attributes:
-        title: The heading of the whole gallery.
-        note: What the objects and their sizes mean.
-        legend: What colours mean, with red, green and blue in 0..1.
-        cells: The objects, from left to right and row by row.
-        columns: The number of objects in a row.
-        unit: What a mark stands for, such as a voxel.
-        value: What the importance of a mark is, such as a weight.
-    """
-
-    title: str
-    note: str
-    legend: Sequence[tuple[str, Sequence[float]]]
-    cells: Sequence[Cell]
-    columns: int
-    unit: str
-    value: str
+    title: str  # the heading of the whole gallery
+    note: str  # what the objects and their sizes mean
+    legend: Sequence[tuple[str, Sequence[float]]]  # what colours mean, with red, green and blue in 0..1
+    cells: Sequence[Cell]  # the objects, from left to right and row by row
+    columns: int  # the number of objects in a row
+    unit: str  # what a mark stands for, such as a voxel
+    value: str  # what the importance of a mark is, such as a weight
 
 
 def check(gallery: Gallery) -> None:

@@ -14,21 +14,15 @@ FAINTEST = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Marks:
-    """The marks of one example.
+    """The marks of one example."""
 
-    Attributes:
-        shape: What they are.
-        centres: float64 (M,3), y up.
-        sizes: Radius of each ball, half a side of each cube, in the unit of the centres; float64 (M,).
-        importance: float64 (M,).
-        places: Where each mark stands in the inputs, int (M,A): the number of a point, the indices of a
-            voxel. Those of a mark that stands for neither are negative.
-    """
-
-    shape: Literal["ball", "cube"]
-    centres: np.ndarray
+    shape: Literal["ball", "cube"]  # what they are
+    centres: np.ndarray  # float64 (M,3), y up
+    # Radius of each ball, half a side of each cube, in the unit of the centres; float64 (M,).
     sizes: np.ndarray
-    importance: np.ndarray
+    importance: np.ndarray  # float64 (M,)
+    # Where each mark stands in the inputs, int (M,A): the number of a point, the indices of a voxel. Those of
+    # a mark that stands for neither are negative.
     places: np.ndarray
 
     @property

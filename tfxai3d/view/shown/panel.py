@@ -2,17 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.shown.colors import Colormap, point_colors
 from tfxai3d.view.shown.marks import Marks
 from tfxai3d.view.shown.subject import caption, one_line, subject
-
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
 
 PLAIN = (0.78, 0.80, 0.84)
 """Colour of the object itself, in the first column."""
@@ -21,25 +18,15 @@ BAR_LABEL = "fraction of top"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One object.
+    """One object."""
 
-    Attributes:
-        name: The object's name.
-        caption: The class that was explained, and its score.
-        marks: First those of the object alone, then a set for each method.
-        colors: (M,3) for each of `marks`.
-        tops: The top importance of each method.
-        limits: The colour scale of all methods, as fractions of the top importance of each.
-        beyond: Whether values lie below and above the limits.
-    """
-
-    name: str
-    caption: str
-    marks: list[Marks]
-    colors: list[np.ndarray]
-    tops: list[float]
-    limits: tuple[float, float]
-    beyond: tuple[bool, bool]
+    name: str  # the object's name
+    caption: str  # the class that was explained, and its score
+    marks: list[Marks]  # first those of the object alone, then a set for each method
+    colors: list[np.ndarray]  # (M,3) for each of `marks`
+    tops: list[float]  # the top importance of each method
+    limits: tuple[float, float]  # the colour scale of all methods, as fractions of the top importance of each
+    beyond: tuple[bool, bool]  # whether values lie below and above the limits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +37,7 @@ class Panel:
     rows: list[Row]
 
 
-def panel(rows: Sequence[Sequence["Explanation"]], names: Sequence[str] | None, colormap: Colormap) -> Panel:
+def panel(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None, colormap: Colormap) -> Panel:
     """Lays out explanations of one example each, see `render_panel`.
 
     Raises:
@@ -75,7 +62,7 @@ def panel(rows: Sequence[Sequence["Explanation"]], names: Sequence[str] | None, 
     )
 
 
-def _row(row: Sequence["Explanation"], name: str, colormap: Colormap) -> Row:
+def _row(row: Sequence[Explanation], name: str, colormap: Colormap) -> Row:
     shown = [subject(explanation, 0, colormap) for explanation in row]
     # Gradients and score differences have different units; as fractions of their tops they have one scale.
     tops = [max(map(abs, one.limits)) for one in shown]

@@ -2,35 +2,24 @@
 
 import dataclasses
 import textwrap
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.shown.colors import Colormap, color_range
 from tfxai3d.view.shown.marks import Marks, point_marks, voxel_marks
-
-if TYPE_CHECKING:
-    from tfxai3d.results.explanation import Explanation
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """One example to draw.
+    """One example to draw."""
 
-    Attributes:
-        marks: The balls or cubes.
-        limits: The importance at both ends of the colours.
-        extremes: The lowest and the highest importance.
-        title: Which class was explained, and its score.
-        subtitle: The method and the number of points or voxels.
-    """
-
-    marks: Marks
-    limits: tuple[float, float]
-    extremes: tuple[float, float]
-    title: str
-    subtitle: str
+    marks: Marks  # the balls or cubes
+    limits: tuple[float, float]  # the importance at both ends of the colours
+    extremes: tuple[float, float]  # the lowest and the highest importance
+    title: str  # which class was explained, and its score
+    subtitle: str  # the method and the number of points or voxels
 
     @property
     def beyond(self) -> tuple[bool, bool]:
@@ -38,7 +27,7 @@ class Subject:
         return self.extremes[0] < self.limits[0], self.extremes[1] > self.limits[1]
 
 
-def subject(explanation: "Explanation", index: int, colormap: Colormap, title: str | None = None) -> Subject:
+def subject(explanation: Explanation, index: int, colormap: Colormap, title: str | None = None) -> Subject:
     """Takes example `index` out of an explanation.
 
     Raises:
@@ -71,7 +60,7 @@ def subject(explanation: "Explanation", index: int, colormap: Colormap, title: s
     )
 
 
-def caption(explanation: "Explanation", index: int) -> str:
+def caption(explanation: Explanation, index: int) -> str:
     """Returns which class was explained and its score, and the predicted class where it is another."""
     name, scores = explanation.class_name, explanation.scores[index]
     target, predicted = int(explanation.target[index]), int(explanation.predicted[index])
