@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tfxai3d.features.kernels import convolution_kernel as convolution_kernel
     from tfxai3d.features.mean_surface import mean_activating_surface as mean_activating_surface
     from tfxai3d.features.patterns import first_layer_patterns as first_layer_patterns
-    from tfxai3d.features.selection import unit_numbers as unit_numbers
     from tfxai3d.features.units import Units as Units
+    from tfxai3d.features.units import unit_numbers as unit_numbers
     from tfxai3d.results.visualization import Visualization as Visualization
 
 __getattr__, __dir__ = lazy(__name__)

@@ -93,6 +93,7 @@ class ActivationMaximization:
         inputs, importance, activations, start = (np.concatenate(part) for part in zip(*parts, strict=True))
         if not np.isfinite(activations).all():
             raise UserError(f"the activations of {network.name} are not finite: its weights are wrong")
+        options = {"layer": self.units.layer, "pool": self.units.pool, "steps": self.steps, "seed": self.seed}
         return Visualization(
             inputs=inputs.astype(np.float32),
             importance=importance.astype(np.float32),
@@ -100,13 +101,7 @@ class ActivationMaximization:
             channels=numbers,
             names=self.units.names(numbers),
             method=self.method,
-            options={
-                "layer": self.units.layer,
-                "pool": self.units.pool,
-                "steps": self.steps,
-                "seed": self.seed,
-                "start": [float(value) for value in start],
-            },
+            options=options | {"start": start.tolist()},
             kind=network.kind,
         )
 

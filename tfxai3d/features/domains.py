@@ -1,37 +1,12 @@
 """The spaces in which an input is looked for: occupancy of voxels, and points in the unit ball.
 
-Each says where to start, how to shake an input so that what is found does not hang on single positions, which
-inputs are unwanted, and how to come back into the space. Everything is traceable and the same for all
-examples of a batch, so that what is found for a unit depends on no other.
+Each says where to start, how to shake an input so that what is found does not hang on single positions, how
+the gradient comes back from the shaken one, which inputs are unwanted (for an activation whose gradient has
+RMS 1), and which input of the space is nearest. Everything is traceable and the same for all examples of a
+batch, so that what is found for a unit depends on no other.
 """
 
-from typing import Protocol
-
 import tensorflow as tf
-
-
-class Domain(Protocol):
-    """A space of inputs."""
-
-    def start(self, seed: tf.Tensor, shape: tuple[int, ...], dtype: str) -> tf.Tensor:
-        """Returns the first input (1,...)."""
-        ...
-
-    def shaken(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the inputs slightly moved."""
-        ...
-
-    def unshaken(self, gradient: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the gradient for the inputs from that for the shaken ones."""
-        ...
-
-    def penalty_gradient(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the gradient of the regulariser, for an activation whose gradient has RMS 1."""
-        ...
-
-    def project(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the nearest inputs in the space."""
-        ...
 
 
 class VoxelDomain:
@@ -106,3 +81,6 @@ class PointDomain:
     def project(self, inputs: tf.Tensor) -> tf.Tensor:
         """Moves points outside of the ball to its surface."""
         return inputs / tf.maximum(tf.norm(inputs, axis=-1, keepdims=True), 1)
+
+
+Domain = VoxelDomain | PointDomain

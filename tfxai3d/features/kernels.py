@@ -52,14 +52,10 @@ class Kernels:
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the number of weights of each model, and how many are left, which are those not 0."""
+        sizes = {name: (kernel.size, int(np.count_nonzero(kernel))) for name, kernel in self.by_model.items()}
         return [
-            {
-                "model": name,
-                "layer": self.layer,
-                "weights": kernel.size,
-                "left": int(np.count_nonzero(kernel)),
-            }
-            for name, kernel in self.by_model.items()
+            {"model": name, "layer": self.layer, "weights": size, "left": left}
+            for name, (size, left) in sizes.items()
         ]
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -1,24 +1,16 @@
 """Which points around a centroid excite the channels of PointNet++'s first set abstraction."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.features.units import unit_numbers
+from tfxai3d.features.units import checked
 from tfxai3d.models.layers.set_abstraction import BallQuery, Group
 from tfxai3d.models.layers.shared_mlp import SharedDense
 from tfxai3d.results.visualization import Visualization
-
-
-class _Scale(NamedTuple):
-    """One ball size of the first set abstraction: its name, its radius and its shared MLP."""
-
-    name: str
-    radius: float
-    mlp: list[SharedDense]
 
 
 def first_layer_patterns(
@@ -54,12 +46,12 @@ def first_layer_patterns(
         raise UserError(f"resolution must be odd and at least 3, it is {resolution}")
     if not 0 < fraction <= 1:
         raise UserError(f"fraction must be above 0 and at most 1, it is {fraction}")
-    chosen = _scale(model, scale)
-    count = chosen.mlp[-1].units
-    numbers = unit_numbers(range(count) if channels is None else channels, count, chosen.name)
-    grid = _ball(resolution) * chosen.radius
-    features: Any = keras.ops.convert_to_tensor(grid[None, :, None], chosen.mlp[0].compute_dtype)
-    for layer in chosen.mlp:  # the last one takes the max over the neighbours, here a single one
+    name, radius, mlp = _scale(model, scale)
+    count = mlp[-1].units
+    numbers = checked(range(count) if channels is None else channels, count, name)
+    grid = _ball(resolution) * radius
+    features: Any = keras.ops.convert_to_tensor(grid[None, :, None], mlp[0].compute_dtype)
+    for layer in mlp:  # the last one takes the max over the neighbours, here a single one
         features = layer(features, training=False)
     activations = np.asarray(keras.ops.convert_to_numpy(features))[0].T[numbers].astype(np.float32)
     order = np.argsort(-activations, axis=1, kind="stable")[:, : max(1, round(fraction * len(grid)))]
@@ -68,11 +60,11 @@ def first_layer_patterns(
         importance=np.take_along_axis(activations, order, axis=1),
         activations=activations.max(axis=1),
         channels=numbers,
-        names=tuple(f"{chosen.name} {number}" for number in numbers),
+        names=tuple(f"{name} {number}" for number in numbers),
         method="patterns",
         options={
             "scale": scale,
-            "radius": chosen.radius,
+            "radius": radius,
             "resolution": resolution,
             "fraction": fraction,
             "active": (activations > 0).mean(axis=1).round(4).tolist(),
@@ -81,7 +73,8 @@ def first_layer_patterns(
     )
 
 
-def _scale(model: keras.Model, number: int) -> _Scale:
+def _scale(model: keras.Model, number: int) -> tuple[str, float, list[SharedDense]]:
+    """Returns the name, the radius and the shared MLP of a ball size of the first set abstraction."""
     groups = [layer for layer in getattr(model, "layers", []) if isinstance(layer, Group)]
     if not groups:
         raise UserError("patterns need a PointNet++, whose first set abstraction groups bare points")
@@ -91,7 +84,7 @@ def _scale(model: keras.Model, number: int) -> _Scale:
     query = model.get_layer(f"{name}_query")
     assert isinstance(query, BallQuery)
     parts = [layer for layer in model.layers if layer.name.startswith(f"{name}_")]
-    return _Scale(name, query.radius, [layer for layer in parts if isinstance(layer, SharedDense)])
+    return name, query.radius, [layer for layer in parts if isinstance(layer, SharedDense)]
 
 
 def _ball(resolution: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from tfxai3d.explain.engine.network import network
 from tfxai3d.results.explanation import DataKind
 
 Pool = Literal["mean", "max"]
+_FIRST = 8
 
 
 class Units:
@@ -56,8 +57,8 @@ class Units:
         return (tf.reduce_mean if self.pool == "mean" else tf.reduce_max)(output, axis=places)
 
     def checked(self, channels: Sequence[int], count: int) -> np.ndarray:
-        """Returns the numbers of units as int32 (U,); see `unit_numbers`."""
-        return unit_numbers(channels, count, f"layer {self.layer!r}" if self.layer else self.network.name)
+        """Returns the numbers of units as int32 (U,); see `checked`."""
+        return checked(channels, count, f"layer {self.layer!r}" if self.layer else self.network.name)
 
     def count(self, shape: tuple[int, ...]) -> int:
         """Returns the number of units K, for inputs whose examples have a shape."""
@@ -73,17 +74,30 @@ class Units:
         return tuple(known[channel] if known else f"class {channel}" for channel in channels)
 
 
-def unit_numbers(channels: Sequence[int], count: int, where: str) -> np.ndarray:
-    """Returns the numbers of units as int32 (U,).
+def unit_numbers(units: Sequence[str] | None, class_names: Sequence[str] = ()) -> list[int]:
+    """Returns the numbers of units that are given by name or by number.
 
     Args:
-        channels: The numbers.
-        count: Number of units there are.
-        where: What has them, for the error.
+        units: Class names, or numbers from 0 as text; None for the first 8.
+        class_names: Of the classes; empty where the units are channels.
 
     Raises:
-        UserError: If there is none, or one is not below `count`.
+        UserError: If there is no unit, or one is neither a class nor a number.
     """
+    if units is None:
+        return list(range(min(_FIRST, len(class_names) or _FIRST)))
+    if not units:
+        raise UserError("units names no unit; give classes or numbers")
+    names = list(class_names)
+    for unit in units:
+        if unit not in names and not (unit.isascii() and unit.isdigit()):
+            what = f"the classes {', '.join(names)}" if names else "numbers from 0, such as 0,1,2"
+            raise UserError(f"units: {unit!r} is no unit; give {what}")
+    return [names.index(unit) if unit in names else int(unit) for unit in units]
+
+
+def checked(channels: Sequence[int], count: int, where: str) -> np.ndarray:
+    """Returns numbers of units as int32 (U,), each below `count`; an error says `where` the units are."""
     try:
         numbers = np.asarray(channels)
     except ValueError:  # rows of different lengths
