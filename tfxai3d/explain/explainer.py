@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.finite import check_finite
 from tfxai3d.explain.engine.network import network
 from tfxai3d.explain.engine.target import TargetFunction, TargetTensor, checked
 from tfxai3d.explain.engine.target import target_score as target_score
@@ -38,6 +39,7 @@ class Explainer(abc.ABC):
         title: Its name as people write it.
         kinds: The kinds of data that it explains.
         needs: What it needs of a Keras model beside gradients for the inputs, in words.
+        zero_because: Why a map can be zero everywhere, in words.
 
     Args:
         model: Maps points (B,N,3) or voxels (B,D,H,W,1) to logits (B,C): a Keras model, a loaded SavedModel
@@ -54,6 +56,9 @@ class Explainer(abc.ABC):
     title: ClassVar[str]
     kinds: ClassVar[tuple[DataKind, ...]] = get_args(DataKind)
     needs: ClassVar[str] = ""
+    zero_because: ClassVar[str] = (
+        "the score does not change with the input there; its activations are off or saturated"
+    )
 
     def __init__(self, model: Any, batch_size: int = 32, data_kind: DataKind | None = None):
         if batch_size < 1:
@@ -100,12 +105,14 @@ class Explainer(abc.ABC):
 
         Raises:
             UserError: If the inputs are not finite or of another kind, a target is out of range, the model is
-                not differentiable there, or its scores are not finite.
+                not differentiable there, or its scores or the attributions are not finite.
         """
         inputs = self._checked(inputs)
         wanted = checked(target, len(inputs), lambda: self._classes(inputs))
         parts = self._explained(inputs, wanted)
         self._check_scores(parts.scores)
+        who = f"{self.method} of {self.network.name}"
+        check_finite(who, parts.attributions, parts.importance, parts.convergence_delta)
         if parts.importance.shape != inputs.shape[:-1]:
             raise UserError(
                 f"{self.method}: the features of {self.network.name} give {parts.importance.shape[1:]} "
@@ -132,9 +139,9 @@ class Explainer(abc.ABC):
             class_names=self.network.class_names,
             against=None if against is None else against.astype(np.int64),
         )
-        caution = self.caution(explanation)
-        if caution:
-            warnings.warn(caution, stacklevel=2)
+        for caution in (self.caution(explanation), self._zero(explanation)):
+            if caution:
+                warnings.warn(caution, stacklevel=2)
         return explanation
 
     def _explained(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
@@ -173,6 +180,13 @@ class Explainer(abc.ABC):
         if self.network.classes is not None:
             return self.network.classes
         return int(self.network(tf.constant(inputs[:1])).shape[-1])
+
+    def _zero(self, explanation: Explanation) -> str | None:
+        """Returns how many maps are zero everywhere, and why that can be, if any is."""
+        zero = int((~explanation.importance.reshape(len(explanation), -1).any(axis=1)).sum())
+        if not zero:
+            return None
+        return f"{self.method}: {zero} of {len(explanation)} maps are zero everywhere: {self.zero_because}"
 
     def _check_scores(self, scores: np.ndarray) -> None:
         if not np.isfinite(scores).all():

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import tensorflow as tf
 
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import ANY_SHAPE, Network, network
-from tfxai3d.explain.engine.target import TargetTensor
+from tfxai3d.explain.engine.target import TargetFunction, TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve.folder import FACTS
@@ -145,6 +146,14 @@ class _SignatureExplainer(Explainer):
     def options(self) -> dict[str, Any]:
         """Returns the options with which the method was exported."""
         return dict(self.model.methods[self.method])
+
+    def _explained(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
+        """Returns the parts of all examples; what the graph refuses is the user's error."""
+        try:
+            return super()._explained(inputs, wanted)
+        except tf.errors.InvalidArgumentError as error:
+            said = " ".join(error.message.split()).partition(" [[{{")[0]
+            raise UserError(f"{self.network.name}: {said.removeprefix('assertion failed: ')}") from error
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns what the signature returns."""

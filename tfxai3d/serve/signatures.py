@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfxai3d.explain.engine.finite import assert_finite
 from tfxai3d.explain.engine.network import Network, Shape
 from tfxai3d.explain.explainer import Explainer
 
@@ -52,12 +53,13 @@ def explanation(explainer: Explainer, shape: Shape) -> Any:
         inputs = tf.debugging.assert_all_finite(inputs, f"{network.kind} hold NaN or infinite values")
         parts = _in_batches(explainer, inputs, target)
         scores = tf.debugging.assert_all_finite(parts["scores"], "the model's scores are not finite")
+        attributions = assert_finite(explainer.method, parts["attributions"])
         predicted = tf.argmax(scores, axis=-1, output_type=tf.int32)
         tf.debugging.assert_equal(
             tf.shape(parts["importance"]), tf.shape(inputs)[:-1], "the layer has no row for each input"
         )
         results = {
-            "attributions": tf.ensure_shape(parts["attributions"], inputs.shape),
+            "attributions": tf.ensure_shape(attributions, inputs.shape),
             "importance": tf.ensure_shape(parts["importance"], inputs.shape[:-1]),
             "scores": scores,
             "target": tf.where(target < 0, predicted, target),

@@ -17,6 +17,9 @@ class GradCAM(LayerExplainer):
 
     method: ClassVar[str] = "grad_cam"
     title: ClassVar[str] = "Grad-CAM"
+    zero_because: ClassVar[str] = (
+        "the features speak against the target everywhere, and the ReLU leaves nothing of that"
+    )
 
     def rate(self, inputs: tf.Tensor, target: TargetTensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the heat of each feature row, and the logits."""

@@ -30,6 +30,9 @@ class PGradCAM(LayerExplainer):
 
     method: ClassVar[str] = "p_grad_cam"
     title: ClassVar[str] = "p-grad-CAM"
+    zero_because: ClassVar[str] = (
+        "the features speak against the target everywhere, and the ReLU leaves nothing of that"
+    )
 
     def __init__(self, model: Any, pooling: Pooling = "max", layer: str | None = None, **kwargs: Any):
         if pooling not in _POOLINGS:
