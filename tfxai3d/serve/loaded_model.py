@@ -118,8 +118,8 @@ class LoadedModel:
         net, expected = network(signature, self.data_kind), ANY_SHAPE[self.data_kind]
         (taken,) = signature.structured_input_signature[1].values() or [None]
         shape = taken.shape if taken is not None else tf.TensorShape([])
-        if not shape.is_compatible_with((None, *expected)) or taken.dtype not in (tf.float32, tf.float64):
-            raise UserError(f"{self.name} takes {taken}; {net.inputs} of float32 or float64 are explained")
+        if not shape.is_compatible_with((None, *expected)) or not taken.dtype.is_floating:
+            raise UserError(f"{self.name} takes {taken}; {net.inputs} of floating point are explained")
         logits = signature.structured_outputs.get("logits")
         classes = None if logits is None else logits.shape[-1]
         if self.class_names and len(self.class_names) < (classes or 0):
@@ -129,7 +129,7 @@ class LoadedModel:
         return dataclasses.replace(
             net,
             name=self.name,
-            dtype=taken.dtype.name,
+            dtype="float64" if taken.dtype == tf.float64 else "float32",
             shape=None if shape.rank is None else (*shape[1:-1], expected[-1]),
             classes=classes,
             class_names=self.class_names,

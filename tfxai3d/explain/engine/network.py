@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.shadow import in_half_precision, shadow
+from tfxai3d.models.layers.precision import wide
 from tfxai3d.results.explanation import DataKind
 
 Shape = tuple[int | None, ...]
@@ -23,7 +25,7 @@ class Network:
         function: Maps inputs to logits (B,C), in inference mode, and changes nothing.
         name: What errors call it.
         kind: "points" (B,N,3) or "voxels" (B,D,H,W,1).
-        dtype: Of the inputs, float32 or float64.
+        dtype: Of the inputs as they are given, float32 or float64; the scores are as wide.
         shape: Of one example, None where it may vary; None for a function that does not say.
         classes: Number of logits, if it is known without a call.
         class_names: Their names, if known.
@@ -55,6 +57,7 @@ class Network:
         if logits is None or isinstance(logits, list | tuple):
             raise UserError(f"{self.name} must return one tensor of logits (B,C), or name one 'logits'")
         logits = tf.convert_to_tensor(logits)
+        logits = tf.cast(logits, wide(logits.dtype.name))
         if logits.shape.rank not in (2, None):
             raise UserError(f"{self.name} must return logits (B,C), it returns {tuple(logits.shape)}")
         return logits
@@ -125,11 +128,15 @@ def network(model: Any, data_kind: DataKind | None = None) -> Network:
 
 
 def inference(model: keras.Model) -> Callable[[tf.Tensor], Any]:
-    """Returns the model's call in inference mode, which leaves no new statistic or loss on the model."""
+    """Returns the model's call in inference mode, which leaves no new statistic or loss on the model.
+
+    What computes in half precision computes in float32 here, see `shadow`.
+    """
+    called = shadow(model, lambda original, copy: None) if in_half_precision(model) else model
 
     def call(inputs: tf.Tensor) -> Any:
         with keras.StatelessScope():
-            return model(inputs, training=False)
+            return called(inputs, training=False)
 
     return call
 
@@ -138,7 +145,8 @@ def _callable(model: Any, name: str) -> Callable[[tf.Tensor], Any]:
     """Returns what to call: the object, the `serve` of a Keras export, or the default signature."""
     if isinstance(model, tf.types.experimental.ConcreteFunction) and _keywords(model):
         (keyword,) = _keywords(model)
-        return lambda inputs: model(**{keyword: inputs})
+        dtype = model.structured_input_signature[1][keyword].dtype
+        return lambda inputs: model(**{keyword: tf.cast(inputs, dtype)})
     if callable(model):
         return model
     if hasattr(model, "serve"):

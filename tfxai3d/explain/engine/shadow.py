@@ -2,13 +2,17 @@
 
 Nothing is cloned, serialised or built again: a shadow is a new object with the attributes of the original, so
 its variables are the original's. The original is never written to, whatever is done to a shadow, and threads
-can explain one model at once.
+can explain one model at once. A shadow computes in float32 where the original computes in half precision, for
+gradients of a mean over many voxels fall below the least number that float16 knows.
 """
 
+import copy as copying
 from collections.abc import Callable
 from typing import Any
 
 import keras
+
+_HALF = ("float16", "bfloat16")
 
 
 def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
@@ -27,6 +31,8 @@ def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
             vars(copy).update({name: inside(value) for name, value in vars(original).items()})
             if isinstance(original, keras.Function):
                 vars(copy)["_run_through_graph"] = rerun(original)
+            if in_half_precision(original):
+                _widen(original, copy)
             adjust(original, copy)
         return shadows[id(original)]
 
@@ -52,6 +58,28 @@ def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
         return run
 
     return of(model)
+
+
+def in_half_precision(operation: Any) -> bool:
+    """Whether this layer, or any inside of it, computes or takes its inputs in float16 or bfloat16."""
+    if isinstance(operation, keras.Model):
+        parts = operation._flatten_layers(include_self=False)
+        inputs = getattr(operation, "inputs", None) or []
+        return any(map(in_half_precision, parts)) or any(one.dtype in _HALF for one in inputs)
+    return isinstance(operation, keras.Layer) and operation.compute_dtype in _HALF
+
+
+def _widen(original: Any, copy: Any) -> None:
+    """Makes a layer's shadow compute in float32, with the original's variables."""
+    if original.compute_dtype in _HALF:
+        policy = copying.copy(original.dtype_policy)
+        policy._compute_dtype = "float32"  # the variables' own stays, so that Keras casts what it reads
+        vars(copy)["_dtype_policy"] = policy
+    if isinstance(original, keras.Function):
+        dtypes = ["float32" if one.dtype in _HALF else one.dtype for one in original.inputs]
+        vars(copy)["_convert_inputs_to_tensors"] = lambda flat: [
+            keras.ops.convert_to_tensor(x, dtype) for x, dtype in zip(flat, dtypes, strict=True)
+        ]
 
 
 def has_layer(model: Any, kind: type) -> bool:
