@@ -18,11 +18,6 @@ def own(monkeypatch):
     return own
 
 
-def test_flags_are_kept_as_settings(own, tmp_path):
-    cli.keep_settings(tmp_path, ["seed"], "*.npz")
-    assert read_run(tmp_path)["settings"] == {"seed": 7}
-
-
 def test_a_report_holds_flags_versions_and_facts(own, tmp_path):
     cli.write_report("program", tmp_path, {"found": 3})
     report = read_run(tmp_path)

@@ -1,11 +1,19 @@
 """What a run keeps beside its results."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage import keep_settings, read_run, write_facts, write_run
+from tfxai3d.storage import read_run, run_folder, write_facts, write_run
+
+
+def keep_settings(*of_the_run):
+    """A run that does nothing."""
+    with run_folder(*of_the_run):
+        pass
 
 
 def test_a_run_goes_on_with_the_same_settings_only(tmp_path):
@@ -60,3 +68,37 @@ def test_a_missing_file_is_named(tmp_path):
     for act in (read_run, write_facts):
         with pytest.raises(UserError, match=r"run\.json: no such file"):
             act(tmp_path)
+
+
+HOLD = """
+import sys
+from tfxai3d.storage import run_folder
+with run_folder(sys.argv[1], {"seed": 1}, "*.npz"):
+    print("begun", flush=True)
+    input()
+"""
+
+
+class TestTwoRunsIntoOneFolder:
+    def test_the_second_says_so(self, tmp_path):
+        command = [sys.executable, "-c", HOLD, str(tmp_path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+            assert first.stdout.readline().strip() == b"begun"
+            with pytest.raises(UserError, match="another run is at work here; wait for its end, or give"):
+                keep_settings(tmp_path, {"seed": 1}, "*.npz")
+            keep_settings(tmp_path / "elsewhere", {"seed": 1}, "*.npz")
+            keep_settings(tmp_path, {"seed": 1}, "*.npz", True)  # one of several workers
+            first.kill()
+            first.wait()
+        keep_settings(tmp_path, {"seed": 1}, "*.npz")  # a killed run holds nothing
+        assert {path.name for path in tmp_path.iterdir()} == {"run.json", "elsewhere"}
+
+    def test_a_run_that_fails_frees_the_folder(self, tmp_path):
+        with pytest.raises(ZeroDivisionError), run_folder(tmp_path, {}, "*.npz"):
+            raise ZeroDivisionError
+        keep_settings(tmp_path, {}, "*.npz")
+
+    def test_without_a_folder_nothing_is_held(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        keep_settings(None, {}, "*.npz")
+        assert not list(tmp_path.iterdir())

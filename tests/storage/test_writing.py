@@ -2,8 +2,11 @@ import json
 import os
 import stat
 
+import h5py
+import numpy as np
 import pytest
 
+from tfxai3d import storage
 from tfxai3d.errors import UserError
 from tfxai3d.storage.writing import atomic_folder, atomic_path, file_name, write_json
 
@@ -115,3 +118,48 @@ def test_a_failing_block_leaves_the_old_folder(tmp_path):
 def test_names_of_files_stay_in_their_folder(text, name, tmp_path):
     assert file_name(text) == name
     assert (tmp_path / file_name(text)).resolve().parent == tmp_path.resolve()
+
+
+def _fill_text(path):
+    storage.write_text(path, "x" * 100_000)
+
+
+def _fill_csv(path):
+    storage.write_csv(path, [{"x": "x" * 100_000}])
+
+
+def _fill_npz(path):
+    storage.write_npz(path, {"x": np.zeros(100_000)}, compressed=False)
+
+
+def _fill_h5(path):
+    with storage.atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file["x"] = np.zeros(100_000)
+
+
+def _fill_folder(path):
+    with storage.atomic_folder(path) as folder:
+        _fill_text(folder / "text")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no limit of the sizes of files")
+@pytest.mark.parametrize("fill", [_fill_text, _fill_csv, _fill_npz, _fill_h5, _fill_folder])
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path, fill):
+    import resource
+
+    path = tmp_path / "result"
+    if fill is _fill_folder:
+        path.mkdir()
+    else:
+        path.write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))  # what a full disk does, without one
+    try:
+        with pytest.raises(
+            UserError, match=r"result.*: cannot be written \(.*\); make room, and the same run"
+        ):
+            fill(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.is_dir() or path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

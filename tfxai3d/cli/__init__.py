@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tfxai3d.cli.recipes import from_flags as from_flags
     from tfxai3d.cli.recipes import open_splits as open_splits
     from tfxai3d.cli.report import changed_flags as changed_flags
-    from tfxai3d.cli.report import keep_settings as keep_settings
     from tfxai3d.cli.report import print_row as print_row
     from tfxai3d.cli.report import question as question
     from tfxai3d.cli.report import remove_pictures as remove_pictures

@@ -36,11 +36,6 @@ def changed_flags(app_name: str) -> list[str]:
     return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
 
 
-def keep_settings(output_dir: str | os.PathLike[str], names: Iterable[str], results: str) -> None:
-    """Keeps the values of these flags as `storage.keep_settings` does."""
-    storage.keep_settings(output_dir, {name: flags.FLAGS[name].value for name in names}, results)
-
-
 def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
     """Writes what a run found to run.json of a folder, with the program's flags as its settings.
 

@@ -12,7 +12,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.explain.streaming import stream
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.storage.settings import RUN_FILE, keep_settings, read_run, write_facts
+from tfxai3d.storage.settings import RUN_FILE, read_run, run_folder, write_facts
 
 _EARLIER = "store.json"  # what older stores have in the place of run.json
 
@@ -42,15 +42,15 @@ def write_store(
     """
     folder = Path(folder)
     made_by = {"method": explainer.method, "options": explainer.options()}
-    keep_settings(folder, (settings or {}) | made_by, "[0-9]*.npz")
-    number = 0
-    for number, batch in enumerate(batches, start=1):
-        path = folder / f"{number - 1:05d}.npz"
-        if not path.exists():
-            for explanation in stream(explainer, [batch]):
-                explanation.save(path)
-        yield path
-    write_facts(folder, files=number)
+    with run_folder(folder, (settings or {}) | made_by, "[0-9]*.npz"):
+        number = 0
+        for number, batch in enumerate(batches, start=1):
+            path = folder / f"{number - 1:05d}.npz"
+            if not path.exists():
+                for explanation in stream(explainer, [batch]):
+                    explanation.save(path)
+            yield path
+        write_facts(folder, files=number)
 
 
 def read_store(folder: str | os.PathLike[str]) -> Iterator[Explanation]:

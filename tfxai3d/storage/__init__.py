@@ -7,8 +7,8 @@ from tfxai3d._lazy import lazy
 if TYPE_CHECKING:
     from tfxai3d.storage.npz import open_npz as open_npz
     from tfxai3d.storage.npz import write_npz as write_npz
-    from tfxai3d.storage.settings import keep_settings as keep_settings
     from tfxai3d.storage.settings import read_run as read_run
+    from tfxai3d.storage.settings import run_folder as run_folder
     from tfxai3d.storage.settings import write_facts as write_facts
     from tfxai3d.storage.settings import write_run as write_run
     from tfxai3d.storage.tables import markdown_table as markdown_table

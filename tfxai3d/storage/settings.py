@@ -1,15 +1,18 @@
-"""The settings and the facts of a run, in one file of its folder, `run.json`."""
+"""A run's folder: held by one run at a time, with its settings and facts in one file, `run.json`."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import write_json
+from tfxai3d.storage.writing import made_folder, write_json
 
 RUN_FILE = "run.json"
 """The name of the file."""
@@ -17,22 +20,53 @@ _PACKAGES = ("tfxai3d", "tensorflow", "tensorflow-cpu", "keras", "numpy")
 _LONGEST = 100  # characters of a value in an error
 
 
-def keep_settings(folder: str | os.PathLike[str], settings: Mapping[str, Any], results: str) -> None:
-    """Makes sure that a run goes on in its folder with the settings that it was begun with, and no others.
+@contextlib.contextmanager
+def run_folder(
+    folder: str | os.PathLike[str] | None, settings: Mapping[str, Any], results: str, shared: bool = False
+) -> Iterator[None]:
+    """Holds a run's folder for the block: no other run writes into it, and none with other settings did.
 
-    The first run into the folder writes them to run.json.
+    The first run into the folder writes the settings to run.json.
 
     Args:
-        folder: Folder of the run.
+        folder: Folder of the run, made if missing; None where nothing is written.
         settings: What decides its results, JSON-compatible, by name.
         results: Pattern of the result files, such as "epoch-*.npz". Where there are such files without
             run.json, nobody knows what they were made with.
+        shared: Whether the run is one of several workers that do it together.
 
     Raises:
-        UserError: If the folder holds a run with another setting, or one of unknown settings. The line begins
-            with the name of the setting.
+        UserError: If another run is at work in the folder, or it holds a run with another setting, or one of
+            unknown settings. The line begins with the name of the setting.
     """
-    folder = Path(folder)
+    if folder is None:
+        yield
+        return
+    with contextlib.nullcontext() if shared else _held(Path(folder)):
+        _keep_settings(Path(folder), settings, results)
+        yield
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder for the block; the system frees it if this one is killed."""
+    with made_folder(folder):
+        lock = FileLock(folder / ".run.lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"{folder}: another run is at work here; wait for its end, or give another folder"
+            ) from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes no file that is open
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def _keep_settings(folder: Path, settings: Mapping[str, Any], results: str) -> None:
     if not (folder / RUN_FILE).exists():
         if any(folder.glob(results)):
             raise UserError(f"{folder}: holds a run of unknown settings; give another folder")

@@ -1,6 +1,7 @@
 """Writing files and folders so that nobody ever sees half of one."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -25,15 +26,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         path: Where the file shall be in the end; missing parent folders are made.
 
     Raises:
-        UserError: If the folder cannot be made or written to.
+        UserError: If the folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
-    with _swept_folder(path.parent) as folder:
+    with made_folder(path.parent) as folder:
         handle, name = tempfile.mkstemp(prefix=temporary_prefix(path), suffix=path.suffix, dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
+        with _enough_space(path):
+            yield temporary
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private; the result should be ordinary
         temporary.replace(path)
     finally:
@@ -50,15 +52,16 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         path: Where the folder shall be in the end; missing parent folders are made.
 
     Raises:
-        UserError: If the parent folder cannot be made or written to.
+        UserError: If the parent folder cannot be made or written to, or the disk is full.
     """
     path = Path(path).absolute()
-    with _swept_folder(path.parent) as folder:
+    with made_folder(path.parent) as folder:
         temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path), dir=folder))
     new, old = temporary / "new", temporary / "old"
     try:
         new.mkdir()  # with the ordinary rights, which the private folder around it has not
-        yield new
+        with _enough_space(path):
+            yield new
         if path.exists():
             path.rename(old)
         try:
@@ -88,14 +91,32 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
 
 @contextlib.contextmanager
-def _swept_folder(folder: Path) -> Iterator[Path]:
-    """Yields a folder, made if missing, without what ended processes left in it, for making a file there."""
+def made_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder, made if missing, without what ended processes left in it, for writing into it.
+
+    Raises:
+        UserError: If it cannot be made or written to, or the disk is full.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder.absolute())
         yield folder
     except OSError as error:
-        raise UserError(f"{folder}: cannot write here ({error.strerror})") from error
+        raise UserError(f"{folder}: cannot write here ({error.strerror or error})") from error
+
+
+@contextlib.contextmanager
+def _enough_space(path: Path) -> Iterator[None]:
+    """Turns what writers raise on a full disk, HDF5 and TensorFlow only in words, into a line."""
+    try:
+        yield
+    except Exception as error:
+        for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if getattr(error, "errno", None) == code or os.strerror(code) in str(error):
+                raise UserError(
+                    f"{path}: cannot be written ({os.strerror(code)}); make room, and the same run goes on"
+                ) from error
+        raise
 
 
 def _umask() -> int:

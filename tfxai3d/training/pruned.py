@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
-from tfxai3d.storage.settings import keep_settings
+from tfxai3d.storage.settings import run_folder
 from tfxai3d.storage.tables import write_csv
 from tfxai3d.training.distillation import soften_labels
 from tfxai3d.training.fit import History, fit_resumable
@@ -166,53 +166,54 @@ def prune(
     teacher = _load_teacher(recipe, model)
     steps = recipe.steps_per_epoch(examples)
     batches = recipe.batches(examples, kind, size)
-    keep_settings(output_dir, settings, "checkpoints/epoch-*.npz")
+    with run_folder(output_dir, settings, "checkpoints/epoch-*.npz"):
+        table = Table(output_dir, test, classify, recipe.exclude)
+        table.add("original", network)
+        once = _copy(model)
+        recipe.cut(once)
+        table.add("pruned at once, no tuning", once)
+        if recipe.from_scratch:
+            network = type(network).from_config(network.get_config())
 
-    table = Table(output_dir, test, classify, recipe.exclude)
-    table.add("original", network)
-    once = _copy(model)
-    recipe.cut(once)
-    table.add("pruned at once, no tuning", once)
-    if recipe.from_scratch:
-        network = type(network).from_config(network.get_config())
+        # === Training ===
+        epochs = recipe.epochs + recipe.tune_epochs
+        recipe.compile(network, steps * epochs, warmup_steps=steps * epochs // 20)
+        surgery = recipe.surgery(network, steps)
+        callbacks = [surgery, *([logger(surgery)] if logger is not None else [])]
 
-    # === Training ===
-    epochs = recipe.epochs + recipe.tune_epochs
-    recipe.compile(network, steps * epochs, warmup_steps=steps * epochs // 20)
-    surgery = recipe.surgery(network, steps)
-    callbacks = [surgery, *([logger(surgery)] if logger is not None else [])]
+        def make(epoch: int) -> Any:
+            return soften_labels(batches(epoch), teacher) if teacher else batches(epoch)
 
-    def make(epoch: int) -> Any:
-        return soften_labels(batches(epoch), teacher) if teacher else batches(epoch)
+        history: History = []
+        if recipe.epochs:
+            history = fit_resumable(network, make, recipe.epochs, output_dir, callbacks=callbacks)
+            table.add(f"pruned in {recipe.epochs} epochs", network)
+        if recipe.tune_epochs:
+            history = fit_resumable(network, make, epochs, output_dir, callbacks=callbacks)
+        surgery.finalize()
 
-    history: History = []
-    if recipe.epochs:
-        history = fit_resumable(network, make, recipe.epochs, output_dir, callbacks=callbacks)
-        table.add(f"pruned in {recipe.epochs} epochs", network)
-    if recipe.tune_epochs:
-        history = fit_resumable(network, make, epochs, output_dir, callbacks=callbacks)
-    surgery.finalize()
+        # === What is left ===
+        def measure(loaded: keras.Model) -> dict[str, Any]:
+            tuned = f"tuned for {recipe.tune_epochs} epochs" if recipe.tune_epochs else "compact file"
+            answers, row = table.measure(
+                tuned, loaded
+            )  # of what was loaded: as float16 the smallest are zeros
+            kernels = {"total": row["parameters"], "left": row["left"]}
+            return {"kernels": kernels, "test": test_facts(loaded, test, answers)}
 
-    # === What is left ===
-    def measure(loaded: keras.Model) -> dict[str, Any]:
-        tuned = f"tuned for {recipe.tune_epochs} epochs" if recipe.tune_epochs else "compact file"
-        answers, row = table.measure(tuned, loaded)  # of what was loaded: as float16 the smallest are zeros
-        kernels = {"total": row["parameters"], "left": row["left"]}
-        return {"kernels": kernels, "test": test_facts(loaded, test, answers)}
-
-    card = {
-        "data": settings["data"],
-        "split": "pruned and tuned on train",
-        "epoch_choice": f"{len(history)}, the last",
-        "epochs": len(history),
-        "stages": [f"{size}x{len(history)}"],
-        "seed": recipe.seed,
-        **(facts or {}),
-    }
-    write_preset(network, output_dir / "preset", card, measure)
-    write_csv(output_dir / "layers.csv", layers_left(once, network, recipe.exclude))
-    write_small(sized(test.inputs[: recipe.batch_size], model), output_dir)
-    return table.rows
+        card = {
+            "data": settings["data"],
+            "split": "pruned and tuned on train",
+            "epoch_choice": f"{len(history)}, the last",
+            "epochs": len(history),
+            "stages": [f"{size}x{len(history)}"],
+            "seed": recipe.seed,
+            **(facts or {}),
+        }
+        write_preset(network, output_dir / "preset", card, measure)
+        write_csv(output_dir / "layers.csv", layers_left(once, network, recipe.exclude))
+        write_small(sized(test.inputs[: recipe.batch_size], model), output_dir)
+        return table.rows
 
 
 def _copy(model: models.Classifier, **changes: Any) -> models.Classifier:

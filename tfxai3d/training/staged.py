@@ -13,7 +13,7 @@ import numpy as np
 
 from tfxai3d import data, models
 from tfxai3d.errors import UserError
-from tfxai3d.storage.settings import keep_settings
+from tfxai3d.storage.settings import run_folder
 from tfxai3d.training.distribution import Replicas
 from tfxai3d.training.fit import History, fit_resumable
 from tfxai3d.training.net2net import widened
@@ -146,13 +146,13 @@ def train(
         )
     steps, epochs = recipe.steps_per_epoch(examples), sum(stage.epochs for stage in recipe.parsed_stages)
     stages = [(s, recipe.batches(examples, recipe.kind, s.size)) for s in recipe.parsed_stages]
-    keep_settings(output_dir, settings, "checkpoints/epoch-*.npz")
+    run = run_folder(output_dir, settings, "checkpoints/epoch-*.npz", shared=strategy is not None)
 
     def measure(loaded: keras.Model) -> dict[str, Any]:
         return {"test": test_facts(loaded, test, classify(loaded, sized(test.inputs, loaded), test.labels))}
 
     keras.utils.set_random_seed(recipe.seed)
-    with _precision(recipe.precision):
+    with run, _precision(recipe.precision):
         begin = end = 0
         for stage, batches in stages:
             begin, end = end, end + stage.epochs

@@ -17,7 +17,7 @@ from tfxai3d.evaluate.dropping.mode_table import ModeComparison
 from tfxai3d.evaluate.dropping.modes import by_count, by_mode
 from tfxai3d.evaluate.rotations import RotationTest
 from tfxai3d.results.drop_run import DropRun
-from tfxai3d.storage import keep_settings
+from tfxai3d.storage import run_folder
 
 
 def compare_modes(
@@ -57,12 +57,7 @@ def compare_modes(
     for mode in set(modes) - {"asm"}:
         by_mode(mode)
     p_grad_cam, saliency = explain.PGradCAM(model, pooling), explain.PointSaliency(model)
-    done = ModeComparison()
-    if folder is not None:
-        own = {"mode": list(modes), "num_drop": num_drop, "asm_control": asm_control, "pooling": pooling}
-        keep_settings(folder, {**(settings or {}), **own, "seed": seed}, "runs.csv")
-        done = ModeComparison.load(Path(folder))
-    known = {row["object"] for row in done.runs}
+    own = {"mode": list(modes), "num_drop": num_drop, "asm_control": asm_control, "pooling": pooling}
 
     def runs(cloud: np.ndarray, label: int, mode: str) -> Iterator[DropRun]:
         """Yields the run of a mode, and its random control."""
@@ -77,15 +72,18 @@ def compare_modes(
             *_, control = drop_points(*arguments, counts=run.counts, seed=seed)
             yield control
 
-    for number in tqdm(range(len(points)), unit="object", disable=None):
-        if str(number) in known:
-            continue
-        label = int(labels[number])
-        for mode in modes:
-            for control, run in enumerate(runs(points[number], label, mode)):
-                done.add(run, number, model.class_names[label], mode, bool(control))
-        if folder is not None:
-            done.save(Path(folder))
+    with run_folder(folder, {**(settings or {}), **own, "seed": seed}, "runs.csv"):
+        done = ModeComparison() if folder is None else ModeComparison.load(Path(folder))
+        known = {row["object"] for row in done.runs}
+        for number in tqdm(range(len(points)), unit="object", disable=None):
+            if str(number) in known:
+                continue
+            label = int(labels[number])
+            for mode in modes:
+                for control, run in enumerate(runs(points[number], label, mode)):
+                    done.add(run, number, model.class_names[label], mode, bool(control))
+            if folder is not None:
+                done.save(Path(folder))
     return done
 
 

@@ -13,7 +13,7 @@ from tfxai3d.evaluate.dropping.conditions import Condition
 from tfxai3d.evaluate.dropping.loop import drop_clouds
 from tfxai3d.evaluate.dropping.modes import by_count
 from tfxai3d.results.drop_table import DropTable
-from tfxai3d.storage import file_name, keep_settings
+from tfxai3d.storage import file_name, run_folder
 
 
 def drop_curves(
@@ -62,25 +62,24 @@ def drop_curves(
         text: condition.rater(model, options, recompute=recompute, batch_size=batch_size, seed=seed)
         for text, condition in parsed.items()
     }
-    if folder is not None:
-        own = {"num_drop": num_drop, "num_steps": num_steps, "recompute": recompute, "seed": seed}
-        keep_settings(folder, {**(settings or {}), **own, **options, "clouds": len(points)}, "*.h5")
+    own = {"num_drop": num_drop, "num_steps": num_steps, "recompute": recompute, "seed": seed}
     tables = {}
-    for text, condition in parsed.items():
-        path = Path(folder, f"{file_name(text)}.h5") if folder is not None else None
-        table = DropTable.load(path) if path and path.exists() else DropTable()
-        count, steps = condition.schedule(num_drop, num_steps, recompute)
-        rule = by_count(count, condition.order)
-        with tqdm(total=len(points), initial=len(table), desc=text, disable=None) as progress:
-            while len(table) < len(points):
-                some = slice(len(table), len(table) + batch_size)
-                rated = raters[text](points[some], labels[some], len(table))
-                *_, runs = drop_clouds(rated, points[some], labels[some], rule, steps=steps)
-                table = table.extended(runs, labels[some])
-                if path:
-                    table.save(path)
-                progress.update(len(runs))
-        tables[text] = table
+    with run_folder(folder, {**(settings or {}), **own, **options, "clouds": len(points)}, "*.h5"):
+        for text, condition in parsed.items():
+            path = Path(folder, f"{file_name(text)}.h5") if folder is not None else None
+            table = DropTable.load(path) if path and path.exists() else DropTable()
+            count, steps = condition.schedule(num_drop, num_steps, recompute)
+            rule = by_count(count, condition.order)
+            with tqdm(total=len(points), initial=len(table), desc=text, disable=None) as progress:
+                while len(table) < len(points):
+                    some = slice(len(table), len(table) + batch_size)
+                    rated = raters[text](points[some], labels[some], len(table))
+                    *_, runs = drop_clouds(rated, points[some], labels[some], rule, steps=steps)
+                    table = table.extended(runs, labels[some])
+                    if path:
+                        table.save(path)
+                    progress.update(len(runs))
+            tables[text] = table
     return tables
 
 

@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.serve.bulk.plan import Shard, find_files, keep_plan, make_shards
+from tfxai3d.serve.bulk.plan import Shard, find_files, make_shards, run_settings
 from tfxai3d.serve.bulk.records import Record, Rejected, read_records, reason_of
 from tfxai3d.serve.loaded_model import load
+from tfxai3d.storage.settings import run_folder
 
 try:
     import apache_beam as beam
@@ -89,10 +90,10 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
         job.saved_model, job.method, job.batch_size, job.trust
     )  # its mistakes are found before any work
     decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
-    keep_plan(job.output_dir, job.saved_model, paths, decisive)
     shards = make_shards(paths, job.shard_size)
-    left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
-    counters = _run(job, left, len(shards), options) if left else {}
+    with run_folder(job.output_dir, run_settings(job.saved_model, paths, decisive), "explanations-*"):
+        left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
+        counters = _run(job, left, len(shards), options) if left else {}
     counts = {name: counters.get(name, 0) for name in ("explained", "rejected")}
     return Summary(**counts, shards=len(shards), skipped=len(shards) - len(left))
 

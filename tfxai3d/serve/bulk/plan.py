@@ -15,7 +15,6 @@ from tfxai3d.data.readers.reading import EXTENSIONS
 from tfxai3d.errors import UserError
 from tfxai3d.serve.folder import FACTS
 from tfxai3d.storage.limits import check_stored
-from tfxai3d.storage.settings import keep_settings
 
 TFRECORD = (".tfrecord", ".tfrecords")
 ARRAYS = (".h5", ".hdf5", ".npy")
@@ -112,23 +111,16 @@ def _count(path: str) -> int:
     return clouds if all(sizes) else min(clouds, 1)  # clouds without points take no bytes, however many
 
 
-def keep_plan(
-    folder: str | os.PathLike[str], saved_model: str, paths: Sequence[str], settings: Mapping[str, Any]
-) -> None:
-    """Notes what a folder's shards are made of, for a second run to go on with nothing else.
+def run_settings(saved_model: str, paths: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a folder's shards are made of, for a second run to go on with nothing else.
 
     Args:
-        folder: Of the results.
         saved_model: The SavedModel; its content counts, not its name.
         paths: The files; their sizes count too.
         settings: Whatever else decides the results, JSON-compatible, by name.
-
-    Raises:
-        UserError: If the folder holds the results of other files, of another model or with other settings.
     """
     files = [[path, os.path.getsize(path)] for path in paths]
-    plan = {**settings, "saved_model": _fingerprint(Path(saved_model)), "files": files}
-    keep_settings(folder, plan, "explanations-*")
+    return {**settings, "saved_model": _fingerprint(Path(saved_model)), "files": files}
 
 
 def _fingerprint(folder: Path) -> str:
