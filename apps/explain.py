@@ -55,7 +55,7 @@ cli.define_flags(
     shard_size=256,
     batch_size=32,
     pictures=True,
-    colormap="magma_r",
+    colormap=None,
     output_dir="out/explain",
 )
 flags.DEFINE_string("mistakes", None, "mistakes.csv of apps/evaluate.py, made with the same --data_dir.")

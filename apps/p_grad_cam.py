@@ -41,7 +41,7 @@ cli.define_flags(
     pooling="max",
     rotations=500,
     pictures=True,
-    colormap="magma_r",
+    colormap=None,
     view=False,
     output_dir="out/p_grad_cam",
 )

@@ -30,7 +30,6 @@ cli.define_flags(
     batch_size=16,
     seed=0,
 )
-_SUMMED = ("integrated_gradients", "gradient_times_input")
 
 
 def main(argv: list[str]) -> None:
@@ -55,8 +54,8 @@ def main(argv: list[str]) -> None:
         explanation = explainer(inputs, labels)
         seconds = (time.process_time() - began) / len(labels)
         maps = {method: explanation.importance}
-        if method in _SUMMED:
-            maps[f"{method} (sum)"] = explanation.attributions.sum(axis=-1)
+        if (explanation.importance < 0).any():
+            maps[f"{method} (magnitude)"] = explanation.magnitude
         for name, importance in maps.items():
             rows.append([name, *_scores(model, inputs, labels, importance), f"{seconds:.2f}"])
     rng = np.random.default_rng(FLAGS.seed)

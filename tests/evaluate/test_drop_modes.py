@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate import MIRRORED, MODES, dropped_points, random_points
+from tfxai3d.evaluate import MIRRORED, MODES, by_count, dropped_points, random_points
 from tfxai3d.evaluate.dropping.modes import threshold
 
 HEAT_MODES = [mode for mode in MODES if mode not in MIRRORED]
@@ -112,3 +112,10 @@ def test_random_points_are_uniform():
 def test_other_modes_are_refused(mode):
     with pytest.raises(UserError, match=r"unknown mode .*; known are \+average, "):
         dropped_points(np.ones(20), mode)
+
+
+def test_of_importance_with_a_sign_the_most_positive_go_first():
+    importance = np.array([-5.0, 0.0, 2.0, -1.0, 3.0])
+    gone = [np.flatnonzero(by_count(2, order, 0)(importance, 0)).tolist() for order in ("highest", "lowest")]
+    assert gone == [[2, 4], [0, 3]]
+    assert np.flatnonzero(dropped_points(importance, "nonzero", 0)).tolist() == [2, 4]

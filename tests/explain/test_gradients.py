@@ -159,3 +159,25 @@ class TestScores:
 def test_wrong_dtype_of_a_layer_is_no_business_of_the_explainer():
     assert network(networks.foreign(), "points").dtype == "float64"
     assert network(squares, "points").dtype == "float32"
+
+
+@pytest.mark.parametrize("method", ["gradient_times_input", "integrated_gradients", "expected_gradients"])
+def test_what_contributes_has_a_sign(method):
+    options = {"integrated_gradients": {"steps": 200}, "expected_gradients": {"samples": 3}}.get(method, {})
+    found = explain.get(method)(networks.foreign(), data_kind="points", **options)(POINTS[:2], 1)
+    assert_close(found.importance, found.attributions.sum(axis=-1))
+    assert (found.importance < 0).any()
+    assert (found.importance > 0).any()
+    np.testing.assert_array_equal(found.magnitude, np.abs(found.importance))
+
+
+def test_the_sign_says_for_or_against():
+    # Each point adds its x to the first class and takes it from the second.
+    def model(points):
+        total = tf.reduce_sum(points[..., 0], axis=1)
+        return tf.stack([total, -total], axis=-1)
+
+    for method in ("gradient_times_input", "integrated_gradients"):
+        explainer = explain.get(method)(model, data_kind="points")
+        assert_close(explainer(POINTS, 0).importance, POINTS[..., 0])
+        assert_close(explainer(POINTS, 1).importance, -POINTS[..., 0])

@@ -80,7 +80,10 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "shard_size": (_from_one, "Examples in a file of results; a killed run loses the file that it is at."),
     "seed": (partial(_whole, lower_bound=0, upper_bound=2**30), "Seed of everything that is random."),
     "pictures": (_bool, "Draw the pictures, pages and plots."),
-    "colormap": (_one_of(*view.COLORMAPS), "Colours of the importance."),
+    "colormap": (
+        _one_of(*view.COLORMAPS),
+        "Colours of the importance; by default coolwarm where it has a sign, else magma_r.",
+    ),
     "view": (_bool, "Open a window on the results at the end."),
     "tensorboard": (_bool, "Also write TensorBoard's files; this needs the extra tensorboard."),
     "output_dir": (_text, "Folder of the results."),

@@ -32,7 +32,8 @@ class Explanation:
         inputs: What was explained, float32 (B,N,3) points or (B,D,H,W,1) voxels.
         attributions: One value per input number, shape of `inputs`. Methods that rate whole points
             (the CAM family) repeat the point's value over its coordinates.
-        importance: One value per point (B,N) or voxel (B,D,H,W), float32.
+        importance: One value per point (B,N) or voxel (B,D,H,W), float32. Of methods that tell what each
+            contributes it has a sign: positive speaks for the target.
         target: The explained class of each example, int (B,); the predicted one where a function of the
             logits was explained.
         scores: The model's logits (B,C), in its dtype.
@@ -66,6 +67,11 @@ class Explanation:
     def predicted(self) -> np.ndarray:
         """The class with the highest score of each example, int (B,)."""
         return np.argmax(self.scores, axis=-1)
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """The importance without its sign, one value per point (B,N) or voxel (B,D,H,W)."""
+        return np.abs(self.importance)
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.tensorboard.writer import new_writer
-from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 
 
 class MeshWriter:
@@ -16,19 +16,21 @@ class MeshWriter:
 
     Args:
         folder: Of the event files.
-        colormap: One of `tfxai3d.view.COLORMAPS`.
+        colormap: One of `tfxai3d.view.COLORMAPS`; by default the one that suits each explanation.
 
     Raises:
         UserError: If TensorBoard or matplotlib is not installed, there is no such colour map, or the folder
             cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], colormap: Colormap = "magma_r"):
+    def __init__(self, folder: str | os.PathLike[str], colormap: Colormap | None = None):
         try:
             from tensorboard.plugins.mesh import summary_v2
         except ImportError as error:
             raise missing_extra("tensorboard", "tensorboard") from error
-        point_colors(np.zeros(1), colormap)  # what it lacks is said now, not after the first epochs
+        point_colors(
+            np.zeros(1), colormap_for(colormap)
+        )  # what it lacks is said now, not after the first epochs
         self._mesh, self.colormap = summary_v2.mesh, colormap
         self._writer = new_writer(folder)
 
@@ -46,9 +48,10 @@ class MeshWriter:
             UserError: If an example has no points or voxels.
         """
         with self._writer.as_default(step=step):
+            colormap = colormap_for(self.colormap, explanation.importance)
             for index in range(len(explanation)):
                 vertices, importance = _cloud(explanation, index)
-                colors = np.round(255 * point_colors(importance, self.colormap)).astype(np.uint8)
+                colors = np.round(255 * point_colors(importance, colormap)).astype(np.uint8)
                 self._mesh(
                     f"{prefix}{explanation.method}/{index}",
                     vertices=vertices[None],

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage.writing import atomic_path
-from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.marks import Marks, cube
 from tfxai3d.view.shown.subject import subject
 
@@ -16,7 +16,7 @@ def write_ply(
     path: str | os.PathLike[str],
     explanation: Explanation,
     index: int = 0,
-    colormap: Colormap = "magma_r",
+    colormap: Colormap | None = None,
 ) -> None:
     """Writes one example as a binary PLY file.
 
@@ -28,13 +28,14 @@ def write_ply(
         path: The PLY file.
         explanation: An explanation of points or of voxels.
         index: The number of the example.
-        colormap: One of `COLORMAPS`.
+        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
 
     Raises:
         UserError: If the example cannot be drawn or the file cannot be written.
     """
     import trimesh
 
+    colormap = colormap_for(colormap, explanation.importance)
     shown = subject(explanation, index, colormap)
     marks = shown.marks
     colors = np.round(point_colors(marks.importance, colormap, shown.limits) * 255).astype(np.uint8)

@@ -3,6 +3,7 @@ import pytest
 
 from tfxai3d.errors import UserError
 from tfxai3d.view import COLORMAPS, color_range, point_colors
+from tfxai3d.view.shown.colors import colormap_for
 
 
 def test_green_red_is_the_published_formula():
@@ -76,3 +77,14 @@ def test_coolwarm_has_zero_in_its_middle():
     assert np.ptp(grey) < 0.02
     assert blue[2] > blue[0]
     assert red[0] > red[2]
+
+
+def test_the_default_follows_the_sign():
+    without, signed = np.array([0.0, 1.0]), np.array([-0.1, 1.0])
+    assert colormap_for(None, without, without) == "magma_r"
+    assert colormap_for(None, without, signed) == "coolwarm"
+    assert colormap_for("viridis", signed) == "viridis"
+    vmin, vmax = color_range(signed, "coolwarm")
+    assert vmin == -vmax
+    grey = point_colors(np.zeros(1), "coolwarm", (vmin, vmax))[0]
+    assert np.ptp(grey) < 0.02

@@ -33,8 +33,13 @@ def input_gradient(network: Network, inputs: tf.Tensor, target: TargetTensor) ->
     return tf.convert_to_tensor(gradient), scores
 
 
-def importance_of(attributions: tf.Tensor, kind: DataKind) -> tf.Tensor:
-    """Returns the length of each point's attribution (B,N), or the size of each voxel's (B,D,H,W)."""
+def contribution_of(attributions: tf.Tensor) -> tf.Tensor:
+    """Returns what each point (B,N) or voxel (B,D,H,W) adds to the score: positive speaks for the target."""
+    return tf.reduce_sum(attributions, axis=-1)
+
+
+def magnitude_of(attributions: tf.Tensor, kind: DataKind) -> tf.Tensor:
+    """Returns the length of each point's gradient (B,N), or the size of each voxel's (B,D,H,W)."""
     return tf.norm(attributions, axis=-1) if kind == "points" else tf.abs(attributions[..., 0])
 
 

@@ -4,13 +4,16 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfxai3d.explain.engine.gradients import importance_of, input_gradient
+from tfxai3d.explain.engine.gradients import contribution_of, input_gradient
 from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
 
 
 class GradientTimesInput(Explainer):
-    """The gradient times the inputs, `G * x`; an empty voxel gets exactly 0."""
+    """The gradient times the inputs, `G * x`; an empty voxel gets exactly 0.
+
+    A point's or voxel's importance is their sum: what is positive speaks for the target.
+    """
 
     method: ClassVar[str] = "gradient_times_input"
     title: ClassVar[str] = "Gradient × input"  # noqa: RUF001
@@ -19,4 +22,4 @@ class GradientTimesInput(Explainer):
         """Returns the product."""
         gradient, scores = input_gradient(self.network, inputs, target)
         product = gradient * inputs
-        return Parts(product, importance_of(product, self.network.kind), scores)
+        return Parts(product, contribution_of(product), scores)

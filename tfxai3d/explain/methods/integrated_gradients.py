@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.baselines import Baselines, convergence_delta, score_gain
 from tfxai3d.explain.engine.frozen_neighbors import frozen_network, has_neighbors
-from tfxai3d.explain.engine.gradients import importance_of, input_gradient
+from tfxai3d.explain.engine.gradients import contribution_of, input_gradient
 from tfxai3d.explain.engine.quadrature import QuadratureRule, nodes_and_weights
 from tfxai3d.explain.engine.samples import sum_over_samples
 from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
@@ -22,7 +22,8 @@ MOST = 64
 class IntegratedGradients(Explainer):
     """The gradient's mean on the way from a baseline, `(x - x') * integral of G(x' + a (x - x')) da`.
 
-    The attributions sum to the score's difference between inputs and baseline, up to `convergence_delta`.
+    The attributions sum to the score's difference between inputs and baseline, up to `convergence_delta`, and
+    so does the importance: what is positive speaks for the target.
     With ReLUs and maxima the gradient jumps on the way, which no rule is made for: 50 steps do for VRN; take
     200 for clouds, or `tolerance=0.01`, which finds the number for each example (measured in
     docs/findings.md). Without `freeze_neighbors` PointNet++'s score itself jumps, no rule can follow, and the
@@ -104,7 +105,7 @@ class IntegratedGradients(Explainer):
         attributions = self._attributions(inputs, target, baselines, 1)
         if self.tolerance is not None:
             attributions = self._refined(attributions, gain, inputs, target, baselines)
-        importance = importance_of(attributions, self.network.kind)
+        importance = contribution_of(attributions)
         return Parts(attributions, importance, scores, convergence_delta(attributions, gain))
 
     def _attributions(

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.gradients import importance_of, input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient, magnitude_of
 from tfxai3d.explain.engine.samples import sum_over_samples
 from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
 from tfxai3d.explain.explainer import Explainer, Parts
@@ -52,7 +52,7 @@ class SmoothGrad(Explainer):
 
         total = sum_over_samples(contribution, self.samples, self.batch_size, tf.zeros_like(inputs))
         mean = total / self.samples
-        return Parts(mean, importance_of(mean, self.network.kind), scores)
+        return Parts(mean, magnitude_of(mean, self.network.kind), scores)
 
     def _noisy_gradient(
         self, inputs: tf.Tensor, target: TargetTensor, example: tf.Tensor, sample: tf.Tensor

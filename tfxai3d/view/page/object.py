@@ -11,7 +11,7 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.page.cells import packed
 from tfxai3d.view.page.document import canvas, write_document
 from tfxai3d.view.page.legend import bar
-from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.subject import Subject, subject
 
 _STYLE = """
@@ -24,7 +24,7 @@ def write_html(
     path: str | os.PathLike[str],
     explanation: Explanation,
     index: int | Sequence[int] = 0,
-    colormap: Colormap = "magma_r",
+    colormap: Colormap | None = None,
     title: str | None = None,
 ) -> None:
     """Writes one self-contained page with one or several objects, drawn with WebGL 2.
@@ -36,7 +36,7 @@ def write_html(
         path: The HTML file.
         explanation: An explanation of points (y up) or of voxels (z up).
         index: The number of the example, or several numbers; their objects stand one below the other.
-        colormap: One of `COLORMAPS`.
+        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
         title: The heading of every example, instead of its class and score.
 
     Raises:
@@ -45,6 +45,7 @@ def write_html(
     indices = [int(number) for number in np.atleast_1d(np.asarray(index, dtype=int))]
     if not indices:
         raise UserError("no example to draw: index is empty")
+    colormap = colormap_for(colormap, explanation.importance)
     shown = [subject(explanation, number, colormap, title) for number in indices]
     colors = [point_colors(one.marks.importance, colormap, one.limits) for one in shown]
     unit = "point" if explanation.kind == "points" else "voxel"

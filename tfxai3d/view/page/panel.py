@@ -9,7 +9,7 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.page.cells import packed
 from tfxai3d.view.page.document import canvas, write_document
 from tfxai3d.view.page.legend import bar
-from tfxai3d.view.shown.colors import Colormap
+from tfxai3d.view.shown.colors import Colormap, colormap_for
 from tfxai3d.view.shown.panel import BAR_LABEL, Row, panel
 
 _STYLE = """
@@ -29,7 +29,7 @@ def write_panel(
     path: str | os.PathLike[str],
     rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
-    colormap: Colormap = "magma_r",
+    colormap: Colormap | None = None,
 ) -> None:
     """Writes `render_panel`'s table as one self-contained page, drawn with WebGL 2; all cells turn together.
 
@@ -39,11 +39,12 @@ def write_panel(
         path: The HTML file.
         rows: See `render_panel`.
         names: The names of the objects.
-        colormap: One of `COLORMAPS`.
+        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
 
     Raises:
         UserError: As `render_panel`.
     """
+    colormap = colormap_for(colormap, *(one.importance for row in rows for one in row))
     shown = panel(rows, names, colormap)
     unit = "point" if rows[0][0].kind == "points" else "voxel"
     cells = [cell for row in shown.rows for cell in _cells(row, unit)]

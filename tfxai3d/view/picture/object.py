@@ -10,7 +10,7 @@ from tfxai3d.view.figure import add_bar, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import AZIMUTHS
-from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.subject import Subject, subject
 
 _WIDTH, _BAR, _HEADER, _MARGIN = 10.0, 1.1, 0.75, 0.25  # of the figure, in inches
@@ -20,7 +20,7 @@ def render_png(
     path: str | os.PathLike[str],
     explanation: Explanation,
     index: int = 0,
-    colormap: Colormap = "magma_r",
+    colormap: Colormap | None = None,
     title: str | None = None,
 ) -> None:
     """Writes a picture of one example: the object from two sides, a title and a colour bar.
@@ -35,19 +35,20 @@ def render_png(
         path: The PNG file.
         explanation: An explanation of points (y up) or of voxels (z up).
         index: The number of the example.
-        colormap: One of `COLORMAPS`.
+        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
         title: The heading, instead of class and score.
 
     Raises:
         UserError: If the example cannot be drawn, the file cannot be written or matplotlib is missing.
     """
+    colormap = colormap_for(colormap, explanation.importance)
     shown = subject(explanation, index, colormap, title)
     colors = point_colors(shown.marks.importance, colormap, shown.limits)
     images = draw(scenes([shown.marks], [colors], AZIMUTHS))
     save(_compose(cropped(images), shown, colormap), path, dpi=150)
 
 
-def open_window(explanation: Explanation, index: int = 0, colormap: Colormap = "magma_r") -> None:
+def open_window(explanation: Explanation, index: int = 0, colormap: Colormap | None = None) -> None:
     """Shows one example in an Open3D window and waits until it is closed.
 
     The window belongs to a process of its own, free of TensorFlow.
@@ -55,11 +56,12 @@ def open_window(explanation: Explanation, index: int = 0, colormap: Colormap = "
     Args:
         explanation: An explanation of points (y up) or of voxels (z up).
         index: The number of the example.
-        colormap: One of `COLORMAPS`.
+        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
 
     Raises:
         UserError: If the example cannot be drawn, Open3D is missing or there is no display.
     """
+    colormap = colormap_for(colormap, explanation.importance)
     shown = subject(explanation, index, colormap)
     colors = point_colors(shown.marks.importance, colormap, shown.limits)
     process.show(shown.marks, colors, f"{shown.title}, {shown.subtitle}")

@@ -10,7 +10,7 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.figure import add_bar, add_text, new_figure, save
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import AZIMUTHS
-from tfxai3d.view.shown.colors import Colormap
+from tfxai3d.view.shown.colors import Colormap, colormap_for
 from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel
 
 # Of the figure, in inches.
@@ -22,7 +22,7 @@ def render_panel(
     path: str | os.PathLike[str],
     rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
-    colormap: Colormap = "magma_r",
+    colormap: Colormap | None = None,
 ) -> None:
     """Writes a picture of several objects (rows) as several methods explain them (columns).
 
@@ -35,12 +35,13 @@ def render_panel(
         rows: For each object the explanations of the same methods in the same order, each of that one
             example. Points and voxels may not be mixed in a row.
         names: The names of the objects.
-        colormap: One of `COLORMAPS`.
+        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
 
     Raises:
         UserError: If the rows are no such table, an example cannot be drawn, the file cannot be written or
             matplotlib is missing.
     """
+    colormap = colormap_for(colormap, *(one.importance for row in rows for one in row))
     shown = panel(rows, names, colormap)
     cells = [scene for row in shown.rows for scene in scenes(row.marks, row.colors, AZIMUTHS[:1])]
     images = np.split(draw(cells), len(shown.rows))

@@ -15,6 +15,15 @@ _TOP = 0.98
 _PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0), "coolwarm": (0.0, 1.0)}
 
 
+def colormap_for(colormap: Colormap | None, *importance: np.ndarray) -> Colormap:
+    """Returns the colour map that is asked for or, of None, the one that suits the importance.
+
+    Where any of it is below 0, it has a sign, and "coolwarm" with 0 in its middle shows what speaks for the
+    target and what against it; "magma_r" shows magnitudes.
+    """
+    return colormap or ("coolwarm" if any(np.any(values < 0) for values in importance) else "magma_r")
+
+
 def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple[float, float]:
     """Returns the importance at the lower and the upper end of the colours.
 
