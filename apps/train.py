@@ -4,7 +4,7 @@
   python apps/train.py --flagfile=apps/flags/pointnet_modelnet40.cfg --data_dir=.../modelnet40_ply_hdf5_2048
   python apps/train.py --flagfile=apps/flags/vrn_half_modelnet10.cfg --data_dir=.../modelnet10_voxels
 
-apps/flags holds one file for each shipped preset.
+Each shipped preset has its flagfile.
 
 Stages train on less of each example first and on all of it later: on random subsets of a cloud's points
 (PointNet++ then has proportionally fewer centroids and neighbours), or on coarser voxels. An epoch of a

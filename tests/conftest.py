@@ -39,10 +39,7 @@ def tiny_model():
 @pytest.fixture
 def float64():
     """Makes what the test builds compute in float64, where rounding decides no tie, kink or arg-max."""
-    import keras
+    from tests.reference.precision import precision
 
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
+    with precision():
+        yield

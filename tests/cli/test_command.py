@@ -57,6 +57,8 @@ def test_help_takes_no_tensorflow():
     assert "--methods" in done.stdout
     assert "--shard_size" in done.stdout
     assert "Shows why a network decided" in done.stdout
+    assert "  tfxai3d explain --flagfile=explain.cfg\n" in done.stdout  # as it was called
+    assert "apps/" not in done.stdout.partition("\nflags:")[0]
 
 
 @pytest.mark.parametrize("words", [["--flagfile={}"], ["--flagfile", "{}"], ["-flagfile={}"]])

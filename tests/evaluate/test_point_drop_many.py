@@ -6,6 +6,7 @@ import pytest
 
 from tests.reference.networks import POINTS, foreign
 from tests.reference.plain_pointnet import randomise
+from tests.reference.precision import precision
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import (
     DropTable,
@@ -29,13 +30,8 @@ LABELS = np.array([0, 1, 2, 3, 1])
 @pytest.fixture(scope="module")
 def models():
     """Both networks in float64, where rounding flips no maximum on any processor."""
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with precision():
         made = {"pointnet": PointNet(4), "pointnet2": PointNet2(4, density=0.03)}
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
     for model in made.values():
         randomise(model, seed=3)
     return made

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.reference import networks
 from tests.reference.explanations import Reference
-from tests.reference.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference.networks import POINTS, VOXELS, assert_close
+from tests.reference.precision import precision
 from tests.reference.split import split
 from tfxai3d import explain
 from tfxai3d.errors import UserError

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import networks
-from tests.reference.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference.networks import POINTS, VOXELS, assert_close
+from tests.reference.precision import precision
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.quadrature import nodes_and_weights

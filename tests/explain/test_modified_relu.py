@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import networks
-from tests.reference.networks import POINTS, VOXELS, assert_close, precision
+from tests.reference.networks import POINTS, VOXELS, assert_close
 from tests.reference.plain_pointnet import copy_weights, plain_pointnet
+from tests.reference.precision import precision
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 

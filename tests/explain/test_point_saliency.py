@@ -1,12 +1,12 @@
 """Point saliency against its formula, with gradients by finite differences, in float64."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.reference import networks
 from tests.reference.plain_pointnet import randomise
+from tests.reference.precision import precision
 from tfxai3d.errors import UserError
 from tfxai3d.explain import Contrast, PointSaliency, get
 from tfxai3d.models import PointNet
@@ -18,14 +18,8 @@ CLOUDS = RNG.uniform(-1, 1, (2, 12, 3)) * [1, 2, 0.5] + [0.3, 0, 0]
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(0)
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with precision():
         made = PointNet(4, "basic")
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
     randomise(made, seed=2)
     return made
 

@@ -12,6 +12,7 @@ from keras import ops
 from tests.reference import plain_pointnet2 as plain
 from tests.reference.layered_pointnet2 import Gather, layered_pointnet2
 from tests.reference.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
+from tests.reference.precision import precision
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.layer_output import LayerOutput
 from tfxai3d.explain.engine.network import network
@@ -78,11 +79,8 @@ def test_numbers_of_weights():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("training", [True, False])
 def test_a_set_abstraction_equals_plain_keras(training, dtype):
-    keras.config.set_dtype_policy(dtype)
-    try:
+    with precision(dtype):
         ours, other = _set_abstractions(dtype)
-    finally:
-        keras.config.set_dtype_policy("float32")
     points = cloud(3, 40, dtype=dtype)
     index = neighbors.ball_query(points, points[:, :9], 0.5, 6)  # some balls are not full
     features = np.random.default_rng(1).normal(size=(3, 40, 4)).astype(dtype)
@@ -230,11 +228,8 @@ def test_exported(small, tmp_path):
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_trains_and_keeps_the_coordinates_exact(small, policy):
-    keras.config.set_dtype_policy(policy)
-    try:
+    with precision(policy):
         net = PointNet2(4)
-    finally:
-        keras.config.set_dtype_policy("float32")
     net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     assert not net.jit_compile
     x, labels = cloud(8, 40), np.arange(8) % 4

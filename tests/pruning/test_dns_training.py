@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.reference.precision import precision
 from tests.reference.small_networks import ALWAYS, X, Y, apply, fit, kernel, network
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import DynamicNetworkSurgery
@@ -38,13 +39,10 @@ def test_a_skipped_step_of_mixed_precision_changes_nothing():
 )
 def test_mixed_precision_and_accumulated_gradients(policy, options):
     optimizer = keras.optimizers.Adam(0.01, gradient_accumulation_steps=2)
-    keras.config.set_dtype_policy(policy)
-    try:
+    with precision(policy):
         model = network(optimizer, **options)
         surgery = DynamicNetworkSurgery(target=0.3, frequency=1)
         logs = fit(model, surgery, steps=12)
-    finally:
-        keras.config.set_dtype_policy("float32")
     assert logs["left"] == [0.3]
     # Not every second step is an update: the first ones may overflow in float16.
     updates = round(63 / (logs["cut"][0] - logs["spliced"][0]))

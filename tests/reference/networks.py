@@ -1,6 +1,5 @@
 """Tiny networks for the tests of the explainers, in float64: there rounding decides no tie or arg-max."""
 
-import contextlib
 import functools
 from unittest import mock
 
@@ -10,24 +9,12 @@ import tensorflow as tf
 
 import tfxai3d.models.vrn as vrn_module
 from tests.reference.plain_pointnet import randomise
+from tests.reference.precision import precision
 from tfxai3d.models import VRN, PointNet, PointNet2
 
 SIZE = 16
 POINTS = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 40, 3))
 VOXELS = (np.random.default_rng(1).random((5, SIZE, SIZE, SIZE, 1)) < 0.2).astype(float)
-
-
-@contextlib.contextmanager
-def precision(dtype="float64"):
-    """Makes what is built in the block compute in a dtype, with the same weights in every run."""
-    keras.utils.set_random_seed(1)
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
 
 
 def _balanced(model, inputs):

@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from tests.reference import networks
 from tests.reference.networks import assert_close
+from tests.reference.precision import precision
 from tfxai3d import explain, serve
 from tfxai3d.errors import UserError
 from tfxai3d.serve.trust import check_saved_model
@@ -110,11 +111,8 @@ def edge_convolution():
 
 
 def mixed():
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with precision("mixed_float16"):
         return functional()
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 def compiled():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.reference.harmful_npz import ABSURD, npy_header, write_members
-from tests.reference.networks import precision
+from tests.reference.precision import precision
 from tfxai3d import data
 from tfxai3d.cli.objects import Object, with_unique_names
 from tfxai3d.errors import UserError

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.reference.networks import assert_close, precision
+from tests.reference.networks import assert_close
+from tests.reference.precision import precision
 from tfxai3d import explain, tensorboard
 from tfxai3d.errors import UserError
 from tfxai3d.explain import Explanation

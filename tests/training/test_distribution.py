@@ -13,19 +13,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.reference.precision import precision
 from tests.training import worker
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    import keras
-
     folder = tmp_path_factory.mktemp("alone")
-    try:
+    with precision():
         worker.train(tf.distribute.get_strategy(), folder)
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
     return folder
 
 

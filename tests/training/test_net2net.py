@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import tfxai3d.models.vrn as vrn_module
-from tests.reference.networks import VOXELS, precision
+from tests.reference.networks import VOXELS
 from tests.reference.plain_pointnet import randomise
+from tests.reference.precision import precision
 from tfxai3d.errors import UserError
 from tfxai3d.models import VRN, PointNet
 from tfxai3d.training import widened

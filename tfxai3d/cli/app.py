@@ -24,6 +24,10 @@ def run(main: Callable[[list[str]], None]) -> None:
             raise UserError(f"unexpected argument {argv[1]!r}: every option is a flag, see --help")
         main(argv)
 
+    program = sys.modules["__main__"]
+    if hasattr(program, "BY_COMMAND"):  # `tfxai3d <app>`, of which its help then speaks
+        commands = re.sub(r"(?:python )?apps/(\w+)\.py", r"tfxai3d \1", program.__doc__ or "")
+        program.__doc__ = commands.replace("=apps/flags/", "=")
     try:
         app.run(checked, with_shipped_flagfiles(sys.argv))
     except UserError as error:

@@ -22,7 +22,7 @@ def main() -> None:
         print("\n".join(f"  {app:<{max(map(len, apps))}}  {_first_line(app)}" for app in apps))
     elif name in apps:
         sys.argv[1:] = rest
-        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+        runpy.run_path(str(FOLDER / f"{name}.py"), {"BY_COMMAND": True}, "__main__")
     else:
         print(f"error: no app {name!r}; the apps are {', '.join(apps)}", file=sys.stderr)
         sys.exit(1)

@@ -31,7 +31,7 @@ def _one_of(*values: str) -> Callable[..., Any]:
 
 
 _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
-    "model": (_text, "Shipped preset, folder written by apps/train.py or apps/prune.py, or .keras file."),
+    "model": (_text, "Shipped preset, folder written by the app train or prune, or .keras file."),
     "data_dir": (
         _text,
         "Folder of a data set, recognised by what it holds: ModelNet40's HDF5 files, voxels in "

@@ -75,3 +75,13 @@ def fit(model, callback, epochs=2):
 def batches(epoch):
     order = np.random.default_rng(epoch).permutation(96)
     return tf.data.Dataset.from_tensor_slices((X[order], Y[order])).batch(8)
+
+
+def steps(model, optimizer, number=4):
+    """A training loop of one's own; goes to its caller after each step."""
+    for start in range(0, 8 * number, 8):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(X[start : start + 8]) - Y[start : start + 8]) ** 2)
+        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        optimizer.apply(gradients, model.trainable_variables)
+        yield

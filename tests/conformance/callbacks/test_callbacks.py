@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests.conformance.callbacks.cases import CALLBACKS, LEFT, W, X, Y, batches, fit, network
+from tests.conformance.callbacks.cases import CALLBACKS, LEFT, W, X, Y, batches, fit, network, steps
+from tests.reference.precision import precision
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import kernel_sparsity, prune_magnitude
 from tfxai3d.training import fit_resumable
@@ -82,13 +82,10 @@ def test_every_way_to_run_the_step_gives_the_same(float64, make, options):
     ],
 )
 def test_mixed_precision_and_accumulated_gradients(make, policy, options):
-    keras.config.set_dtype_policy(policy)
-    try:
+    with precision(policy):
         model = network(keras.optimizers.Adam(0.01, gradient_accumulation_steps=2), **options)
         callback = make()
         fit(model, callback)
-    finally:
-        keras.config.set_dtype_policy("float32")
     assert all(kernel.dtype == "float32" for kernel in model.get_weights())
     assert_masked(model, callback)
 
@@ -119,11 +116,7 @@ def test_resuming_is_exact(float64, tmp_path, make):
 def test_loops_of_ones_own(float64, make):
     model, optimizer, callback = network(), keras.optimizers.SGD(0.05), make()
     with callback.attached(model, optimizer):
-        for start in range(0, 32, 8):
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean((model(X[start : start + 8]) - Y[start : start + 8]) ** 2)
-            grads = tape.gradient(loss, [v.value for v in model.trainable_variables])
-            optimizer.apply(grads, model.trainable_variables)
+        for _ in steps(model, optimizer):
             assert_masked(model, callback)
         callback.end_epoch()
         assert_masked(model, callback)

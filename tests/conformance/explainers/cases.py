@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.reference import networks
-from tests.reference.networks import POINTS, VOXELS, precision
+from tests.reference.networks import POINTS, VOXELS
+from tests.reference.precision import precision
 from tfxai3d import explain
 
 MODELS = {

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tests.conformance.explainers.cases import METHODS, NEED_FEATURES, NEED_KERAS, OPTIONS, make
 from tests.reference import networks
-from tests.reference.networks import POINTS, VOXELS, precision
+from tests.reference.networks import POINTS, VOXELS
+from tests.reference.precision import precision
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 

@@ -1,13 +1,12 @@
 """The table of the models' conformance suite: a new network is one more line."""
 
-import contextlib
 import dataclasses
 from typing import Any
 
-import keras
 import numpy as np
 
 from tests.reference.plain_pointnet import randomise
+from tests.reference.precision import precision
 from tfxai3d import models
 
 NAMES = ("chair", "cup", "lamp", "sofa")
@@ -28,24 +27,10 @@ class Case:
 
     def build(self, dtype="float32", **changes):
         """Returns the network in a dtype, with the same random weights and statistics every time."""
-        keras.utils.set_random_seed(1)
-        with policy(dtype):
+        with precision(dtype):
             model = models.get(self.network)(4, class_names=NAMES, **self.options | changes)
         randomise(model)
         return model
-
-
-@contextlib.contextmanager
-def policy(dtype):
-    """Makes what is built in the block compute in a dtype."""
-    floatx = dtype if dtype == "float64" else "float32"
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
 
 
 CASES = {

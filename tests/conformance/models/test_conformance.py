@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras import ops
 
 import tfxai3d.models.vrn as vrn_module
-from tests.conformance.models.cases import CASES, NAMES, policy
+from tests.conformance.models.cases import CASES, NAMES
+from tests.reference.precision import precision
 from tfxai3d import models
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import network
@@ -105,7 +106,7 @@ def test_preset_round_trip(case, built, tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_float16", "mixed_bfloat16"])
 def test_logits_are_in_float32_at_least(case, dtype):
-    with policy(dtype):
+    with precision(dtype):
         model = case.build(dtype)
         inputs = case.inputs.astype("float64" if dtype == "float64" else "float32")
         for training in (False, True):
@@ -118,7 +119,7 @@ def test_logits_are_in_float32_at_least(case, dtype):
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of a block that is dropped
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
 def test_trains(case, dtype):
-    with policy(dtype):
+    with precision(dtype):
         model = case.build(dtype)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, jit_compile=False)

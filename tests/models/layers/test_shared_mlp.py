@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference.plain_pointnet import copy_weights, dense_norm_relu, key, randomise
+from tests.reference.precision import precision
 from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-11}
@@ -11,9 +12,8 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-11}
 
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy("float32")
+    with precision(request.param):
+        yield request.param
 
 
 def networks(layer_type, dtype, channels=6, units=20):
