@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests.conformance.explainers.cases import METHODS, NEED_FEATURES, OPTIONS
-from tests.reference.networks import POINTS, precision
+from tests.reference.networks import POINTS
+from tests.reference.precision import precision
 from tfxai3d import explain, serve
 
 VOLUME = np.random.default_rng(3).normal(size=(1, 41, 41, 41, 1)).astype("float32")

@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
 
 import keras
 import tensorflow as tf
@@ -14,6 +15,7 @@ from tfxai3d.explain.engine.shadow import shadow
 
 BackwardRule = Literal["deconvnet", "guided"]
 Range = tuple[float, float]
+Slope = Callable[[tf.Tensor], tf.Tensor]
 _SCOPE = "modified_activation"
 _RELU: Range = (0.0, math.inf)
 # Where each activation grows with slope 1.
@@ -33,18 +35,29 @@ _FUNCTIONS: dict[Any, Range] = {
 }
 # Keras's operations of functional graphs, which have no public names.
 _OPERATIONS = {"Relu": _RELU, "Elu": _RELU, "LeakyRelu": _RELU, "Relu6": (0.0, 6.0)}
+# The same in the graph, where a layer's own code calls them.
+_IN_GRAPHS = {"Relu": _RELU, "Elu": _RELU, "LeakyRelu": _RELU, "Relu6": (0.0, 6.0)}
 # Not activations of single neurons: their own derivative is right.
-_PLAIN = (keras.activations.linear, keras.activations.softmax, keras.activations.log_softmax)
-_GRAPH_ACTIVATIONS = frozenset(
-    ("Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Softplus", "Softsign", "Tanh", "Sigmoid", "Erf", "Erfc")
+_PLAIN = (
+    *(keras.activations.linear, keras.activations.softmax, keras.activations.log_softmax),
+    *(keras.ops.softmax, keras.ops.log_softmax, tf.nn.softmax, tf.nn.log_softmax),
 )
+# Gates and heads: a factor or a probability, through which the gradient goes by their own derivative.
+_GATES = (
+    *(keras.activations.sigmoid, keras.activations.hard_sigmoid, keras.ops.sigmoid, keras.ops.hard_sigmoid),
+    tf.nn.sigmoid,
+)
+_GATE = "Sigmoid"
+_WITHOUT_RULE = frozenset(("Selu", "Softplus", "Softsign", "Tanh", "Erf", "Erfc"))
 
 
 def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
     """Returns the network with other gradients: the same logits from the same variables.
 
     At each ReLU or ELU "deconvnet" passes the gradient back where it is above 0, "guided" where the input
-    lies in the range of slope 1 as well. Softmax, pooling and normalisation keep their own gradients.
+    lies in the range of slope 1 as well; a PReLU's slope below 0 is a factor there. ReLUs and ELUs in a
+    layer's own code are found in the graph. Softmax, pooling and normalisation keep their own gradients, and
+    so do sigmoids, which are gates or heads: one warning names them.
 
     Args:
         network: What is explained.
@@ -61,27 +74,36 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
         where = f"layer {original.name!r} of {network.name}"
         span = _span(original)
         if span is not None:
-            vars(copy)["call"] = _with_rule(copy.call, span, rule)
+            vars(copy)["call"] = _with_rule(copy.call, _within(span), rule)
+            return
+        if isinstance(original, keras.layers.PReLU):
+            vars(copy)["call"] = _with_rule(copy.call, _slope(original), rule)
             return
         for name in _activation_attributes(original):
             function = getattr(original, name)
             if function in _FUNCTIONS:
-                vars(copy)[name] = _with_rule(function, _FUNCTIONS[function], rule)
+                vars(copy)[name] = _with_rule(function, _within(_FUNCTIONS[function]), rule)
+            elif function in _GATES:
+                vars(copy)[name] = _with_own_gradient(function)
             elif function not in _PLAIN and not isinstance(function, keras.Layer):
                 raise UserError(_no_rule(getattr(function, "__name__", repr(function)), where))
 
     copy = shadow(model, adjust)
 
+    overridden = {operation: f"tfxai3d_{rule}_{operation}" for operation in _IN_GRAPHS}
+
     def call(inputs: tf.Tensor) -> Any:
-        with keras.StatelessScope():
+        graph = tf.compat.v1.get_default_graph()
+        with keras.StatelessScope(), graph.gradient_override_map(overridden):
             return copy(inputs, training=False)
 
     shape = network.shape or ANY_SHAPE[network.kind]
-    # Traced once, for the check and for all explanations.
+    # Traced once, for the check and for all explanations; and a graph of its own, because only the gradient
+    # of a whole function looks at what is overridden.
     function = tf.function(
         call, input_signature=[tf.TensorSpec((None, *shape), network.dtype)], autograph=False
     )
-    _check_graph(function.get_concrete_function().graph, network)
+    _check_graph(function.get_concrete_function(), network)
     return dataclasses.replace(network, function=function)
 
 
@@ -99,21 +121,34 @@ def _activation_attributes(layer: Any) -> list[str]:
     return [name for name in dir(layer) if name.endswith("activation") and callable(getattr(layer, name))]
 
 
-def _with_rule(function: Callable[..., Any], span: Range, rule: BackwardRule) -> Callable[..., Any]:
+def _within(span: Range) -> Slope:
+    """Returns the function that is 1 inside of a range and 0 outside."""
+    return lambda x: tf.cast((x > span[0]) & (x < span[1]), x.dtype)
+
+
+def _slope(prelu: keras.layers.PReLU) -> Slope:
+    """Returns the slope of a PReLU as a function of its input."""
+    return lambda x: tf.where(x > 0, tf.ones_like(x), tf.cast(prelu.alpha, x.dtype))
+
+
+def _passed(upstream: tf.Tensor, x: tf.Tensor, slope: Slope, rule: BackwardRule) -> tf.Tensor:
+    """Returns the gradient that an activation with the input x passes back by the rule."""
+    positive = tf.nn.relu(upstream)
+    return positive * slope(x) if rule == "guided" else positive
+
+
+def _with_rule(function: Callable[..., Any], slope: Slope, rule: BackwardRule) -> Callable[..., Any]:
     """Returns the function with the rule as its gradient."""
-    low, high = span
 
     def call(x: Any, *args: Any, **kwargs: Any) -> Any:
         @tf.custom_gradient
-        def forward(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def forward(x: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
             with tf.name_scope(_SCOPE):
                 y = function(x, *args, **kwargs)
 
-            def backward(upstream: tf.Tensor) -> tf.Tensor:
-                passes = upstream > 0
-                if rule == "guided":
-                    passes = passes & (x > low) & (x < high)
-                return tf.where(passes, upstream, tf.zeros_like(upstream))
+            def backward(upstream: tf.Tensor, variables: Any = ()) -> Any:
+                passed = _passed(upstream, x, slope, rule)
+                return (passed, [None] * len(variables)) if variables else passed
 
             return y, backward
 
@@ -122,14 +157,70 @@ def _with_rule(function: Callable[..., Any], span: Range, rule: BackwardRule) ->
     return call
 
 
-def _check_graph(graph: tf.Graph, network: Network) -> None:
-    """Raises a UserError if some layer's code has an activation that was not found among the attributes."""
-    content = graph.as_graph_def()
-    for nodes in (content.node, *(function.node_def for function in content.library.function)):
-        for node in nodes:
-            if node.op in _GRAPH_ACTIVATIONS and _SCOPE not in node.name:
-                raise UserError(_no_rule(node.op, f"{node.name!r} of {network.name}"))
+def _with_own_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the function with its own gradient, also of the ReLUs that it is made of."""
+
+    def call(x: Any) -> Any:
+        graph = tf.compat.v1.get_default_graph()
+        with tf.name_scope(_SCOPE), graph.gradient_override_map({name: name for name in _IN_GRAPHS}):
+            return function(x)
+
+    return call
+
+
+def _register(rule: BackwardRule, operation: str, slope: Slope) -> None:
+    """Registers the gradient of an operation by the rule, under the name that `modified` calls it by."""
+
+    @tf.RegisterGradient(f"tfxai3d_{rule}_{operation}")
+    def gradient(op: Any, upstream: tf.Tensor) -> tf.Tensor:
+        if op is None:  # where a SavedModel is written, which asks for the form alone
+            return upstream
+        return _passed(upstream, op.inputs[0], slope, rule)
+
+
+for _operation, _span_of in _IN_GRAPHS.items():
+    for _rule in get_args(BackwardRule):
+        _register(_rule, _operation, _within(_span_of))
+
+
+def _check_graph(function: Any, network: Network) -> None:
+    """Warns of sigmoids, which keep their derivative.
+
+    Raises:
+        UserError: If some layer's code has an activation without a rule.
+    """
+    functions = function.graph.as_graph_def().library.function
+    inner = [node for one in functions for node in one.node_def if _SCOPE not in node.name]
+    reached = _before(function.outputs)
+    seen = [(op.type, op.name) for op in reached if _SCOPE not in op.name or op.type == _GATE]
+    for kind, name in [*seen, *((node.op, node.name) for node in inner)]:
+        if kind in _WITHOUT_RULE:
+            raise UserError(_no_rule(kind, f"{name!r} of {network.name}"))
+    for node in inner:
+        if node.op in _IN_GRAPHS and "_gradient_op_type" not in node.attr:
+            raise UserError(_no_rule(f"{node.op} of a function", f"{node.name!r} of {network.name}"))
+    gates = [name for kind, name in seen if kind == _GATE]
+    gates = list(dict.fromkeys(name.rpartition("/")[0].removesuffix(f"/{_SCOPE}") for name in gates))
+    if gates:
+        warnings.warn(
+            f"the sigmoids of {', '.join(gates)} in {network.name} keep their own derivative: no rule is "
+            "published for gates and heads",
+            stacklevel=4,
+        )
+
+
+def _before(outputs: Sequence[tf.Tensor]) -> list[tf.Operation]:
+    """Returns the operations that the outputs of a graph depend on."""
+    waiting, found = [output.op for output in outputs], {}
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in found:
+            found[operation.name] = operation
+            waiting += [x.op for x in operation.inputs]
+    return list(found.values())
 
 
 def _no_rule(activation: str, where: str) -> str:
-    return f"no rule for the activation {activation} in {where}: ReLU, ReLU6, leaky ReLU and ELU have one"
+    return (
+        f"no rule for the activation {activation} in {where}: ReLU, ReLU6, leaky ReLU, PReLU and ELU have one"
+    )
