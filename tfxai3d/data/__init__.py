@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tfxai3d.data.orientation import z_up_to_y_up as z_up_to_y_up
     from tfxai3d.data.readers.binvox import read_binvox as read_binvox
     from tfxai3d.data.readers.binvox import write_binvox as write_binvox
-    from tfxai3d.data.readers.reading import load_grid as load_grid
-    from tfxai3d.data.readers.reading import load_points as load_points
+    from tfxai3d.data.readers.loading import load_grid as load_grid
+    from tfxai3d.data.readers.loading import load_points as load_points
     from tfxai3d.data.readers.reading import read as read
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface

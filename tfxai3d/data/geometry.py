@@ -1,6 +1,7 @@
-"""The three kinds of object a file can hold; an instance that exists is valid."""
+"""The kinds of object a file can hold; an instance that exists is valid."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,13 +20,17 @@ class PointCloud:
     """A cloud of at least `MIN_POINTS` points, not all in one place.
 
     Attributes:
-        points: Coordinates, float32 (N,3), finite. Any real numbers are taken and converted.
+        points: Coordinates (N,3), finite. Any real numbers are taken and converted to float32, or to float64
+            where float32 would round points of an object far from the origin, as map coordinates are.
+        columns: What else is known of each point, (N,) by name: `nx ny nz`, `red green blue`, `intensity` and
+            whatever the file calls the rest; in the units of the file.
 
     Raises:
         UserError: If the points are not such a cloud.
     """
 
     points: np.ndarray
+    columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         points = _coordinates(self.points)
@@ -41,7 +46,7 @@ class Mesh:
     """A triangle mesh with a surface.
 
     Attributes:
-        vertices: Coordinates, float32 (V,3), finite. Any real numbers are taken and converted.
+        vertices: Coordinates (V,3), finite, converted as those of a cloud.
         faces: Three vertex numbers per triangle, int32 (F,3), each in [0,V).
 
     Raises:
@@ -94,16 +99,61 @@ class VoxelGrid:
         object.__setattr__(self, "occupancy", grid.astype(np.uint8))
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Volume:
+    """A grid of real values, such as a scan.
+
+    Attributes:
+        values: float32 (D,H,W,C), finite, not all equal. Any real numbers are taken, and (D,H,W).
+        affine: Takes voxel numbers (i,j,k,1) to millimetres, to the right, front and head of a patient as in
+            NIfTI; float64 (4,4). Without it: the voxel numbers.
+
+    Raises:
+        UserError: If they are not such values.
+    """
+
+    values: np.ndarray
+    affine: np.ndarray = dataclasses.field(default_factory=lambda: np.eye(4))
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values)
+        values = values[..., None] if values.ndim == 3 else values
+        if values.ndim != 4 or values.dtype.kind not in "biuf" or not values.size:
+            raise UserError(f"values are {values.dtype}{values.shape}; give a volume (D,H,W) or (D,H,W,C)")
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise UserError(f"has {int((~np.isfinite(values)).sum())} values that are NaN or infinite")
+        if (values == values.flat[0]).all():
+            raise UserError("all values of the volume are equal; give one that shows something")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "affine", np.asarray(self.affine, np.float64))
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Size of a voxel along each axis of the values, float64 (3,), in the units of the affine."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+
+# Farther from the origin than so many times its extent, float32 rounds an object by more than a millionth.
+_FAR = 8
+
+
 def _coordinates(values: np.ndarray) -> np.ndarray:
-    """Returns `values` as finite float32 (N,3)."""
+    """Returns `values` as finite (N,3), float32 or where this would round them float64."""
     values = np.asarray(values)
     if values.dtype.kind not in "fiu":
         raise UserError(f"coordinates are of type {values.dtype}; save them as float32")
     if values.ndim != 2 or values.shape[1] != 3:
         raise UserError(f"coordinates have shape {values.shape}; give x y z for each point, (N,3)")
-    with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused below
-        values = values.astype(np.float32)
-    if not np.isfinite(values).all():
-        bad = int((~np.isfinite(values).all(axis=1)).sum())
+    # What overflows becomes infinite and is refused below; a signalling NaN is one.
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        bad = int((~np.isfinite(single).all(axis=1)).sum())
         raise UserError(f"has NaN or infinite coordinates in {bad} of {len(values)} points; remove these")
-    return values
+    if values.dtype.itemsize > 4 and len(values):
+        extent = (values.max(axis=0) - values.min(axis=0)).max()
+        if np.abs(values).max() > _FAR * extent:
+            return values.astype(np.float64)
+    return single

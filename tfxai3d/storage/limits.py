@@ -38,8 +38,8 @@ def check_held(declared: int, held: int) -> None:
         raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
 
-def check_npy(file: BinaryIO | Any, size: int) -> None:
-    """Checks the header of an NPY file or member of `size` bytes, and reads it.
+def check_npy(file: BinaryIO | Any, size: int) -> tuple[int, ...]:
+    """Checks the header of an NPY file or member of `size` bytes, reads it, and returns the array's shape.
 
     Raises:
         UserError: If it declares Python objects or more than it can hold.
@@ -50,6 +50,7 @@ def check_npy(file: BinaryIO | Any, size: int) -> None:
     if dtype.hasobject:
         raise UserError("holds Python objects, and pickles are refused; save a plain float32 array")
     check_size(math.prod(shape) * dtype.itemsize, size - file.tell())
+    return tuple(shape)
 
 
 def check_chunks(dataset: Any) -> None:

@@ -22,6 +22,7 @@ from tfxai3d.storage.limits import DEFLATE, check_held, check_npy, check_size
 from tfxai3d.storage.writing import atomic_path
 
 _META = "meta"
+_LARGE, _PACKED = 64 << 20, 100  # coordinates that differ do not deflate to a hundredth
 
 # What reading a foreign, truncated or altered file raises.
 _DAMAGES = (
@@ -46,6 +47,24 @@ class Arrays(Mapping[str, np.ndarray]):
         with self._archive.open(member) as file:  # anew, since seeking back turns the checksum off
             array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
             return array
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Returns the shape of an array, from its header."""
+        member = self._members[name]
+        with self._archive.open(member) as file:
+            return check_npy(file, min(member.file_size, DEFLATE * member.compress_size))
+
+    def check_packed(self, name: str) -> None:
+        """Checks that an array is not large by being the same over and over.
+
+        Raises:
+            UserError: If it takes more than 64 MiB and a hundred times the bytes of the file.
+        """
+        member = self._members[name]
+        if member.file_size > max(_LARGE, _PACKED * member.compress_size):
+            raise UserError(
+                f"unpacks {member.compress_size:,} bytes to {member.file_size:,}: all much the same"
+            )
 
     def __contains__(self, name: object) -> bool:
         return name in self._members

@@ -29,7 +29,8 @@ from tests.reference.files import (
     surface,
 )
 from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
-from tfxai3d.data.readers.reading import load_points, read
+from tfxai3d.data.readers.loading import load_points
+from tfxai3d.data.readers.reading import read
 from tfxai3d.errors import UserError
 
 

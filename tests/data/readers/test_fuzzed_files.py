@@ -1,5 +1,6 @@
 """Truncated, corrupted and arbitrary files end in an object or a UserError."""
 
+import gzip
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.reference.files import (
     POLYGONS,
     SQUARE,
     TRIANGLES,
+    binary_faces,
     h5,
     npy,
     npz,
@@ -28,7 +30,8 @@ from tests.reference.files import (
     rows,
 )
 from tfxai3d.data.readers import reading
-from tfxai3d.data.readers.reading import load_points, read
+from tfxai3d.data.readers.loading import load_points
+from tfxai3d.data.readers.reading import read
 from tfxai3d.errors import UserError
 
 
@@ -44,11 +47,20 @@ def valid_files(folder: Path) -> dict[str, tuple[str, bytes]]:
         "stl ascii": ("stl", BOX.export(file_type="stl_ascii").encode()),
         "obj": ("obj", (OBJ + "f 1/1 2/1 3/1\nf -1 -2 -3 -5\n").encode()),
         "xyz": ("xyz", rows(CLOUD).encode()),
+        "pts": ("pts", ("12\n" + rows(np.hstack([CLOUD, CLOUD]))).encode()),
+        "csv title": (
+            "csv",
+            ("intensity;Y;X;z\n" + rows(CLOUD[:, [0, 1, 2, 0]], ";").replace(".", ",")).encode(),
+        ),
+        "off numbers": ("off", off(SQUARE, POLYGONS).replace(b" ", b"\n")),
+        "ply lists": ("ply", ply(SQUARE.tobytes() + binary_faces(POLYGONS), "binary_little_endian")),
+        "binvox": ("binvox", b"#binvox 1\ndim 4 4 4\ndata\n" + bytes([0, 20, 1, 24, 0, 20])),
+        "gzip": ("xyz.gz", gzip.compress(rows(CLOUD).encode())),
+        "npy table": ("npy", npy(np.rec.fromarrays([*CLOUD.T, CLOUD[:, 0]], names="x,y,z,i"))),
         "npy": ("npy", npy(CLOUDS)),
         "npz": ("npz", npz(points=CLOUDS)),
         "npz mesh": ("npz", npz(vertices=CORNERS, faces=TRIANGLES)),
         "npz voxels": ("npz", npz(features=GRIDS)),
-        "h5": ("h5", h5(data=CLOUDS, label=np.zeros((3, 1)))),
         "pcd ascii": ("pcd", pcd(CLOUD, "ascii", folder)),
         "pcd binary": ("pcd", pcd(CLOUD, "binary", folder)),
         "pcd compressed": ("pcd", pcd(CLOUD, "binary_compressed", folder)),
@@ -67,7 +79,8 @@ def valid(folder: Path) -> dict[str, tuple[str, bytes]]:
 
 KINDS = [
     "off", "off header", "ply ascii", "ply mixed", "ply binary", "stl binary", "stl ascii", "obj", "xyz",
-    "npy", "npz", "npz mesh", "npz voxels", "h5", "pcd ascii", "pcd binary", "pcd compressed",
+    "pts", "csv title", "off numbers", "ply lists", "binvox", "gzip", "npy table",
+    "npy", "npz", "npz mesh", "npz voxels", "pcd ascii", "pcd binary", "pcd compressed",
 ]  # fmt: skip
 
 
@@ -98,8 +111,8 @@ def test_a_truncated_file_is_an_error(folder: Path, valid: dict[str, tuple[str, 
     suffix, raw = valid[kind]
     assert attempt(folder, suffix, raw)
     # What XYZ and OBJ have left is a file of its own, and so are shorter digits at the end of any text.
-    text = suffix == "off" or "ascii" in kind or "mixed" in kind
-    end = 0 if suffix in ("xyz", "obj") else raw.rstrip().rfind(b"\n") if text else len(raw)
+    text = suffix in ("off", "pts") or "ascii" in kind or "mixed" in kind
+    end = 0 if suffix in ("xyz", "csv", "obj") else raw.rstrip().rfind(b"\n") if text else len(raw)
     for length in np.unique(np.linspace(0, len(raw) - 1, 80).astype(int)):
         assert not attempt(folder, suffix, raw[:length]) or length >= end, length
 
@@ -132,12 +145,24 @@ def test_spliced_bytes_do_no_harm(
     attempt(folder, suffix, raw[:at] + junk + raw[at + skip :])
 
 
+def test_damaged_h5_files_do_no_harm(folder: Path) -> None:
+    """Few of them, for each is read by a process of its own."""
+    raw = h5(data=CLOUDS, label=np.zeros((3, 1)))
+    assert attempt(folder, "h5", raw)
+    random = np.random.default_rng(0)
+    for length in random.integers(8, len(raw), 3):
+        assert not attempt(folder, "h5", raw[:length])
+    for _ in range(6):
+        damaged = bytearray(raw)
+        damaged[random.integers(8, len(raw))] ^= 255
+        attempt(folder, "h5", bytes(damaged))
+
+
 MAGIC = {
     "off": b"OFF\n",
     "ply": b"ply\n",
     "npy": b"\x93NUMPY\x01\x00",
     "npz": b"PK\x03\x04",
-    "h5": b"\x89HDF\r\n\x1a\n",
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from tests.reference.files import BOX, CLOUD, GRIDS, RANDOM, Put, npy, npz, rows
-from tfxai3d.data.readers.reading import load_grid, load_points
+from tfxai3d.data.readers.loading import load_grid, load_points
 from tfxai3d.data.voxelization import voxelize_points
 from tfxai3d.errors import UserError
 
@@ -39,7 +39,7 @@ def test_too_few_points_or_identical_samples(put: Put) -> None:
     nearly = np.zeros((10_000, 3), np.float32)
     nearly[0] = 1
     path = put("a.npy", npy(nearly))
-    with pytest.raises(UserError, match=r"a\.npy: all points are identical"):
+    with pytest.raises(UserError, match=r"a\.npy: all 10 points are identical"):
         load_points(path, 10)
     with pytest.raises(UserError, match="ask for at least 10"):
         load_points(path, 9)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tfxai3d.data.geometry import Mesh, VoxelGrid
-from tfxai3d.data.readers.reading import load_points, read
+from tfxai3d.data.readers.loading import load_points
+from tfxai3d.data.readers.reading import read
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from tfxai3d.data.datasets.split import Made, Split, Stored, relabel
 from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES, load_modelnet10
 from tfxai3d.data.geometry import Mesh
 from tfxai3d.data.orientation import rotated_grids, rotated_points, z_up_to_y_up
-from tfxai3d.data.readers.reading import load_points, read
+from tfxai3d.data.readers.loading import load_points
+from tfxai3d.data.readers.reading import read
 from tfxai3d.data.voxelization import poses, voxelize
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind

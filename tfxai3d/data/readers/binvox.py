@@ -1,5 +1,6 @@
 """binvox: occupancy in runs of equal voxels."""
 
+import io
 import os
 from pathlib import Path
 
@@ -21,20 +22,24 @@ def read_binvox(path: str | os.PathLike[str]) -> VoxelGrid:
     Raises:
         UserError: If there is no such file, it is damaged, or its grid is empty.
     """
-    from trimesh.exchange.binvox import parse_binvox
-
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a binvox file")
     try:
-        with path.open("rb") as file:
-            parsed = parse_binvox(file)
-        return VoxelGrid(_occupancy(parsed.rle_data, tuple(int(n) for n in parsed.shape)))
+        return parse(path.read_bytes())
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # trimesh raises nearly anything on a damaged header
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{path}: not a readable binvox file ({reason}); fetch it again") from error
+
+
+def parse(raw: bytes) -> VoxelGrid:
+    """Reads the bytes of a binvox file; errors do not name it."""
+    from trimesh.exchange.binvox import parse_binvox
+
+    parsed = parse_binvox(io.BytesIO(raw))
+    return VoxelGrid(_occupancy(parsed.rle_data, tuple(int(n) for n in parsed.shape)))
 
 
 def write_binvox(path: str | os.PathLike[str], occupancy: np.ndarray) -> None:

@@ -1,0 +1,139 @@
+"""Files as inputs of networks: clouds and grids."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, Volume
+from tfxai3d.data.orientation import z_up_to_y_up
+from tfxai3d.data.readers.columns import column_name
+from tfxai3d.data.readers.reading import Geometry, read
+from tfxai3d.data.sampling import normalize as to_unit_sphere
+from tfxai3d.data.sampling import sample_surface
+from tfxai3d.data.voxelization import voxelize, voxelize_points
+from tfxai3d.errors import UserError
+
+
+def load_points(
+    path: str | os.PathLike[str],
+    num_points: int = 2048,
+    seed: int = 0,
+    index: int | None = None,
+    normalize: bool = True,
+    *,
+    features: int | Sequence[str] = 0,
+    up: Literal["y", "z"] = "y",
+    array: str | None = None,
+) -> np.ndarray:
+    """Reads a file as a point cloud, ready for a network.
+
+    A mesh is sampled uniformly by area. Of a cloud with more points than wanted a random part is
+    taken, without replacement; one with fewer points is returned whole, with the points it has.
+
+    Args:
+        path: The file, see `read`.
+        num_points: How many points to return, at least 10.
+        seed: Equal seeds choose equal points.
+        index: Which example of a file with several, see `read`.
+        normalize: Whether to move the centroid to the origin and the farthest point to radius 1.
+        features: Further columns (F) that the network takes after x y z, by name, such as `nx`, `ny`, `nz` or
+            `intensity`, in the units of the file; or how many, if the file has so many. A mesh has normals.
+        up: The up axis in the file; the points have y up.
+        array: Which array of an NPZ or H5 file, see `read`.
+
+    Returns:
+        The points, float32 (num_points,3+F), or (N,3+F) for a cloud of only N points.
+
+    Raises:
+        UserError: As `read`; if the file holds a voxel grid or lacks a feature, or `num_points` is below 10.
+    """
+    if num_points < MIN_POINTS:
+        raise UserError(f"{num_points} points are too few; ask for at least {MIN_POINTS}")
+    geometry = read(path, index, "points", array=array)
+    try:
+        cloud = _cloud(geometry, num_points, seed)
+        points = to_unit_sphere(cloud.points) if normalize else cloud.points.astype(np.float32)
+        columns = _features(cloud, features)
+    except UserError as error:
+        raise UserError(f"{Path(path)}: {error}") from error
+    if up == "z":
+        points = z_up_to_y_up(points)
+        if {"nx", "ny", "nz"} <= columns.keys():
+            normals = z_up_to_y_up(np.stack([columns["nx"], columns["ny"], columns["nz"]], axis=1))
+            columns |= {"nx": normals[:, 0], "ny": normals[:, 1], "nz": normals[:, 2]}
+    return np.column_stack([points, *columns.values()]) if columns else points
+
+
+def load_grid(
+    path: str | os.PathLike[str],
+    index: int | None = None,
+    *,
+    up: Literal["y", "z"] = "z",
+    array: str | None = None,
+) -> np.ndarray:
+    """Reads a file as a grid, ready for a network of voxels.
+
+    A mesh is voxelised, solid; of a cloud the voxels that hold a point are occupied.
+
+    Args:
+        path: The file, see `read`.
+        index: Which example of a file with several, see `read`.
+        up: The up axis of a mesh or cloud in the file. A voxel grid stays as it is.
+        array: Which array of an NPZ or H5 file, see `read`.
+
+    Returns:
+        Occupancy, float32 (32,32,32,1), z up; or of a file that holds a grid or volume (D,H,W,C), its values.
+
+    Raises:
+        UserError: As `read`.
+    """
+    geometry = read(path, index, "voxels", array=array)
+    upright = z_up_to_y_up if up == "y" else np.asarray  # the map is its own inverse
+    if isinstance(geometry, Volume):
+        return geometry.values
+    if isinstance(geometry, Mesh):
+        grid = voxelize(Mesh(upright(geometry.vertices), geometry.faces))
+    elif isinstance(geometry, PointCloud):
+        grid = voxelize_points(upright(geometry.points))
+    else:
+        grid = geometry.occupancy
+    return grid[..., None].astype(np.float32)
+
+
+def _cloud(geometry: Geometry, count: int, seed: int) -> PointCloud:
+    """Returns at most `count` points of a cloud, or so many of a mesh, with their columns."""
+    if isinstance(geometry, Mesh):
+        points, faces = sample_surface(geometry.vertices, geometry.faces, count, seed)
+        a, b, c = np.moveaxis(geometry.vertices.astype(np.float64)[geometry.faces[faces]], 1, 0)
+        normals = np.cross(b - a, c - a)
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        return PointCloud(points, dict(zip(("nx", "ny", "nz"), normals.T, strict=True)))
+    if not isinstance(geometry, PointCloud):
+        raise UserError("a voxel grid is not a point cloud; give it to a voxel network")
+    if len(geometry.points) <= count:
+        return geometry
+    chosen = np.random.default_rng(seed).choice(len(geometry.points), size=count, replace=False)
+    columns = {name: values[chosen] for name, values in geometry.columns.items()}
+    return PointCloud(geometry.points[chosen], columns)
+
+
+def _features(cloud: PointCloud, features: int | Sequence[str]) -> dict[str, np.ndarray]:
+    """Returns the columns asked for, float32 (N,) by name."""
+    known = ", ".join(cloud.columns) or "none"
+    if isinstance(features, int):
+        if features and features != len(cloud.columns):
+            raise UserError(
+                f"has {len(cloud.columns)} columns after x y z ({known}), not {features}; name them"
+            )
+        features = list(cloud.columns)[:features]
+    columns = {}
+    for name in map(column_name, features):
+        if name not in cloud.columns:
+            raise UserError(f"has no column {name!r}; it has {known}")
+        columns[name] = cloud.columns[name].astype(np.float32)
+        if not np.isfinite(columns[name]).all():
+            raise UserError(f"has values in the column {name} that are NaN, infinite or too large")
+    return columns
