@@ -1,8 +1,7 @@
 """The base of all callbacks that prune a model while it trains.
 
-Between two steps a kernel holds zeros where it is pruned. What a callback remembers lives among the
-optimiser's variables, and what it does in a step happens inside `optimizer.apply`: so it is checkpointed with
-the optimiser, and a part of the compiled training step.
+What a callback remembers lives among the optimiser's variables, and what it does in a step happens inside
+`optimizer.apply`: so it is checkpointed with the optimiser, and a part of the compiled training step.
 """
 
 import abc
@@ -46,35 +45,24 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         self._plain_step: Any = None
         self._pruning_step: Any = None
 
-    # --- what a subclass defines
-
     @abc.abstractmethod
     def make_state(self) -> tuple[Any, ...]:
         """Returns the state for `kernels`, a named tuple in the order of checkpoints, at the start."""
 
     @abc.abstractmethod
     def before_update(self, gradients: list[Any]) -> None:
-        """Prepares the optimiser's step.
-
-        Args:
-            gradients: Of the loss with respect to each kernel, None where there is none.
-        """
+        """Prepares the optimiser's step, given the gradient for each kernel, None where there is none."""
 
     @abc.abstractmethod
     def update_mask(self, updated: Any) -> None:
         """Renews the masks after the optimiser's step if it is time to, and masks the kernels.
 
-        Args:
-            updated: Whether it was an update, and not a part of an accumulated gradient; bool scalar.
+        If `updated`, bool scalar, is false, the step only accumulated a gradient.
         """
 
     @abc.abstractmethod
     def end_epoch(self) -> None:
-        """Ends an epoch, in training loops of your own; `fit` does it by itself.
-
-        Raises:
-            UserError: If weights became NaN, or no weight is left.
-        """
+        """Ends an epoch, in training loops of your own; a UserError if weights are NaN or none is left."""
 
     def check_kernels(self) -> None:
         """Raises a UserError if a weight is NaN, or a pruned one was changed since the last step."""
@@ -82,8 +70,6 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         for path, kernel, mask in zip(self.paths, self.kernels, self.masks.values(), strict=True):
             if np.any(np.asarray(kernel)[~mask]):
                 raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
-
-    # --- what it looks like
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
@@ -106,7 +92,7 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         lost = [path for path, left in zip(self.paths, self.left(), strict=True) if not left]
         if len(lost) == len(self.paths):
             raise UserError(
-                "no weight is left: give a smaller c_rate or a larger target, or a lower learning rate"
+                "no weight is left: give a smaller c_rate, a larger target or a lower learning rate"
             )
         if lost:
             logging.warning("no weight is left of %s; exclude layers that must stay", ", ".join(lost))
@@ -115,8 +101,6 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
     def sizes(self) -> np.ndarray:
         """The number of weights of each layer, int (L,)."""
         return np.array([np.prod(kernel.shape, dtype="int64") for kernel in self.kernels])
-
-    # --- beginning and end
 
     @contextlib.contextmanager
     def attached(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
@@ -179,15 +163,13 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         """Takes pruning out of the training step."""
         self._stop()
 
-    # ---
-
     def _begin(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> MaskedUpdate:
-        for owner in (
-            getattr(model, "distribute_strategy", None),
-            getattr(optimizer, "_distribution_strategy", None),
-        ):
-            if owner is not None and owner.num_replicas_in_sync > 1:
-                raise UserError("surgery does not work on several replicas; train on one device")
+        strategies = (
+            getattr(owner, name, None)
+            for owner, name in ((model, "distribute_strategy"), (optimizer, "_distribution_strategy"))
+        )
+        if any(strategy is not None and strategy.num_replicas_in_sync > 1 for strategy in strategies):
+            raise UserError("surgery does not work on several replicas; train on one device")
         if self._update is None:
             kernels = select_kernels(model, self.include, self.exclude, self.biases)
             check_finite(kernels)
@@ -196,9 +178,7 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
             self.paths, self.kernels = list(kernels), list(kernels.values())
             self.state = self.make_state()
         elif model is not self._pruned_model:
-            raise UserError(
-                "this callback has another model under surgery; finalize it, or make a new callback"
-            )
+            raise UserError("this callback has another model under surgery; finalize it, or make a new one")
         else:  # the model may have been compiled anew, with another optimiser
             self._update.leave()
         self._update = MaskedUpdate(optimizer, keras.tree.flatten(self.state), self._masked_apply)

@@ -1,9 +1,7 @@
 """Dynamic network surgery as a callback (Guo, Yao and Chen, NIPS 2016).
 
-Between two steps a kernel holds W * T. For the optimiser's step the dense weights W take its place, so that
-whatever the optimiser does, momentum, Adam, weight decay, clipping, it does to W with the gradient with
-respect to W * T: `W <- W - beta dL/d(W T)`, the masked weights too. Then surgery renews T and the kernel
-becomes W * T again.
+Between two steps a kernel holds W * T. For the optimiser's step the dense weights W take its place, so
+whatever the optimiser does, it does to W: `W <- W - beta dL/d(W T)`. Then surgery renews T.
 """
 
 from typing import Any
@@ -29,9 +27,9 @@ class DynamicNetworkSurgery(PruningCallback):
 
     After an optimiser's step each layer's threshold is `t = max(mu + c_rate * sigma, 0)`, of the mean and
     standard deviation of |W|. Weights below 0.9 t are cut, weights from 1.1 t on are kept or spliced in
-    again, those in between stay as they are. The dense weights W live beside the model and are trained on,
-    all of them, with the gradient with respect to the masked ones; the model's own variables hold the masked
-    ones. So any layer, optimiser and precision policy will do, and the pruned model is an ordinary model.
+    again, those in between stay as they are. The dense weights W live beside the model, and all of them are
+    trained on; the model's own variables hold the masked ones. So any layer, optimiser and precision policy
+    will do, and the pruned model is an ordinary model.
 
     The surgery is a part of the compiled training step, also with `jit_compile`, `steps_per_execution` and
     gradient accumulation, but not on several replicas. After each epoch the logs hold `left`, the fraction
@@ -100,8 +98,6 @@ class DynamicNetworkSurgery(PruningCallback):
         self._check_begun()
         return dict(zip(self.paths, np.asarray(self.state.threshold).tolist(), strict=True))
 
-    # --- the step of training
-
     def make_state(self) -> SurgeryState:
         """Makes dense weights, masks and thresholds."""
         self._draws = keras.random.SeedGenerator(self.seed)
@@ -140,8 +136,6 @@ class DynamicNetworkSurgery(PruningCallback):
             dense.assign(w)
             mask.assign(m)
             kernel.assign(ops.where(m, w, ops.zeros_like(w)))
-
-    # --- checks and logs
 
     def check_kernels(self) -> None:
         """Raises a UserError if a weight is NaN or somebody changed the kernels since the last step."""

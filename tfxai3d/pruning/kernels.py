@@ -1,5 +1,6 @@
-"""Which of a model's variables pruning works on."""
+"""Which of a model's variables pruning works on, and how many of their weights are left."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -57,11 +58,35 @@ def select_kernels(
     return kernels
 
 
+def kernel_sparsity(
+    model: keras.Model,
+    include: Selection | None = None,
+    exclude: Selection | None = None,
+    biases: bool = False,
+) -> dict[str, Any]:
+    """Counts a model's kernel weights, and those that are not zero.
+
+    Args:
+        model: A built model.
+        include: Variables to count, see `select_kernels`, as the next two.
+        exclude: Variables not to count.
+        biases: Also count biases.
+
+    Returns:
+        `{"total": int, "left": int, "layers": {path: {"total": int, "left": int}}}`.
+    """
+    layers = {}
+    for path, kernel in select_kernels(model, include, exclude, biases).items():
+        value = np.asarray(kernel)
+        layers[path] = {"total": value.size, "left": int(np.count_nonzero(value))}
+    total, left = (sum(layer[key] for layer in layers.values()) for key in ("total", "left"))
+    return {"total": total, "left": left, "layers": layers}
+
+
 def check_finite(variables: Mapping[str, Any]) -> None:
     """Raises a UserError if a variable, by path, holds NaN or infinity."""
     for path, variable in variables.items():
-        broken = int(np.count_nonzero(~np.isfinite(np.asarray(variable))))
-        if broken:
+        if broken := int(np.count_nonzero(~np.isfinite(np.asarray(variable)))):
             raise UserError(
                 f"{path} holds {broken} weights that are NaN or infinite; start from sound weights, or train "
                 "with a lower learning rate"
@@ -85,9 +110,5 @@ def _matches(path: str, name: str) -> bool:
 
 def _unique(path: str, taken: dict[str, keras.Variable]) -> str:
     """Layers of different nested models may share a path."""
-    number = 1
-    unique = path
-    while unique in taken:
-        number += 1
-        unique = f"{path}_{number}"
-    return unique
+    paths = itertools.chain([path], (f"{path}_{number}" for number in itertools.count(2)))
+    return next(unique for unique in paths if unique not in taken)

@@ -21,9 +21,7 @@ def prune_magnitude(
     exclude: Selection | None = None,
     biases: bool = False,
 ) -> None:
-    """Sets the smallest weights to zero, once and for all, without training.
-
-    It cuts what one surgery of `DynamicNetworkSurgery(target, scope=scope, importance=importance)` does.
+    """Sets the smallest weights to zero, as one surgery of `DynamicNetworkSurgery` with these options would.
 
     Args:
         model: A built model; changed in place.
@@ -41,7 +39,7 @@ def prune_magnitude(
     selected = select_kernels(model, include, exclude, biases)
     check_finite(selected)
     kernels = list(selected.values())
-    importances = BY_VALUE[importance](kernels)
+    importances = [BY_VALUE[importance](kernel) for kernel in kernels]
     masks = [ops.ones(kernel.shape, "bool") for kernel in kernels]
     t = thresholds.solve(importances, masks, target, scope == "layer")
     for i, (kernel, h, mask) in enumerate(zip(kernels, importances, masks, strict=True)):

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from keras import ops
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, check_choice
 from tfxai3d.pruning.schedule import Schedule, check_density
 
 Scope = Literal["global", "layer"]
@@ -17,11 +17,7 @@ CRate = float | Sequence[float] | Mapping[str, float]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The settings of a surgery; `DynamicNetworkSurgery` explains them.
-
-    Raises:
-        UserError: If they contradict each other or are out of range.
-    """
+    """The settings of a surgery, which `DynamicNetworkSurgery` explains; nonsense is a UserError."""
 
     c_rate: CRate | None
     target: float | Schedule | None
@@ -37,15 +33,10 @@ class Plan:
             raise UserError("give either c_rate or target, the density to leave")
         if self.target is not None and not callable(self.target):
             check_density(self.target)
-        for name, known in (("scope", Scope), ("importance", Importance)):
-            if getattr(self, name) not in get_args(known):
-                raise UserError(
-                    f"{name} {getattr(self, name)!r}: must be one of {', '.join(get_args(known))}"
-                )
+        check_choice("scope", self.scope, get_args(Scope))
+        check_choice("importance", self.importance, get_args(Importance))
         if self.importance != "magnitude" and self.target is None:
-            raise UserError(
-                f"c_rate is for magnitudes; importance {self.importance!r} needs a target, give one"
-            )
+            raise UserError(f"c_rate is for magnitudes; importance {self.importance!r} needs a target")
         if self.gamma < 0 or self.power < 0 or self.iter_stop < 1 or self.frequency < 1:
             raise UserError(
                 f"gamma {self.gamma}, power {self.power}, iter_stop {self.iter_stop}, frequency "
@@ -53,11 +44,9 @@ class Plan:
             )
 
     def due(self, step: Any, draw: Any) -> tuple[Any, Any]:
-        """Returns whether the masks are renewed after a step, and the density (1 where c_rate decides).
+        """Returns whether the masks are renewed after `step` updates, and the density; 1 for c_rate.
 
-        Args:
-            step: Updates since the start, int scalar.
-            draw: A number drawn from [0, 1).
+        A number drawn from [0, 1), `draw`, decides where gamma and power make surgery a matter of chance.
         """
         if callable(self.target):
             due, sparsity = self.target(step)
@@ -69,11 +58,7 @@ class Plan:
         return ops.logical_and(due, ops.equal(step % self.frequency, 0)), self.target
 
     def c_rates(self, paths: Sequence[str]) -> np.ndarray:
-        """Returns c_rate of each layer (L,).
-
-        Raises:
-            UserError: If there are not as many as layers, or a layer is unknown or missing.
-        """
+        """Returns c_rate of each layer (L,), of which there must be as many."""
         if isinstance(self.c_rate, Mapping):
             if set(self.c_rate) != set(paths):
                 wrong = sorted(set(self.c_rate) ^ set(paths))

@@ -14,6 +14,7 @@ from keras import ops
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.kernels import Selection
+from tfxai3d.pruning.surgery import state_variable
 
 
 class RegrowState(NamedTuple):
@@ -64,10 +65,8 @@ class PruneAndRegrow(PruningCallback):
     ):
         super().__init__(include, exclude, biases)
         if epochs < 0 or not 0 < drop_fraction < 1:
-            raise UserError(
-                f"epochs {epochs}, drop_fraction {drop_fraction}: epochs must not be negative, and "
-                "drop_fraction between 0 and 1"
-            )
+            wrong = f"epochs {epochs}, drop_fraction {drop_fraction}"
+            raise UserError(f"{wrong}: epochs must not be negative, and drop_fraction between 0 and 1")
         self.epochs, self.drop_fraction = epochs, drop_fraction
 
     def make_state(self) -> RegrowState:
@@ -76,12 +75,9 @@ class PruneAndRegrow(PruningCallback):
         if all(start.all() for start in starts):
             raise UserError("nothing is pruned yet, so nothing can regrow; prune_magnitude cuts at once")
         self._regrown = 0
-        masks = [keras.Variable(start != 0, dtype="bool", trainable=False) for start in starts]
-        sums, squares = (
-            [keras.Variable(np.zeros_like(w), dtype=w.dtype.name, trainable=False) for w in starts]
-            for _ in range(2)
-        )
-        return RegrowState(masks, sums, squares, keras.Variable(0, dtype="int32", trainable=False))
+        masks = [state_variable(start != 0, "bool") for start in starts]
+        sums, squares = ([state_variable(np.zeros_like(w), w.dtype.name) for w in starts] for _ in range(2))
+        return RegrowState(masks, sums, squares, state_variable(0, "int32"))
 
     def before_update(self, gradients: list[Any]) -> None:
         """Sums up the gradients of all weights, of the pruned ones too."""
@@ -148,12 +144,7 @@ def _most_valuable(masks: list[np.ndarray], values: list[np.ndarray], fraction: 
 
 
 def apportion(total: int, weights: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """Divides a total in proportion to weights, and gives nobody more than there is room.
-
-    Args:
-        total: The number to divide.
-        weights: The claims, (L,), not negative; a claim of zero gets nothing.
-        room: The most for each, int (L,).
+    """Divides a total in proportion to weights (L,), not negative, none of them getting more than its room.
 
     Returns:
         Numbers, int (L,), of the sum `total`, or less if there is not enough room.

@@ -14,7 +14,6 @@ class Schedule(Protocol):
 
     def __call__(self, step: Any) -> tuple[Any, Any]:
         """Returns whether the masks are renewed after the step (int scalar tensor), and the sparsity."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""Pruned models in compact files: one bit a weight and the values of those that are left.
+"""Pruned models in compact NPZ files: one bit a weight, deflated, and the values of those that are left.
 
-In an NPZ file, deflated; nothing is pickled. At 5 % of the weights left, float16 values and the deflated bits
-take about 3 % of the float32 weights' bytes.
+At 5 % of the weights left, float16 values and the bits take about 3 % of the float32 weights' bytes.
 """
 
 import os
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.report import kernel_sparsity
+from tfxai3d.pruning.kernels import kernel_sparsity
 from tfxai3d.storage.npz import open_npz, write_npz
 from tfxai3d.storage.sparse_arrays import pack, unpack
 
@@ -44,11 +43,11 @@ def save_sparse(
             raise UserError(f"{variable.path}: holds weights too large for float16; save as float32")
         arrays |= pack(f"{i:04d}", stored)
     write_npz(path, arrays)
-    report = kernel_sparsity(model)
-    total, left = report["total"], report["left"]
+    counts = kernel_sparsity(model)
+    del counts["layers"]
     dense_bytes = sum(np.asarray(variable).nbytes for variable in model.weights)
-    size = Path(path).stat().st_size
-    return {"total": total, "left": left, "density": left / total, "bytes": size, "dense_bytes": dense_bytes}
+    sizes = {"bytes": Path(path).stat().st_size, "dense_bytes": dense_bytes}
+    return counts | {"density": counts["left"] / counts["total"]} | sizes
 
 
 def load_sparse(path: str | os.PathLike[str], model: keras.Model) -> None:

@@ -29,23 +29,17 @@ class SurgeryState(NamedTuple):
 def begin(
     plan: Plan, paths: Sequence[str], kernels: Sequence[keras.Variable], draws: keras.random.SeedGenerator
 ) -> SurgeryState:
-    """Returns the state before the first step: every weight is kept.
-
-    Raises:
-        UserError: If a c_rate would cut a whole layer at the start.
-    """
+    """Returns the state before the first step, with every weight kept; no c_rate may cut a whole layer."""
     starts = [np.asarray(kernel) for kernel in kernels]
     zeros = starts if plan.importance == "gradient" else []
+    dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in kernels))
     return SurgeryState(
-        dense=[_variable(start, start.dtype.name) for start in starts],
-        masks=[_variable(np.ones(start.shape), "bool") for start in starts],
-        saliency=[_variable(np.zeros(start.shape), start.dtype.name) for start in zeros],
-        threshold=_variable(
-            _start_thresholds(plan, paths, starts),
-            keras.backend.result_type("float32", *(k.dtype for k in kernels)),
-        ),
-        step=_variable(0, "int"),
-        counts=_variable(np.zeros((2, len(starts))), "int32"),
+        dense=[state_variable(start, start.dtype.name) for start in starts],
+        masks=[state_variable(np.ones(start.shape), "bool") for start in starts],
+        saliency=[state_variable(np.zeros(start.shape), start.dtype.name) for start in zeros],
+        threshold=state_variable(_start_thresholds(plan, paths, starts), dtype),
+        step=state_variable(0, "int"),
+        counts=state_variable(np.zeros((2, len(starts))), "int32"),
         draws=draws.state,
     )
 
@@ -53,7 +47,7 @@ def begin(
 def cut_and_splice(
     plan: Plan, weights: list[Any], saliency: list[Any], masks: list[Any], threshold: Any, density: Any
 ) -> tuple[list[Any], Any, Any]:
-    """Operates once on all kernels.
+    """Returns the masks and thresholds (L,) after one surgery, and how many weights it cut and spliced.
 
     Args:
         plan: What is compared with which threshold.
@@ -62,11 +56,8 @@ def cut_and_splice(
         masks: Mask T of each so far.
         threshold: The t of each so far (L,); they stay unless the plan has a target.
         density: Fraction of the weights to leave at most.
-
-    Returns:
-        The new masks, the thresholds (L,), and the numbers of weights cut and spliced, int32 (2,L).
     """
-    importances = saliency or BY_VALUE[plan.importance](weights)
+    importances = saliency or [BY_VALUE[plan.importance](w) for w in weights]
     if plan.target is not None:
         threshold = thresholds.solve(importances, masks, density, plan.scope == "layer")
     new = [
@@ -96,7 +87,8 @@ def _start_thresholds(plan: Plan, paths: Sequence[str], starts: list[np.ndarray]
     return values
 
 
-def _variable(value: Any, dtype: str) -> keras.Variable:
+def state_variable(value: Any, dtype: str) -> keras.Variable:
+    """Returns a variable that is remembered, and not trained."""
     return keras.Variable(np.asarray(value), dtype=dtype, trainable=False)
 
 

@@ -16,18 +16,12 @@ _BISECTIONS = 24  # down to 6e-8 of the largest weight: of millions, few have th
 
 
 def update_mask(importance: Any, mask: Any, threshold: Any) -> Any:
-    """Returns the mask after surgery, bool, of the importance's shape.
-
-    Args:
-        importance: h >= 0 of each weight of a layer.
-        mask: The mask so far, bool, same shape.
-        threshold: The layer's t, scalar.
-    """
+    """Returns the mask after surgery, for h >= 0 of a layer's weights, their mask so far, and its t."""
     return _turning_point(importance, mask) >= ops.cast(threshold, importance.dtype)
 
 
 def solve(importances: Sequence[Any], masks: Sequence[Any], density: Any, per_layer: bool) -> Any:
-    """Finds the thresholds at which surgery leaves a given fraction of the weights.
+    """Returns the thresholds (L,), float32 or wider, at which surgery leaves a given fraction of the weights.
 
     The number of weights left falls with the threshold, hysteresis included, so bisection finds it: one for
     all layers, which spares those that have few and large weights, or one for each.
@@ -37,9 +31,6 @@ def solve(importances: Sequence[Any], masks: Sequence[Any], density: Any, per_la
         masks: Masks so far, bool, of the same shapes.
         density: Fraction of the weights to leave at most, scalar.
         per_layer: Whether each layer has this density, or all layers together.
-
-    Returns:
-        The thresholds (L,), float32 or wider.
     """
     dtype = keras.backend.result_type("float32", *(h.dtype for h in importances))
     points = [_turning_point(h, mask) for h, mask in zip(importances, masks, strict=True)]

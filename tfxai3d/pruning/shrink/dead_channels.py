@@ -16,10 +16,10 @@ def remove_dead_channels(model: keras.Model) -> keras.Model:
     """Returns a dense model with fewer channels and the same outputs at inference.
 
     A channel is removed if it is constant, because all weights of its filter are zero, or if no weight reads
-    it. What a constant channel adds to the next layer goes into that layer's bias or, where
-    zero padding would cut it off, into one constant channel that stays for all. Channels that are added
-    together, by residual connections, go together. A layer of an unknown kind, or with weights that several
-    calls share, keeps all channels of its inputs and outputs.
+    it. What a constant channel adds to the next layer goes into that layer's bias or, where zero padding
+    would cut it off, into one constant channel that stays for all. Channels that are added together, by
+    residual connections, go together. A layer of an unknown kind, or with weights that several calls share,
+    keeps all channels of its inputs and outputs.
 
     The kinds that are known are dense layers and convolutions, BatchNormalization, activations, pools,
     padding, dropout, sums, concatenations, flattening, nested functional models and the layers of PointNet,
@@ -34,8 +34,8 @@ def remove_dead_channels(model: keras.Model) -> keras.Model:
     Raises:
         UserError: If the model is no functional one, holds NaN, or a layer cannot be copied.
     """
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    if not isinstance(graph, keras.Function):
+    graph = graph_of(model)
+    if graph is None:
         raise UserError(f"model {model.name!r} is not functional: its channels cannot be followed")
     check_finite({variable.path: variable for variable in model.weights})
     return _ChannelRemoval().run(graph, model.name)
@@ -59,8 +59,6 @@ class _ChannelRemoval:
         self.anatomy.solve()
         return self.rebuild(graph, name, inputs)
 
-    # --- the first walk
-
     def trace_graph(self, graph: Any, *inputs: Channels) -> Any:
         """Returns the channels of a graph's outputs."""
         return graph._run_through_graph(
@@ -70,17 +68,15 @@ class _ChannelRemoval:
     def trace(self, layer: Any, args: Any, kwargs: Any) -> Any:
         """Returns the channels of a layer's output and remembers how to make a smaller layer."""
         tensors = keras.tree.flatten(args)
-        clear = all(isinstance(x, Channels) and len(x.units) for x in tensors)
-        # Such as training=True and mask=...
-        special = any(x is True or isinstance(x, Channels) for x in keras.tree.flatten(kwargs))
+        special = (x is True or isinstance(x, Channels) for x in keras.tree.flatten(kwargs))  # training, mask
+        clear = all(isinstance(x, Channels) and len(x.units) for x in tensors) and not any(special)
         shared = self.calls[id(layer)] > 1
-        graph = graph_of(layer)
-        if graph is not None and clear and not special and not shared:
+        graph, rule = graph_of(layer), rule_for(layer)
+        if graph is not None and clear and not shared:
             self.rebuilds[id(layer)] = lambda: (self.rebuild(graph, layer.name, tensors), [])
             return self.trace_graph(graph, *tensors)
-        rule = rule_for(layer)
         found = None
-        if rule is not None and clear and not special and not (shared and weights_of(layer)):
+        if rule is not None and clear and not (shared and weights_of(layer)):
             found = rule(self, layer, *tensors)
         if found is None:
             return self._keep_all(layer, args, kwargs)
@@ -100,8 +96,6 @@ class _ChannelRemoval:
         spec = layer.compute_output_spec(*args, **kwargs)
         self.rebuilds[id(layer)] = lambda: (copy_of(layer), weights_of(layer))
         return keras.tree.map_structure(lambda x: self.anatomy.new(x.shape, x.dtype, needed=True), spec)
-
-    # --- the second walk
 
     def rebuild(self, graph: Any, name: str, inputs: list[Channels]) -> keras.Model:
         """Returns the smaller model of a graph."""

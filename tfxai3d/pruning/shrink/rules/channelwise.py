@@ -8,15 +8,8 @@ import numpy as np
 from keras import layers, ops
 
 from tfxai3d.pruning.shrink.channels import Channels
-from tfxai3d.pruning.shrink.rules.registry import (
-    Rebuild,
-    Walk,
-    copy_of,
-    last_channels,
-    operation,
-    rule,
-    weights_of,
-)
+from tfxai3d.pruning.shrink.rules import registry
+from tfxai3d.pruning.shrink.rules.registry import Rebuild, Walk, last_channels, operation, rule
 
 ELEMENTWISE = {ops.relu} | {
     keras.activations.get(name)
@@ -36,19 +29,15 @@ def each_channel(
 
     def plan() -> tuple[Any, list[np.ndarray]]:
         kept = walk.anatomy.kept(x)
-        return copy_of(layer), [w[kept] for w in weights_of(layer)]
+        return registry.copy_of(layer), [w[kept] for w in registry.weights_of(layer)]
 
     return Channels(shape, x.dtype, constant, x.units), plan
 
 
-@rule(
-    layers.Activation,
-    layers.ReLU,
-    layers.ELU,
-    layers.LeakyReLU,
-    layers.Identity,
-    *(operation(function, 1) for function in (ops.relu, ops.elu, ops.tanh, ops.sigmoid, ops.gelu)),
-)
+_LAYERS = (layers.Activation, layers.ReLU, layers.ELU, layers.LeakyReLU, layers.Identity)
+
+
+@rule(*_LAYERS, *(operation(f, 1) for f in (ops.relu, ops.elu, ops.tanh, ops.sigmoid, ops.gelu)))
 def elementwise(walk: Walk, layer: Any, x: Channels) -> tuple[Channels, Rebuild] | None:
     """Applies to functions that are computed element by element, such as ReLU."""
     function = getattr(layer, "activation", None)

@@ -9,16 +9,11 @@ from keras import layers, ops
 from tfxai3d.pruning.shrink.channels import Channels
 from tfxai3d.pruning.shrink.rules.registry import Rebuild, Walk, copy_of, last_channels, operation, rule
 
+_LAYERS = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)
+_OPERATIONS = (ops.add, ops.subtract, ops.multiply, ops.maximum, ops.minimum)
 
-@rule(
-    layers.Add,
-    layers.Subtract,
-    layers.Multiply,
-    layers.Average,
-    layers.Maximum,
-    layers.Minimum,
-    *(operation(f, 2) for f in (ops.add, ops.subtract, ops.multiply, ops.maximum, ops.minimum)),
-)
+
+@rule(*_LAYERS, *(operation(function, 2) for function in _OPERATIONS))
 def _merge(walk: Walk, layer: Any, *tensors: Channels) -> tuple[Channels, Rebuild] | None:
     """Sums and the like, element by element."""
     first = tensors[0]
@@ -31,10 +26,8 @@ def _merge(walk: Walk, layer: Any, *tensors: Channels) -> tuple[Channels, Rebuil
     value = last_channels(layer, *([examples] if as_list else examples))
     walk.anatomy.tie(*tensors)
     varies = np.any([x.varies for x in tensors], axis=0)
-    return Channels(tuple(spec.shape), spec.dtype, np.where(varies, np.nan, value), first.units), lambda: (
-        copy_of(layer),
-        [],
-    )
+    output = Channels(tuple(spec.shape), spec.dtype, np.where(varies, np.nan, value), first.units)
+    return output, lambda: (copy_of(layer), [])
 
 
 @rule(layers.Concatenate)

@@ -10,26 +10,15 @@ from tfxai3d.pruning.shrink.channels import Channels
 from tfxai3d.pruning.shrink.rules.channelwise import each_channel
 from tfxai3d.pruning.shrink.rules.registry import Rebuild, Walk, copy_of, rule
 
-_POOLS = [
-    getattr(layers, f"{kind}Pooling{rank}D")
-    for kind in ("Max", "Average", "GlobalMax", "GlobalAverage")
-    for rank in (1, 2, 3)
-]
-_IN_1D_2D_3D = [
-    getattr(layers, f"{kind}{rank}D")
-    for kind in ("SpatialDropout", "Cropping", "UpSampling")
-    for rank in (1, 2, 3)
-]
+_KINDS = (
+    "MaxPooling", "AveragePooling", "GlobalMaxPooling", "GlobalAveragePooling", "SpatialDropout", "Cropping",
+    "UpSampling",
+)  # fmt: skip
+_IN_1D_2D_3D = [getattr(layers, f"{kind}{rank}D") for kind in _KINDS for rank in (1, 2, 3)]
+_NOISE = (layers.Dropout, layers.GaussianDropout, layers.AlphaDropout, layers.GaussianNoise)
 
 
-@rule(
-    *_POOLS,
-    *_IN_1D_2D_3D,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.AlphaDropout,
-    layers.GaussianNoise,
-)
+@rule(*_IN_1D_2D_3D, *_NOISE)
 def unchanged(walk: Walk, layer: Any, x: Channels) -> tuple[Channels, Rebuild] | None:
     """A constant stays what it is."""
     if getattr(layer, "data_format", None) == "channels_first":
@@ -56,7 +45,6 @@ def _flatten(walk: Walk, layer: Any, x: Channels) -> tuple[Channels, Rebuild] | 
     if len(sizes) < len(x.shape) - 1 or layer.data_format == "channels_first":
         return None
     places = math.prod(sizes[:-1])
-    output = Channels(
-        (x.shape[0], math.prod(sizes)), x.dtype, np.tile(x.constant, places), np.tile(x.units, places)
-    )
+    shape = (x.shape[0], math.prod(sizes))
+    output = Channels(shape, x.dtype, np.tile(x.constant, places), np.tile(x.units, places))
     return output, lambda: (copy_of(layer), [])

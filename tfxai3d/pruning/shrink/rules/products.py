@@ -31,12 +31,10 @@ def _neighbor_dense(
     walk: Walk, layer: Any, features: Channels, points: Channels, centroids: Channels, index: Channels
 ) -> tuple[Channels, Rebuild] | None:
     walk.anatomy.need(points)
-    rows = Channels(
-        features.shape,
-        features.dtype,
-        np.concatenate([points.constant, features.constant]),
-        np.concatenate([points.units, features.units]),
+    constant, units = (
+        np.concatenate([getattr(x, n) for x in (points, features)]) for n in ("constant", "units")
     )
+    rows = Channels(features.shape, features.dtype, constant, units)
     origin = np.zeros((1, 1, 3))
     example = [features.example(), origin, origin, np.zeros((1, 1, 1), "int32")]
     shapes = [keras.KerasTensor(t.shape, t.dtype) for t in (features, points, centroids, index)]
@@ -53,9 +51,8 @@ def _product(
     spec: Any = None,
 ) -> tuple[Channels, Rebuild] | None:
     """A layer with a kernel (...,C,K); `width` is the name of K in its configuration."""
-    if layer.activation not in ELEMENTWISE or getattr(layer, "quantization_mode", None):
-        return None
-    if getattr(layer, "lora_enabled", False):
+    special = getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False)
+    if layer.activation not in ELEMENTWISE or special:
         return None
     kernel = np.asarray(layer.kernel, "float64")
     output = layer.compute_output_spec(*(spec or [keras.KerasTensor(x.shape, x.dtype)]))

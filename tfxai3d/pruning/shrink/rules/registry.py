@@ -26,11 +26,9 @@ class Walk(Protocol):
 
     def trace_graph(self, graph: Any, *inputs: Channels) -> Any:
         """Returns the channels of a nested graph's output."""
-        ...
 
     def rebuild(self, graph: Any, name: str, inputs: list[Channels]) -> keras.Model:
         """Returns the smaller model of a nested graph."""
-        ...
 
 
 Rule = Callable[..., tuple[Channels, Rebuild] | None]
@@ -39,11 +37,9 @@ _RULES: dict[type | str, Rule] = {}
 
 
 def rule(*kinds: type | str) -> Callable[[_RuleT], _RuleT]:
-    """Registers a rule.
+    """Registers a rule for classes of layers and operations, and no others: a subclass may do anything.
 
-    Args:
-        *kinds: Classes of layers and operations; of this library's own layers the registered names, such as
-            "tfxai3d>SharedDense". A rule is for exactly these, for a subclass may do anything.
+    Layers of this library are called by their registered names, such as "tfxai3d>SharedDense".
     """
 
     def register(function: _RuleT) -> _RuleT:
