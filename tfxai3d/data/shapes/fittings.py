@@ -28,25 +28,18 @@ def round_top(radius: float, low: float, thick: float) -> Solid:
 def four_legs(rng: Rng, half: float, depth: float, height: float, splay: float | None = None) -> Parts:
     """Four legs from the floor to `height`, square or round, tapered, maybe splayed and joined by rails.
 
-    Args:
-        rng: Source of randomness.
-        half: Half the width of what they carry.
-        depth: Half its depth.
-        height: Its lower side.
-        splay: How much farther out the feet stand than the heads; random by default.
-
-    Returns:
-        Parts "leg" and "rail".
+    What they carry is of half the width `half` and half the depth `depth`; the feet stand `splay` times as
+    far out as the heads, at random by default. Parts "leg" and "rail".
     """
     splay = rng.uniform(1.0, 1.2) if splay is None else splay
     segments, radius = (4, rng.uniform(0.03, 0.05)) if chance(rng, 0.6) else (16, rng.uniform(0.02, 0.04))
     foot = radius * rng.uniform(0.6, 1.0)
     x, z = half - radius, depth - radius
-    parts: Parts = []
-    for sx in SIDES:
-        for sz in SIDES:
-            leg = post((sx * x * splay, 0, sz * z * splay), (sx * x, height, sz * z), foot, radius, segments)
-            parts.append(("leg", leg))
+    parts: Parts = [
+        ("leg", post((sx * x * splay, 0, sz * z * splay), (sx * x, height, sz * z), foot, radius, segments))
+        for sx in SIDES
+        for sz in SIDES
+    ]
     if chance(rng, 0.3):
         share, thin = rng.uniform(0.3, 0.7), 0.5 * foot
         y, out = share * height, splay + (1 - splay) * share
@@ -54,6 +47,20 @@ def four_legs(rng: Rng, half: float, depth: float, height: float, splay: float |
             at = side * x * out
             parts.append(("rail", box((at - thin, at + thin), (y - thin, y + thin), (-z * out, z * out))))
     return parts
+
+
+def feet(half: float, depth: float, height: float, radius: float = 0.04) -> Parts:
+    """Four short square legs under the corners. Parts "leg"."""
+    return [
+        ("leg", post((x, 0, z), (x, height, z), radius, segments=4))
+        for x in (-half, half)
+        for z in (-depth, depth)
+    ]
+
+
+def ends(half: float, width: float) -> tuple[Interval, Interval]:
+    """Returns the two intervals of a width that begin and end the interval from -half to half."""
+    return (-half, width - half), (half - width, half)
 
 
 def pedestal(rng: Rng, height: float, radius: float) -> Parts:
@@ -68,18 +75,9 @@ def pedestal(rng: Rng, height: float, radius: float) -> Parts:
 
 
 def drawers(rng: Rng, x: Interval, y: Interval, front: float, rows: int, columns: int) -> Parts:
-    """A grid of drawer fronts with a bar or a knob each. Parts "drawer" and "handle".
+    """A grid of drawer fronts with a bar or a knob each, on the `front` of a carcass, within x and y.
 
-    Args:
-        rng: Source of randomness.
-        x: Width of the grid.
-        y: Height of the grid.
-        front: Where the carcass ends; the fronts stand on it.
-        rows: Drawers above each other.
-        columns: Drawers beside each other.
-
-    Returns:
-        The parts.
+    Parts "drawer" and "handle".
     """
     thick, grip, bar = 0.02, rng.uniform(0.025, 0.04), chance(rng, 0.6)
     parts: Parts = []

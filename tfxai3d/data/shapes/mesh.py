@@ -10,7 +10,6 @@ from tfxai3d.data.orientation import z_up_to_y_up
 from tfxai3d.data.shapes.solids import Floats, Ints, Parts
 
 _QUARTER = np.array([1, 1, -1], np.float32)  # (x, y, z) -> (z, y, -x)
-
 CREASE_DEGREES = 30.0
 """Neighbouring faces that turn by more meet in a crease; the facets of round surfaces stay below it."""
 
@@ -54,9 +53,7 @@ def assemble(parts: Parts) -> ShapeMesh:
     return ShapeMesh(
         vertices=vertices.astype(np.float32),
         faces=faces.astype(np.int32),
-        face_parts=np.repeat(
-            [names.index(name) for name, _ in parts], [len(solid.faces) for solid in solids]
-        ),
+        face_parts=np.repeat([names.index(n) for n, _ in parts], [len(solid.faces) for solid in solids]),
         part_names=names,
         edges=vertices[creases].astype(np.float32),
         corners=vertices[corner].astype(np.float32),

@@ -46,11 +46,8 @@ def sample_shape(mesh: ShapeMesh, num_points: int, seed: int) -> LabelledCloud:
         num_points: How many points, at least 2.
         seed: Seed of the sampling.
 
-    Returns:
-        The cloud, centred and scaled to the unit sphere.
-
     Raises:
-        UserError: Fewer than two points, or a negative seed.
+        UserError: If there are fewer than two points, or the seed is negative.
     """
     if num_points < 2:
         raise UserError(f"num_points is {num_points}: a cloud needs at least 2 points")
@@ -74,18 +71,10 @@ def random_generator(seed: int) -> np.random.Generator:
 
 
 def surface_points(mesh: ShapeMesh, count: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
-    """Draws points uniformly by area, in the mesh's own frame.
+    """Draws points uniformly by area: float64 (count, 3), and the face each lies on, int64 (count,).
 
     `data.sampling.sample_surface` draws from the same distribution by other random numbers. Both stay, since
     shipped networks were trained on the points of the one and results were published with those of the other.
-
-    Args:
-        mesh: The shape.
-        count: How many points.
-        rng: Source of randomness.
-
-    Returns:
-        points float64 (count, 3), and the face each lies on, int64 (count,).
     """
     triangles = mesh.vertices[mesh.faces].astype(np.float64)
     origin, u, v = triangles[:, 0], triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]

@@ -7,15 +7,8 @@ long and has a headboard.
 
 import numpy as np
 
-from tfxai3d.data.shapes.fittings import (
-    SIDES,
-    Rng,
-    chance,
-    four_legs,
-    pedestal,
-    round_top,
-    slats,
-)
+from tfxai3d.data.shapes import fittings
+from tfxai3d.data.shapes.fittings import SIDES, Rng, chance, ends, four_legs, pedestal, round_top, slats
 from tfxai3d.data.shapes.solids import Parts, Solid, box, post, tube
 
 
@@ -68,11 +61,8 @@ def stool(rng: Rng) -> Parts:
     """A seat without a back, round or square, on three or four splayed legs or a pedestal."""
     half, thick = rng.uniform(0.15, 0.2), rng.uniform(0.03, 0.08)
     low = half * rng.uniform(2.2, 4.0)
-    if chance(rng, 0.65):
-        seat = round_top(half, low, thick)
-    else:
-        seat = box((-half, half), (low, low + thick), (-half, half))
-    parts: Parts = [("seat", seat)]
+    square = box((-half, half), (low, low + thick), (-half, half))
+    parts: Parts = [("seat", round_top(half, low, thick) if chance(rng, 0.65) else square)]
     if chance(rng, 0.25):
         return parts + pedestal(rng, low, half)
     count, radius, splay = int(rng.integers(3, 5)), rng.uniform(0.015, 0.025), rng.uniform(0.85, 1.3)
@@ -102,8 +92,8 @@ def bench(rng: Rng) -> Parts:
         parts += four_legs(rng, half, depth, low, splay=1.0)
     else:
         inset, width = rng.uniform(0.6, 0.95) * half, rng.uniform(0.04, 0.08)
-        ends = [(inset - width, inset), (-inset, width - inset)]
-        parts += [("leg", box(x, (0, low), (-0.95 * depth, 0.95 * depth))) for x in ends]
+        panels = ends(inset, width)[::-1]
+        parts += [("leg", box(x, (0, low), (-0.95 * depth, 0.95 * depth))) for x in panels]
     if chance(rng, 0.5):
         parts += _bench_back(rng, half, depth, top)
     return parts
@@ -119,7 +109,7 @@ def _bench_back(rng: Rng, half: float, depth: float, top: float) -> Parts:
     parts = [(name, solid.leaned(slope, top)) for name, solid in parts]
     if chance(rng, 0.5):
         arm = top + rng.uniform(0.15, 0.22)
-        for x in ((-half, 0.05 - half), (half - 0.05, half)):
+        for x in ends(half, 0.05):
             parts.append(("arm", box(x, (arm, arm + 0.04), (-depth, depth))))
             parts.append(("arm", box(x, (top, arm), (depth - 0.05, depth))))
     return parts
@@ -144,17 +134,8 @@ def sofa(rng: Rng) -> Parts:
         x, front = (inner - seat, inner), depth + rng.uniform(0.4, 0.6)
         parts.append(("base", box(x, (feet, low), (depth, front))))
         parts.append(("cushion", box(x, (low, low + cushion), (depth + 0.02, front))))
-    parts += _feet(half - 0.05, depth - 0.05, feet)
+    parts += fittings.feet(half - 0.05, depth - 0.05, feet)
     return [(name, solid.mirrored()) for name, solid in parts] if chance(rng, 0.5) else parts
-
-
-def _feet(half: float, depth: float, height: float, radius: float = 0.04) -> Parts:
-    """Four short legs under the corners."""
-    return [
-        ("leg", post((x, 0, z), (x, height, z), radius, segments=4))
-        for x in (-half, half)
-        for z in (-depth, depth)
-    ]
 
 
 def bed(rng: Rng) -> Parts:
@@ -173,7 +154,7 @@ def bed(rng: Rng) -> Parts:
         foot = low + rng.uniform(0.3, 1.2) * mattress
         parts.append(("footboard", box((-half, half), (0, foot), (depth, depth + board))))
     parts += [("pillow", pillow) for pillow in _pillows(rng, half, top, -depth)]
-    parts += _feet(half - 0.05, depth - 0.05, feet)
+    parts += fittings.feet(half - 0.05, depth - 0.05, feet)
     if chance(rng, 0.15):
         parts += _canopy(half, depth, low, rng.uniform(1.8, 2.1))
     return parts
@@ -188,15 +169,10 @@ def _pillows(rng: Rng, half: float, top: float, rear: float) -> list[Solid]:
 
 def _canopy(half: float, depth: float, low: float, high: float) -> Parts:
     """Four posts and a frame over the bed."""
-    width = 0.06
-    parts: Parts = []
-    for x in ((-half, width - half), (half - width, half)):
-        parts += [
-            ("canopy", box(x, (low, high), z)) for z in ((-depth, width - depth), (depth - width, depth))
-        ]
-        parts.append(("canopy", box(x, (high, high + width), (-depth, depth))))
+    width, solids = 0.06, []
+    for x in ends(half, width):
+        solids += [box(x, (low, high), z) for z in ends(depth, width)]
+        solids.append(box(x, (high, high + width), (-depth, depth)))
     inner = (width - half, half - width)
-    return parts + [
-        ("canopy", box(inner, (high, high + width), z))
-        for z in ((-depth, width - depth), (depth - width, depth))
-    ]
+    solids += [box(inner, (high, high + width), z) for z in ends(depth, width)]
+    return [("canopy", solid) for solid in solids]

@@ -18,13 +18,11 @@ Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float]
 Point = Sequence[float] | Floats
 
-_BOX_FACES = np.array(
-    [
-        *[(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5)],  # x
-        *[(0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6)],  # y
-        *[(0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)],  # z
-    ]
-)
+_BOX_FACES = np.array([
+    *[(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5)],  # x
+    *[(0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6)],  # y
+    *[(0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)],  # z
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,7 @@ class Solid:
         return Solid((self.vertices - about) @ rotation.T + about, self.faces)
 
     def leaned(self, slope: float, floor: float) -> "Solid":
-        """Returns the solid sheared backwards, so that what stands at height `floor` keeps its contact.
-
-        Args:
-            slope: Metres towards -z per metre above `floor`.
-            floor: The height that does not move.
-        """
+        """Returns the solid sheared towards -z by `slope` for each metre above `floor`, which stays."""
         vertices = self.vertices.copy()
         vertices[:, 2] -= slope * (vertices[:, 1] - floor)
         return Solid(vertices, self.faces)
@@ -79,14 +72,10 @@ def loft(rings: Floats, start: Point | None = None, end: Point | None = None, cl
     """Joins rings of points to a solid.
 
     Args:
-        rings: (R, n, 3), each ring counter-clockwise about the direction of travel and star-shaped about
-            its mean.
+        rings: (R, n, 3), each counter-clockwise about the direction of travel and star-shaped about its mean.
         start: Where the fan that closes the first ring meets; by default the mean of that ring.
         end: The same for the last ring.
         closed: Join the last ring to the first instead of closing either (a torus).
-
-    Returns:
-        The solid, with outward normals.
     """
     count, n, _ = rings.shape
     first, second = np.arange(n), np.roll(np.arange(n), -1)
@@ -97,10 +86,8 @@ def loft(rings: Floats, start: Point | None = None, end: Point | None = None, cl
     vertices = rings.reshape(-1, 3)
     if closed:
         return Solid(vertices, sides)
-    poles = [
-        rings[0].mean(axis=0) if start is None else start,
-        rings[-1].mean(axis=0) if end is None else end,
-    ]
+    given = (rings[0], start), (rings[-1], end)
+    poles = [last.mean(axis=0) if pole is None else pole for last, pole in given]
     bottom, top = count * n, count * n + 1
     under = np.stack([np.full(n, bottom), second, first], axis=-1)
     over = np.stack([np.full(n, top), first + bottom - n, second + bottom - n], axis=-1)
@@ -148,9 +135,6 @@ def revolve(profile: Sequence[Point] | Floats, segments: int = 32, closed: bool 
             outside, downwards inside. An end of radius 0 becomes a tip.
         segments: Facets of a turn; the crease angle asks for more than 12.
         closed: The profile is a loop (a ring-shaped solid).
-
-    Returns:
-        The solid.
     """
     rows = np.asarray(profile, dtype=np.float64)
     first, last = int(rows[0, 0] == 0), int(rows[-1, 0] == 0)
@@ -168,17 +152,9 @@ def shell(outer: Floats, wall: float) -> Floats:
 
 
 def post(foot: Point, head: Point, low: float, high: float | None = None, segments: int = 16) -> Solid:
-    """Returns a leg between two points whose ends lie flat, so that it stands flush on the floor.
+    """Returns a leg whose ends lie flat, from the centre of its foot to that of its head; 4 segments: square.
 
-    Args:
-        foot: Centre of the lower end.
-        head: Centre of the upper end.
-        low: Radius at the foot.
-        high: Radius at the head; by default the same.
-        segments: Facets; 4 makes a square leg.
-
-    Returns:
-        The solid.
+    Its radius is `low` at the foot and `high` at the head, by default the same.
     """
     outline = circle(segments)
     ends = (ring(low * outline, 0.0) + foot, ring((high or low) * outline, 0.0) + head)

@@ -6,7 +6,8 @@ of drawers; a night stand has one column and is about as wide as tall; a bookshe
 at the front.
 """
 
-from tfxai3d.data.shapes.fittings import Rng, chance, drawers, four_legs, pedestal, round_top
+from tfxai3d.data.shapes import fittings
+from tfxai3d.data.shapes.fittings import Rng, chance, drawers, ends, four_legs, pedestal, round_top
 from tfxai3d.data.shapes.solids import Interval, Parts, box, post
 
 
@@ -31,15 +32,10 @@ def table(rng: Rng) -> Parts:
 
 def _trestle(rng: Rng, half: float, depth: float, high: float) -> Parts:
     """Two end panels and a board between them."""
-    inset, width, reach = (
-        rng.uniform(0.65, 0.9) * half,
-        rng.uniform(0.04, 0.08),
-        rng.uniform(0.6, 0.9) * depth,
-    )
-    ends = ((-inset, width - inset), (inset - width, inset))
-    level = rng.uniform(0.15, 0.4) * high
+    inset, width = rng.uniform(0.65, 0.9) * half, rng.uniform(0.04, 0.08)
+    reach, level = rng.uniform(0.6, 0.9) * depth, rng.uniform(0.15, 0.4) * high
     board = box((width - inset, inset - width), (level, level + 0.12), (-0.02, 0.02))
-    return [("rail", board), *[("leg", box(x, (0, high), (-reach, reach))) for x in ends]]
+    return [("rail", board), *[("leg", box(x, (0, high), (-reach, reach))) for x in ends(inset, width)]]
 
 
 def _apron(half: float, depth: float, high: float, drop: float) -> Parts:
@@ -57,8 +53,8 @@ def desk(rng: Rng) -> Parts:
     feet = rng.uniform(0.0, 0.1) if chance(rng, 0.7) else rng.uniform(0.2, 0.3)
     inner, rows = depth - 0.04, int(rng.integers(2, 5))
     parts: Parts = [("top", box((-half, half), (high, high + thick), (-depth, depth)))]
-    ends = ((0.02 - half, 0.02 - half + block), (half - 0.02 - block, half - 0.02))
-    used = ends if chance(rng, 0.4) else ends[:1]
+    left, right = (0.02 - half, 0.02 - half + block), (half - 0.02 - block, half - 0.02)
+    used = (left, right) if chance(rng, 0.4) else (left,)
     for x in used:
         parts.append(("cabinet", box(x, (feet, high), (-inner, inner))))
         parts += drawers(rng, x, (feet, high), inner, rows, 1)
@@ -69,11 +65,11 @@ def desk(rng: Rng) -> Parts:
                 for z in (0.03 - inner, inner - 0.03)
             ]
     if len(used) == 1:
-        parts += _open_end(rng, ends[1][1], inner, high)
+        parts += _open_end(rng, right[1], inner, high)
     if chance(rng, 0.8):
         low = rng.uniform(0.2, 0.6) * high
-        right = ends[1][0] if len(used) == 2 else half - 0.07
-        parts.append(("panel", box((ends[0][1], right), (low, high), (-inner, 0.025 - inner))))
+        end = right[0] if len(used) == 2 else half - 0.07
+        parts.append(("panel", box((left[1], end), (low, high), (-inner, 0.025 - inner))))
     if chance(rng, 0.2):
         parts += _hutch(rng, half, depth, high + thick)
     return [(name, solid.mirrored()) for name, solid in parts] if chance(rng, 0.5) else parts
@@ -89,8 +85,7 @@ def _open_end(rng: Rng, edge: float, depth: float, high: float) -> Parts:
 def _hutch(rng: Rng, half: float, depth: float, top: float) -> Parts:
     """A shelf on two ends standing on the rear of the desk."""
     up, front, thick = top + rng.uniform(0.25, 0.45), rng.uniform(-0.4, 0.0) * depth, 0.03
-    ends = ((-half, thick - half), (half - thick, half))
-    parts: Parts = [("shelf", box(x, (top, up), (-depth, front))) for x in ends]
+    parts: Parts = [("shelf", box(x, (top, up), (-depth, front))) for x in ends(half, thick)]
     return [*parts, ("shelf", box((-half, half), (up, up + thick), (-depth, front)))]
 
 
@@ -100,9 +95,8 @@ def dresser(rng: Rng) -> Parts:
     half, depth = high * rng.uniform(1.2, 1.9) / 2, rng.uniform(0.2, 0.27)
     feet = rng.uniform(0.05, 0.15)
     parts = _chest(rng, half, depth, high, feet)
-    parts += drawers(
-        rng, (-half, half), (feet, high), depth, int(rng.integers(2, 5)), int(rng.integers(2, 4))
-    )
+    rows, columns = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+    parts += drawers(rng, (-half, half), (feet, high), depth, rows, columns)
     if chance(rng, 0.25):
         wide, up = rng.uniform(0.5, 0.8) * half, high + rng.uniform(0.4, 0.7)
         parts.append(("mirror", box((-wide, wide), (high + 0.03, up), (0.02 - depth, 0.06 - depth))))
@@ -115,10 +109,8 @@ def night_stand(rng: Rng) -> Parts:
     half, depth = high * rng.uniform(0.75, 1.05) / 2, rng.uniform(0.17, 0.23)
     feet = rng.uniform(0.05, 0.2)
     if chance(rng, 0.6):
-        rows = int(rng.integers(1, 4))
-        return _chest(rng, half, depth, high, feet) + drawers(
-            rng, (-half, half), (feet, high), depth, rows, 1
-        )
+        rows, chest = int(rng.integers(1, 4)), _chest(rng, half, depth, high, feet)
+        return chest + drawers(rng, (-half, half), (feet, high), depth, rows, 1)
     middle, thick = high - rng.uniform(0.3, 0.45) * (high - feet), 0.025
     parts = _chest(rng, half, depth, high, middle, plinth=False)
     parts += drawers(rng, (-half, half), (middle, high), depth, 1, 1)
@@ -135,10 +127,7 @@ def _chest(rng: Rng, half: float, depth: float, high: float, feet: float, plinth
     ]
     if plinth and chance(rng, 0.4):
         return [*parts, ("base", box((0.03 - half, half - 0.03), (0, feet), (0.03 - depth, depth - 0.03)))]
-    x, z, radius = half - 0.025, depth - 0.025, 0.035
-    return parts + [
-        ("leg", post((a, 0, b), (a, feet, b), radius, segments=4)) for a in (-x, x) for b in (-z, z)
-    ]
+    return parts + fittings.feet(half - 0.025, depth - 0.025, feet, 0.035)
 
 
 def bookshelf(rng: Rng) -> Parts:
@@ -146,9 +135,7 @@ def bookshelf(rng: Rng) -> Parts:
     half, high, depth, thick = rng.uniform(0.35, 0.6), rng.uniform(1.4, 2.0), rng.uniform(0.13, 0.2), 0.035
     count = int(rng.integers(4, 8))
     inner = (thick - half, half - thick)
-    parts: Parts = [
-        ("side", box(x, (0, high), (-depth, depth))) for x in ((-half, inner[0]), (inner[1], half))
-    ]
+    parts: Parts = [("side", box(x, (0, high), (-depth, depth))) for x in ends(half, thick)]
     step = (high - thick) / (count - 1)
     levels = [k * step for k in range(count)]
     parts += [("shelf", box(inner, (y, y + thick), (-depth, depth))) for y in levels]

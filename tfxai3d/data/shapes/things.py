@@ -110,11 +110,8 @@ def monitor(rng: Rng) -> Parts:
     slope, width = rng.uniform(0, 0.15), rng.uniform(0.03, 0.06)
     parts = [(name, solid.leaned(slope, low)) for name, solid in parts]
     base, wide = 0.015, rng.uniform(0.1, 0.17)
-    foot = (
-        round_top(wide, 0, base)
-        if chance(rng, 0.5)
-        else box((-wide, wide), (0, base), (-0.7 * wide, 0.7 * wide))
-    )
+    square = box((-wide, wide), (0, base), (-0.7 * wide, 0.7 * wide))
+    foot = round_top(wide, 0, base) if chance(rng, 0.5) else square
     reach = low + rng.uniform(0.0, 0.4) * tall
     neck = box((-width, width), (base, reach), (-thick - 0.03, -thick)).leaned(slope, low)
     return [*parts, ("neck", neck), ("foot", foot.moved(z=-thick - 0.015))]
@@ -123,13 +120,9 @@ def monitor(rng: Rng) -> Parts:
 def _tube_back(half: float, y: tuple[float, float], front: float, deep: float) -> Solid:
     """The case behind a picture tube, narrowing to the rear."""
     middle, room = (y[0] + y[1]) / 2, (y[1] - y[0]) / 2
+    corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     rows = [
-        [
-            (-s * half, middle - s * room, z),
-            (s * half, middle - s * room, z),
-            (s * half, middle + s * room, z),
-            (-s * half, middle + s * room, z),
-        ]
+        [(i * s * half, middle + j * s * room, z) for i, j in corners]
         for s, z in ((0.5, front - deep), (0.95, front))
     ]
     return loft(np.array(rows))
@@ -149,14 +142,9 @@ def stairs(rng: Rng) -> Parts:
     end = -count * going
     for side in SIDES:
         x = side * (half + 0.02)
-        foot = [
-            (x, 0, 0.02),
-            (x, 0, -going),
-            (x, (count - 1) * rise - 0.05, end),
-            (x, count * rise, end),
-            (x, rise, 0.02),
-        ]
-        parts.append(("stringer", slab(foot, (side * 0.04, 0, 0))))
+        rear = [((count - 1) * rise - 0.05, end), (count * rise, end)]
+        outline = [(x, y, z) for y, z in ((0, 0.02), (0, -going), *rear, (rise, 0.02))]
+        parts.append(("stringer", slab(outline, (side * 0.04, 0, 0))))
         if chance(rng, 0.5):
             parts += _rail(x, (0, count * going), rise / going, rise, rng.uniform(0.75, 0.95))
     return parts
@@ -169,13 +157,8 @@ def _rail(x: float, run: tuple[float, float], slope: float, start: float, high: 
         y = start + slope * s
         parts.append(("post", box((x - 0.025, x + 0.025), (y, y + high), (-s - 0.025, -s + 0.025))))
     rows = [(x - 0.03, start + slope * s + high, -s) for s in run]
-    corners = [
-        rows[0],
-        rows[1],
-        (rows[1][0], rows[1][1] + 0.06, rows[1][2]),
-        (rows[0][0], rows[0][1] + 0.06, rows[0][2]),
-    ]
-    return [*parts, ("rail", slab(corners, (0.06, 0, 0)))]
+    above = [(x, y + 0.06, z) for x, y, z in rows[::-1]]
+    return [*parts, ("rail", slab([*rows, *above], (0.06, 0, 0)))]
 
 
 def tent(rng: Rng) -> Parts:
@@ -201,13 +184,10 @@ def _ridge(rng: Rng) -> Parts:
     parts.append(("wall", slab(gable, (0, 0, thick))))
     if chance(rng, 0.4):
         for side in SIDES:  # the door stands open: a flap at either side
-            flap = [
-                (side * half, 0, deep),
-                (side * 0.35 * half, 0, deep),
-                (side * 0.35 * half, wall + 0.65 * tall, deep),
-            ]
+            outer, inner = side * half, side * 0.35 * half
+            flap = [(outer, 0, deep), (inner, 0, deep), (inner, wall + 0.65 * tall, deep)]
             if wall:
-                flap.append((side * half, wall, deep))
+                flap.append((outer, wall, deep))
             parts.append(("wall", slab(flap, (0, 0, -thick))))
     elif chance(rng, 0.5):
         parts.append(("pole", post((0, 0, deep - 0.05), (0, top - 0.05, deep - 0.05), 0.03)))
@@ -223,14 +203,9 @@ def _dome(rng: Rng) -> Parts:
     if chance(rng, 0.6):
         reach, low = deep + rng.uniform(0.2, 0.4), 0.6 * tall
         for side in SIDES:
-            sheet = [
-                (side * 0.5 * half, 0, reach),
-                (side * 0.5 * half, 0, 0.6 * deep),
-                (0, low, 0.7 * deep),
-                (0, low, reach),
-            ]
-            normal = 0.03 * side
-            parts.append(("porch", slab(sheet, (normal, 0.02, 0))))
+            x = side * 0.5 * half
+            sheet = [(x, 0, reach), (x, 0, 0.6 * deep), (0, low, 0.7 * deep), (0, low, reach)]
+            parts.append(("porch", slab(sheet, (0.03 * side, 0.02, 0))))
     return parts
 
 
@@ -246,8 +221,6 @@ def _pavilion(rng: Rng) -> Parts:
         x = sorted((side * half, side * (half - 0.03)))
         parts.append(("valance", box((-half, half), (wall - drop, wall), (z[0], z[1]))))
         parts.append(("valance", box((x[0], x[1]), (wall - drop, wall), (0.03 - deep, deep - 0.03))))
-        parts += [
-            ("pole", post((side * (half - 0.06), 0, z), (side * (half - 0.06), wall, z), 0.03))
-            for z in (0.06 - deep, deep - 0.06)
-        ]
+        at = side * (half - 0.06)
+        parts += [("pole", post((at, 0, b), (at, wall, b), 0.03)) for b in (0.06 - deep, deep - 0.06)]
     return parts

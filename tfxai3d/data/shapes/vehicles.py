@@ -5,9 +5,9 @@ import numpy as np
 from tfxai3d.data.shapes.fittings import Rng, chance
 from tfxai3d.data.shapes.solids import Floats, Parts, Solid, bezier, box, extrude, loft, post, revolve, shell
 
-_SECTION = np.array(
-    [(0.5, 0), (0.3, 0.4), (0.0, 0.5), (-0.3, 0.3), (-0.5, 0), (-0.3, -0.3), (0.0, -0.5), (0.3, -0.4)]
-)
+_SECTION = np.array([
+    (0.5, 0), (0.3, 0.4), (0.0, 0.5), (-0.3, 0.3), (-0.5, 0), (-0.3, -0.3), (0.0, -0.5), (0.3, -0.4),
+])  # fmt: skip
 
 
 def _along_z(solid: Solid) -> Solid:
@@ -64,9 +64,8 @@ def _engines(
 ) -> Parts:
     """Two or four jets below the wings, or two at the tail."""
     size, length = rng.uniform(0.045, 0.07), rng.uniform(0.2, 0.3)
-    jet = _along_z(
-        revolve(shell(np.array([(0.7 * size, 0.0), (size, 0.3 * length), (size, length)]), 0.012), 16)
-    )
+    profile = np.array([(0.7 * size, 0.0), (size, 0.3 * length), (size, length)])
+    jet = _along_z(revolve(shell(profile, 0.012), 16))
     if chance(rng, 0.3):
         pod = jet.moved(x=radius + size, y=0.4 * radius, z=-0.65)
         return [("engine", pod), ("engine", pod.mirrored())]
@@ -97,26 +96,18 @@ def car(rng: Rng) -> Parts:
 
 def _body(half: float, length: float, low: float, nose: float, waist: float) -> Solid:
     """The side view up to the waist line, extruded over the width."""
-    side: Floats = np.array(
-        [
-            (-length, low),
-            (length, low),
-            (length, nose),
-            (0.9 * length, nose + 0.04),
-            (0.5 * length, waist),
-            (-0.95 * length, waist),
-            (-length, waist - 0.08),
-        ]
-    )
+    side: Floats = np.array([
+        (-length, low), (length, low), (length, nose), (0.9 * length, nose + 0.04), (0.5 * length, waist),
+        (-0.95 * length, waist), (-length, waist - 0.08),
+    ])  # fmt: skip
     return extrude(side, -half, half).rotated("x", 90).rotated("y", -90)
 
 
 def _cabin(rng: Rng, half: float, span: tuple[float, float], low: float, high: float) -> Solid:
     """A box that narrows upwards, its screens raked."""
-    lean = min(high - low, 0.6 * (span[1] - span[0])) * np.array(
-        [rng.uniform(0.1, 0.6), rng.uniform(0.4, 0.9)]
-    )
-    top = (span[0] + lean[0], span[1] - lean[1])
+    most = min(high - low, 0.6 * (span[1] - span[0]))
+    rear, front = most * rng.uniform(0.1, 0.6), most * rng.uniform(0.4, 0.9)
+    top = (span[0] + rear, span[1] - front)
     wide, narrow = 0.96 * half, 0.8 * half
     rows = [
         [(-w, y, z[1]), (w, y, z[1]), (w, y, z[0]), (-w, y, z[0])]

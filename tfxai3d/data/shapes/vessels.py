@@ -7,21 +7,9 @@ times as tall as wide and has none.
 
 import numpy as np
 
+from tfxai3d.data.shapes import solids
 from tfxai3d.data.shapes.fittings import Rng, chance
-from tfxai3d.data.shapes.solids import (
-    Floats,
-    Parts,
-    Solid,
-    bezier,
-    box,
-    loft,
-    post,
-    revolve,
-    ring,
-    rounded_rectangle,
-    shell,
-    tube,
-)
+from tfxai3d.data.shapes.solids import Floats, Parts, Solid, bezier, box, loft, post, revolve, shell, tube
 
 
 def bottle(rng: Rng) -> Parts:
@@ -34,10 +22,8 @@ def bottle(rng: Rng) -> Parts:
     profile = np.concatenate([[(0.93 * wide, 0.0)], side, slope[1:]])
     body = _square(profile, 0.3) if chance(rng, 0.25) else revolve(profile)
     top = shoulder + length
-    parts: Parts = [
-        ("body", body),
-        ("neck", post((0, shoulder, 0), (0, top, 0), neck, 0.9 * neck, segments=24)),
-    ]
+    tip = post((0, shoulder, 0), (0, top, 0), neck, 0.9 * neck, segments=24)
+    parts: Parts = [("body", body), ("neck", tip)]
     if chance(rng, 0.7):
         cap = rng.uniform(0.08, 0.2)
         parts.append(("cap", post((0, top, 0), (0, top + cap, 0), 1.15 * neck, segments=24)))
@@ -46,7 +32,7 @@ def bottle(rng: Rng) -> Parts:
 
 def _square(profile: Floats, rounding: float) -> Solid:
     """The profile lofted over rounded squares instead of circles."""
-    return loft(np.stack([ring(rounded_rectangle(r, r, rounding * r), y) for r, y in profile]))
+    return loft(np.stack([solids.ring(solids.rounded_rectangle(r, r, rounding * r), y) for r, y in profile]))
 
 
 def bowl(rng: Rng) -> Parts:
@@ -60,10 +46,8 @@ def bowl(rng: Rng) -> Parts:
         outer = np.linspace((base, 0), (wide, tall), 4)
     parts: Parts = [("body", revolve(shell(outer, wall)))]
     if chance(rng, 0.5):
-        foot = rng.uniform(0.06, 0.15)
-        parts.append(
-            ("foot", post((0, -foot, 0), (0, 0, 0), base * rng.uniform(0.8, 1.2), 0.9 * base, segments=32))
-        )
+        foot, wider = rng.uniform(0.06, 0.15), base * rng.uniform(0.8, 1.2)
+        parts.append(("foot", post((0, -foot, 0), (0, 0, 0), wider, 0.9 * base, segments=32)))
     return parts
 
 
@@ -94,16 +78,10 @@ def _handle(rng: Rng, outer: Floats, wall: float, low: float = 0.2, high: float 
 def vase(rng: Rng) -> Parts:
     """A tall open shell with a belly and a neck; sometimes two handles, sometimes a foot."""
     tall, wall = rng.uniform(1.4, 2.0), 0.03
-    base, belly, neck, lip = (
-        rng.uniform(*span) for span in ((0.2, 0.35), (0.4, 0.85), (0.1, 0.4), (0.2, 0.45))
+    base, belly, neck, lip, bend = (
+        rng.uniform(*span) for span in ((0.2, 0.35), (0.4, 0.85), (0.1, 0.4), (0.2, 0.45), (0.4, 0.8))
     )
-    knots = [
-        (base, 0),
-        (belly, 0.25 * tall),
-        (belly, rng.uniform(0.4, 0.8) * tall),
-        (neck, 0.8 * tall),
-        (lip, tall),
-    ]
+    knots = [(base, 0), (belly, 0.25 * tall), (belly, bend * tall), (neck, 0.8 * tall), (lip, tall)]
     if chance(rng, 0.25):
         knots = [(base, 0), (base, 0.5 * tall), (rng.uniform(0.3, 0.5), tall)]
     outer = bezier(knots, 18)
@@ -121,15 +99,13 @@ def bathtub(rng: Rng) -> Parts:
     half, depth, tall = rng.uniform(0.75, 0.95), rng.uniform(0.34, 0.45), rng.uniform(0.4, 0.6)
     wall, taper = rng.uniform(0.04, 0.09), rng.uniform(0.75, 1.0)
     rounding = depth * rng.uniform(0.2, 1.0)
-    steps = [
-        (taper, taper, 0.0, 0.0),
-        (1.0, 1.0, 0.0, tall),
-        (1.0, 1.0, wall, tall),
-        (0.9 * taper, taper, wall, 0.1),
-    ]
+    outside = [(taper, taper, 0.0, 0.0), (1.0, 1.0, 0.0, tall)]
+    inside = [(1.0, 1.0, wall, tall), (0.9 * taper, taper, wall, 0.1)]
     rings = [
-        ring(rounded_rectangle(a * half - w, b * depth - w, b * (rounding - w), per_corner=7), y)
-        for a, b, w, y in steps
+        solids.ring(
+            solids.rounded_rectangle(a * half - w, b * depth - w, b * (rounding - w), per_corner=7), y
+        )
+        for a, b, w, y in (*outside, *inside)
     ]
     parts: Parts = [("body", loft(np.stack(rings)))]
     if chance(rng, 0.4):
