@@ -16,12 +16,9 @@ def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
 
 
 def rotations_about(axis: int, angles: np.ndarray) -> np.ndarray:
-    """Returns the matrices, float64 (R,3,3), that rotate about a coordinate axis.
+    """Returns the matrices, float64 (R,3,3), that rotate about axis 0, 1 or 2 by angles (R,) in radians.
 
-    Args:
-        axis: 0, 1 or 2 for x, y or z.
-        angles: In radians, (R,). A positive one takes the next axis, in the order x, y, z, x, to the one
-            after it.
+    A positive angle takes the next axis, in the order x, y, z, x, to the one after it.
     """
     first, second = (axis + 1) % 3, (axis + 2) % 3
     matrices = np.tile(np.eye(3), (len(angles), 1, 1))
@@ -34,10 +31,7 @@ def rotations_about(axis: int, angles: np.ndarray) -> np.ndarray:
 def even_rotations(count: int) -> np.ndarray:
     """Returns rotations about the up axis y by multiples of 360 / `count` degrees, 0 first.
 
-    The views that PointNet's program and those after it let vote (`--num_votes`).
-
-    Returns:
-        Matrices float32 (count,3,3).
+    Matrices float32 (count,3,3): the views that PointNet's program and those after it let vote.
     """
     return rotations_about(1, 2 * np.pi * np.arange(count) / count).astype(np.float32)
 

@@ -6,12 +6,7 @@ from tfxai3d.errors import UserError
 
 
 def face_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Returns the area of each triangle, float64 (F,).
-
-    Args:
-        vertices: Coordinates, (V,3).
-        faces: Vertex numbers of the triangles, int (F,3).
-    """
+    """Returns the areas, float64 (F,), of triangles of vertices (V,3), given by their numbers, int (F,3)."""
     a, b, c = np.moveaxis(vertices.astype(np.float64)[faces], 1, 0)
     return 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
 

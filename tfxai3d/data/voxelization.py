@@ -120,21 +120,14 @@ def _fit(points: np.ndarray, extent: int, size: int) -> np.ndarray:
 def _check_inside(vertices: np.ndarray, size: int) -> None:
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     if low.min() < 0 or high.max() > size:
-        ends = " to ".join(
-            "(" + ", ".join(f"{value:.4g}" for value in corner) + ")" for corner in (low, high)
-        )
+        ends = " to ".join("({:.4g}, {:.4g}, {:.4g})".format(*corner) for corner in (low, high))
         raise UserError(
             f"the mesh reaches from {ends}, outside the grid 0..{size}; scale it, or use voxelize"
         )
 
 
 def _pairs(first: np.ndarray, shape: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields triangle numbers (P,) and voxels (P,3): all voxels of each triangle's bounding box.
-
-    Args:
-        first: Lowest voxel of each box, (F,3).
-        shape: Number of voxels of each box along each axis, (F,3).
-    """
+    """Yields numbers (P,) of triangles and all voxels (P,3) in their boxes: lowest voxel and shape (F,3)."""
     counts = shape.prod(axis=1)
     part = np.cumsum(counts) // _MAX_PAIRS
     for members in np.split(np.arange(len(counts)), np.flatnonzero(np.diff(part)) + 1):

@@ -7,7 +7,7 @@ import keras
 from tfxai3d.errors import UserError, check_choice
 from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.layers.head import pointnet_head
-from tfxai3d.models.layers.neighbors import carry_to_points
+from tfxai3d.models.layers.neighbors import interpolate
 from tfxai3d.models.layers.set_abstraction import BallQuery, Centroids, Group, NeighborDense, NeighborMax
 from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
@@ -22,23 +22,12 @@ class Scale(NamedTuple):
     widths: tuple[int, ...]
 
 
+_FINE = (Scale(0.1, 16, (32, 32, 64)), Scale(0.2, 32, (64, 64, 128)), Scale(0.4, 128, (64, 96, 128)))
+_COARSE = (Scale(0.2, 32, (64, 64, 128)), Scale(0.4, 64, (128, 128, 256)), Scale(0.8, 128, (128, 128, 256)))
 # Per set abstraction, its number of centroids and its scales; section B of the paper's supplement.
 _LEVELS: dict[str, tuple[tuple[int, tuple[Scale, ...]], ...]] = {
-    "ssg": (
-        (512, (Scale(0.2, 32, (64, 64, 128)),)),
-        (128, (Scale(0.4, 64, (128, 128, 256)),)),
-    ),
-    "msg": (
-        (512, (Scale(0.1, 16, (32, 32, 64)), Scale(0.2, 32, (64, 64, 128)), Scale(0.4, 128, (64, 96, 128)))),
-        (
-            128,
-            (
-                Scale(0.2, 32, (64, 64, 128)),
-                Scale(0.4, 64, (128, 128, 256)),
-                Scale(0.8, 128, (128, 128, 256)),
-            ),
-        ),
-    ),
+    "ssg": ((512, _FINE[1:2]), (128, _COARSE[1:2])),
+    "msg": ((512, _FINE), (128, _COARSE)),
 }
 _DROPOUT = {"ssg": 0.5, "msg": 0.6}
 
@@ -119,9 +108,9 @@ class PointNet2(Classifier):
     def to_points(self, importance: Any, inputs: Any) -> Any:
         """Carries the importance (B,128) of the centroids to the points (B,N,3) of the cloud: (B,N).
 
-        Each point takes the mean of its three nearest centroids; see `neighbors.carry_to_points`.
+        Each point takes the mean of its three nearest centroids; see `neighbors.interpolate`.
         """
-        return carry_to_points(importance, self.centroids(inputs), inputs)
+        return interpolate(inputs, self.centroids(inputs), importance[..., None])[..., 0]
 
 
 def _set_abstraction(

@@ -75,10 +75,10 @@ class VRN(Classifier):
         x = _last_block(x, momentum)
         x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
         x = FusedBatchNormalization(momentum=momentum, name="pool_norm")(x)
-        x = keras.layers.Dense(16 * channels, use_bias=False, kernel_initializer=_orthogonal(), name="head")(
-            x
+        dense = keras.layers.Dense(
+            16 * channels, use_bias=False, kernel_initializer=_orthogonal(), name="head"
         )
-        x = _norm_elu(x, "head", momentum)
+        x = _norm_elu(dense(x), "head", momentum)
         logits = head.logits(x, num_classes, _orthogonal(1.0))
         super().__init__(voxels, logits, class_names, **kwargs)
 
@@ -137,15 +137,12 @@ def _halving(x: Any, stage: int, momentum: float) -> Any:
     name, filters = f"halving_{stage}", x.shape[-1] // 2
     u = _norm_elu(x, name, momentum)
     padded = keras.layers.ZeroPadding3D(((1, 0),) * 3, name=f"{name}_pad")(u)
-    branches = {
-        "conv3": _conv(padded, filters, 3, f"{name}_conv3", strides=2, padding="valid"),
-        "conv1": _conv(u, filters, 1, f"{name}_conv1", strides=2),
-        "max": HalvingPool3D("max", name=f"{name}_max_pool")(_conv(u, filters, 3, f"{name}_max")),
-        "average": HalvingPool3D("average", name=f"{name}_average_pool")(
-            _conv(u, filters, 3, f"{name}_average")
-        ),
-    }
-    x = keras.layers.Concatenate(name=f"{name}_join")(list(branches.values()))
+    conv3 = _conv(padded, filters, 3, f"{name}_conv3", strides=2, padding="valid")
+    conv1 = _conv(u, filters, 1, f"{name}_conv1", strides=2)
+    highest = HalvingPool3D("max", name=f"{name}_max_pool")(_conv(u, filters, 3, f"{name}_max"))
+    average = _conv(u, filters, 3, f"{name}_average")
+    average = HalvingPool3D("average", name=f"{name}_average_pool")(average)
+    x = keras.layers.Concatenate(name=f"{name}_join")([conv3, conv1, highest, average])
     # BatchNorm and ELU work channel by channel, so one layer serves all four branches.
     if _NORMED_HALVINGS[stage]:
         x = FusedBatchNormalization(momentum=momentum, name=f"{name}_out_norm")(x)

@@ -87,12 +87,12 @@ def test_interpolation_with_ties_and_few_centroids(points, balls, count):
 def test_heat_on_a_centroid_stays_and_no_heat_is_invented():
     x = cloud(2, 90)
     heat = np.random.default_rng(0).uniform(0, 1, (2, 10)).astype("float32")
-    carried = np.asarray(neighbors.carry_to_points(heat, x[:, :10], x))
+    carried = np.asarray(neighbors.interpolate(x, x[:, :10], heat[..., None])[..., 0])
     np.testing.assert_allclose(carried[:, :10], heat, atol=1e-6)
     assert carried.min() >= heat.min() - 1e-6
     assert carried.max() <= heat.max() + 1e-6
     np.testing.assert_allclose(
-        neighbors.carry_to_points(heat[:, :1], x[:, :1], x), heat[:, :1] + 0 * x[..., 0]
+        neighbors.interpolate(x, x[:, :1], heat[:, :1, None])[..., 0], heat[:, :1] + 0 * x[..., 0]
     )
 
 

@@ -36,18 +36,14 @@ def shuffled_batches(
     batch_size: int,
     seed: tuple[int, int],
 ) -> tf.data.Dataset:
-    """One epoch in random order.
+    """Returns the batches of one epoch in random order, inputs and one-hot labels; see `training_batches`.
 
     Args:
-        make: Makes the inputs of a batch, given the numbers of its examples (batch_size,) and the seed of
-            the batch, int64 (2,).
+        make: Makes the inputs of a batch, given the numbers of its examples and its seed, int64 (2,).
         labels: Classes (M,).
-        num_classes: Number of classes, for the one-hot labels.
-        batch_size: Examples a batch; an incomplete last batch is left out.
-        seed: The run's seed and the epoch; the same pair gives the same batches.
-
-    Returns:
-        Batches of inputs and one-hot labels (batch_size,num_classes).
+        num_classes: Number of classes.
+        batch_size: Examples a batch.
+        seed: The run's seed and the epoch.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     classes = tf.constant(labels, tf.int32)

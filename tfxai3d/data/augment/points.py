@@ -1,8 +1,4 @@
-"""Augmentations of batches of points as pure functions of a seed, for `tf.data` pipelines.
-
-Each transform maps points (B,N,3), y up, and a seed, int (2,), to new points; `augmentation` composes them
-by name.
-"""
+"""Augmentations of batches of points (B,N,3), y up, as pure functions of a seed, int (2,)."""
 
 import math
 from collections.abc import Sequence
@@ -56,11 +52,7 @@ TRANSFORMS: dict[str, Transform] = {
 
 
 def augmentation(names: Sequence[str]) -> Transform:
-    """Returns the transform that applies the named ones in order, each with a seed of its own.
-
-    Raises:
-        UserError: If a name is unknown.
-    """
+    """Returns the transform that applies the named ones of `TRANSFORMS` in order; see `compose`."""
     return compose(TRANSFORMS, names)
 
 

@@ -1,8 +1,4 @@
-"""Augmentations of batches of voxels as pure functions of a seed, and an epoch's batches.
-
-Each transform maps grids (B,D,H,W,1), axes x, y and z up, and a seed, int (2,), to new grids of the same
-type; `voxel_augmentation` composes them by name.
-"""
+"""Augmentations of batches of voxels (B,D,H,W,1), axes x, y, z up, as pure functions of a seed, int (2,)."""
 
 from collections.abc import Sequence
 
@@ -66,11 +62,7 @@ VOXEL_TRANSFORMS: dict[str, Transform] = {
 
 
 def voxel_augmentation(names: Sequence[str] = ("flip", "shift")) -> Transform:
-    """Returns the transform that applies the named ones in order, each with a seed of its own.
-
-    Raises:
-        UserError: If a name is unknown.
-    """
+    """Returns the transform that applies the named ones of `VOXEL_TRANSFORMS` in order; see `compose`."""
     return compose(VOXEL_TRANSFORMS, names)
 
 
@@ -85,20 +77,17 @@ def voxel_batches(
     size: int | None = None,
     plain_copy: bool = False,
 ) -> tf.data.Dataset:
-    """One epoch of shuffled, augmented batches.
+    """One epoch of shuffled, augmented batches: float32 (batch_size,size,size,size,1), and one-hot labels.
 
     Args:
         grids: Occupancy (M,D,H,W,1) of 0 and 1; kept as uint8.
         labels: Classes (M,).
-        num_classes: Number of classes, for the one-hot labels.
+        num_classes: See `training_batches`, as the next one.
         batch_size: Grids a batch; an incomplete last batch is left out.
         augment: See `voxel_augmentation`.
         seed: The run's seed and the epoch; the same pair gives the same batches.
         size: Voxels along each axis of the batches, see `coarsen`; by default those of the grids.
         plain_copy: Whether each grid comes a second time, without augmentation, as in VRN's training.
-
-    Returns:
-        Batches of grids float32 (batch_size,size,size,size,1) and one-hot labels (batch_size,num_classes).
     """
     count, source = len(grids), tf.constant(grids.astype(np.uint8, copy=False))
 

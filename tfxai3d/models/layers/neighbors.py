@@ -3,10 +3,9 @@
 Everything is plain `keras.ops`. Indices carry no gradient, gathered and interpolated values do. Distances
 are sums of squared differences: coinciding points are exactly 0 apart, and no root can make a NaN of them.
 
-Under TensorFlow two loops are compiled by XLA, each in its own `tf.function`, because there it pays:
-sampling (5 times faster) and the distance test (8 times). As XLA compiles for one shape at a time, the
-points are first filled up to a multiple of `_BLOCK`, so that clouds of varying size share a few programs.
-XLA contracts products and sums: distances equal to the last bit may fall either way between backends.
+Under TensorFlow XLA compiles two loops, sampling (5 times faster) and the distance test (8 times). It
+compiles for one shape at a time, so points are filled up to a multiple of `_BLOCK`. It contracts products and
+sums: distances equal to the last bit may fall either way between backends.
 """
 
 import functools
@@ -57,31 +56,14 @@ def ball_query(points: Any, centroids: Any, radius: float, count: int) -> Any:
 
 
 def gather(values: Any, index: Any) -> Any:
-    """Looks up rows of each cloud.
-
-    Args:
-        values: Rows (B,N,C).
-        index: Row numbers (B,...), int32.
-
-    Returns:
-        The rows (B,...,C).
-    """
+    """Looks rows (B,N,C) up by their numbers in each cloud, int32 (B,...): (B,...,C)."""
     batch, rows = ops.shape(values)[0], ops.shape(values)[1]
     first = ops.reshape(ops.arange(batch, dtype="int32") * rows, (-1, *[1] * (len(index.shape) - 1)))
     return ops.take(ops.reshape(values, (-1, values.shape[-1])), index + first, axis=0)
 
 
 def group(points: Any, centroids: Any, index: Any) -> Any:
-    """Computes the positions of neighbours relative to their centroids.
-
-    Args:
-        points: Clouds (B,N,3).
-        centroids: Centroids (B,S,3).
-        index: Neighbours of each centroid (B,S,K), int32.
-
-    Returns:
-        Positions (B,S,K,3).
-    """
+    """Returns neighbours, int32 (B,S,K) of points (B,N,3), relative to their centroids (B,S,3): (B,S,K,3)."""
     return gather(points, index) - centroids[:, :, None]
 
 
@@ -111,20 +93,6 @@ def interpolate(points: Any, centroids: Any, values: Any, count: int = 3) -> Any
     weights = ops.concatenate(weight, axis=-1)
     weights = weights / ops.sum(weights, axis=-1, keepdims=True)
     return ops.sum(gather(values, ops.concatenate(index, axis=-1)) * weights[..., None], axis=-2)
-
-
-def carry_to_points(heat: Any, centroids: Any, points: Any) -> Any:
-    """Carries one number a centroid back to the points of the cloud, by `interpolate` from the three nearest.
-
-    Args:
-        heat: Numbers (B,S), such as the importance of centroids.
-        centroids: Centroids (B,S,3).
-        points: Clouds (B,N,3).
-
-    Returns:
-        Numbers (B,N), between the least and the largest heat.
-    """
-    return interpolate(points, centroids, heat[..., None])[..., 0]
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,11 +150,8 @@ def _farthest(points: Any, count: int) -> Any:
         nearer = distance < ops.max(distance, axis=1, keepdims=True)
         return chosen, distance, ops.min(ops.where(nearer, total, number), axis=1)
 
-    start = (
-        ops.zeros((count, batch), "int32"),
-        ops.full_like(axes[0], float("inf")),
-        ops.zeros((batch,), "int32"),
-    )
+    nowhere, first = ops.full_like(axes[0], float("inf")), ops.zeros((batch,), "int32")
+    start = ops.zeros((count, batch), "int32"), nowhere, first
     return ops.transpose(ops.fori_loop(0, count, choose, start)[0])
 
 
@@ -206,9 +171,8 @@ def _first_by_list(inside: Any, count: int) -> Any:
     batch, balls, points = ops.shape(inside)[0], ops.shape(inside)[1], ops.shape(inside)[2]
     row, column = ops.nonzero(ops.reshape(inside, (-1, points)))
     number = ops.cast(ops.arange(batch * balls), row.dtype)
-    begin, end = (
-        ops.cast(ops.searchsorted(row, number, side), "int32")[:, None] for side in ("left", "right")
-    )
+    edges = (ops.searchsorted(row, number, side) for side in ("left", "right"))
+    begin, end = (ops.cast(edge, "int32")[:, None] for edge in edges)
     step = ops.arange(count, dtype="int32")
     position = begin + ops.where(step < end - begin, step, 0)
     # One point 0 at the end of the list, for the balls without a point.

@@ -37,12 +37,7 @@ class PointIndexing(_Geometry):
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class Centroids(PointIndexing):
-    """Chooses centroids by farthest point sampling: points (B,N,3) to (B,count,3).
-
-    Args:
-        count: Number of centroids.
-        **kwargs: Of keras.layers.Layer.
-    """
+    """Chooses `count` centroids by farthest point sampling: points (B,N,3) to (B,count,3)."""
 
     def __init__(self, count: int, **kwargs: Any):
         super().__init__(**kwargs)
@@ -63,13 +58,7 @@ class Centroids(PointIndexing):
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class BallQuery(PointIndexing):
-    """Finds the neighbours of centroids: indices (B,S,count); see `neighbors.ball_query`.
-
-    Args:
-        radius: Radius of the balls.
-        count: Number of neighbours a centroid.
-        **kwargs: Of keras.layers.Layer.
-    """
+    """Finds `count` neighbours of each centroid within a radius: indices (B,S,count); see `ball_query`."""
 
     def __init__(self, radius: float, count: int, **kwargs: Any):
         super().__init__(**kwargs)

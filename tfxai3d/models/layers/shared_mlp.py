@@ -1,14 +1,13 @@
 """Shared dense + BatchNorm + ReLU layers over points, and their fast max over the points.
 
 A PointNet spends nearly all its time in `relu(batch_norm(x @ W))` of every point, three times followed
-by a max over the points. Two identities make these layers cheap without changing what they compute:
+by a max over the points. Two identities make these layers cheap without changing what they compute; automatic
+differentiation through both is exact, the batch statistics included:
 
 * The batch mean and variance of `x @ W` follow from the mean and covariance of `x`, which are small.
   So BatchNorm folds into the kernel in training as well as at inference, and a layer is one matmul.
 * BatchNorm and ReLU are monotone per channel, so the max over the points commutes with them. Only the
   winning points take part in the backward pass (`max_linear`).
-
-Automatic differentiation through both is exact, the batch statistics included.
 """
 
 from typing import Any
@@ -46,12 +45,9 @@ class SharedDense(keras.layers.Layer):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
         self.gamma = self.add_weight(shape=units, initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=units, initializer="zeros", name="beta")
-        self.moving_mean = self.add_weight(
-            shape=units, initializer="zeros", trainable=False, name="moving_mean", autocast=False
-        )
-        self.moving_variance = self.add_weight(
-            shape=units, initializer="ones", trainable=False, name="moving_variance", autocast=False
-        )
+        moving: dict[str, Any] = {"shape": units, "trainable": False, "autocast": False}
+        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **moving)
+        self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **moving)
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Maps points' features (B,N,C) to (B,N,units)."""
