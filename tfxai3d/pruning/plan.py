@@ -36,7 +36,9 @@ class Plan:
         check_choice("scope", self.scope, get_args(Scope))
         check_choice("importance", self.importance, get_args(Importance))
         if self.importance != "magnitude" and self.target is None:
-            raise UserError(f"c_rate is for magnitudes; importance {self.importance!r} needs a target")
+            raise UserError(
+                f"c_rate is for magnitudes; importance {self.importance!r} needs a target, give one"
+            )
         if self.gamma < 0 or self.power < 0 or self.iter_stop < 1 or self.frequency < 1:
             raise UserError(
                 f"gamma {self.gamma}, power {self.power}, iter_stop {self.iter_stop}, frequency "

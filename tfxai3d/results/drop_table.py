@@ -14,17 +14,8 @@ from tfxai3d.results.drop_run import DropRun, DropStep
 from tfxai3d.storage.limits import check_h5
 from tfxai3d.storage.writing import atomic_path
 
-_STEP = {
-    "iteration": "i4",
-    "points": "i4",
-    "predicted": "i4",
-    "confidence": "f4",
-    "accuracy": "f4",
-    "loss": "f4",
-    "dropped": "i4",
-    "seconds": "f4",
-}
-_ROW = np.dtype([("cloud", "i4"), ("label", "i4"), *_STEP.items()])
+_STEP = [(field.name, "i4" if field.type is int else "f4") for field in dataclasses.fields(DropStep)]
+_ROW = np.dtype([("cloud", "i4"), ("label", "i4"), *_STEP])
 _MEANS = ("points", "accuracy", "loss", "confidence")
 
 
@@ -47,7 +38,7 @@ class DropTable:
     def extended(self, runs: Sequence[DropRun], labels: Sequence[int] | np.ndarray) -> "DropTable":
         """Returns the table with more clouds, numbered on from the last."""
         rows = [
-            (number, int(label), *_cells(step))
+            (number, int(label), *dataclasses.astuple(step))
             for number, (run, label) in enumerate(zip(runs, labels, strict=True), start=len(self))
             for step in run.steps
         ]
@@ -64,19 +55,12 @@ class DropTable:
     def by_step_and_class(self, class_names: Sequence[str]) -> list[dict[str, Any]]:
         """Returns one row an iteration and class, after a row for all classes together.
 
-        A cloud that is done is no longer counted, so the column `clouds` falls where runs differ in length.
-
-        Args:
-            class_names: Names of the classes; those without clouds have no rows.
-
-        Returns:
-            Rows with iteration, class, clouds, mean points, share right (with a rotation test of the
-            copies), mean loss and confidence, and the sum of the seconds.
+        A row has iteration, class, clouds, mean points, accuracy, loss and confidence, and the sum of the
+        seconds. A cloud that is done is no longer counted, so `clouds` falls where runs differ in length.
+        Classes without clouds have no rows.
         """
-        classes = len(class_names)
-        groups = [("all", np.ones(len(self.rows), bool))] + [
-            (class_names[label], self.rows["label"] == label) for label in range(classes)
-        ]
+        groups = [("all", np.ones(len(self.rows), bool))]
+        groups += [(name, self.rows["label"] == label) for label, name in enumerate(class_names)]
         return [
             row for name, member in groups if member.any() for row in _by_iteration(name, self.rows[member])
         ]
@@ -138,16 +122,10 @@ class DropTable:
         return cls(rows.astype(_ROW), tuple(np.split(joined, np.cumsum(sizes)[:-1])) if len(sizes) else ())
 
 
-def _cells(step: DropStep) -> tuple[Any, ...]:
-    return tuple(getattr(step, name) for name in _STEP)
-
-
 def _by_iteration(name: str, rows: np.ndarray) -> list[dict[str, Any]]:
     """Sums rows up by iteration."""
-    clouds = np.bincount(rows["iteration"])
-    sums = {
-        column: np.bincount(rows["iteration"], rows[column].astype(float)) for column in (*_MEANS, "seconds")
-    }
+    place, clouds = rows["iteration"], np.bincount(rows["iteration"])
+    sums = {column: np.bincount(place, rows[column].astype(float)) for column in (*_MEANS, "seconds")}
     return [
         {
             "iteration": iteration,

@@ -1,7 +1,4 @@
-"""The answer of every explainer, and its file.
-
-Imports no TensorFlow: viewers read explanations in processes that must stay free of it.
-"""
+"""The answer of every explainer, and its file, which viewers read in processes without TensorFlow."""
 
 import dataclasses
 import os
@@ -12,7 +9,7 @@ import numpy as np
 from tfxai3d.storage.npz import open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
-# Of the methods whose name is not written as it is spelt; files of the first version hold no titles.
+# Of the methods whose name is not written as it is spelt.
 _FIRST_TITLES = {
     "p_grad_cam": "p-grad-CAM",
     "grad_cam": "Grad-CAM",
@@ -22,6 +19,7 @@ _FIRST_TITLES = {
 }
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
 _OPTIONAL_ARRAYS = ("convergence_delta", "against")
+_TEXTS = ("method", "options", "kind", "class_names")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,18 +82,9 @@ class Explanation:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one compressed NPZ file, atomically."""
-        meta = {
-            "method": self.method,
-            "method_title": self.method_title,
-            "options": self.options,
-            "kind": self.kind,
-            "class_names": self.class_names,
-        }
-        arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        for name in _OPTIONAL_ARRAYS:
-            if getattr(self, name) is not None:
-                arrays[name] = np.asarray(getattr(self, name))
-        write_npz(path, arrays, meta)
+        arrays = {name: getattr(self, name) for name in (*_ARRAYS, *_OPTIONAL_ARRAYS)}
+        given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+        write_npz(path, given, {name: getattr(self, name) for name in (*_TEXTS, "method_title")})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Explanation":
@@ -106,14 +95,9 @@ class Explanation:
         """
         with open_npz(path, "an explanation file written by Explanation.save") as store:
             meta = store.meta
-            arrays = {name: store[name] for name in _ARRAYS}
+            arrays: dict[str, Any] = {name: store[name] for name in _ARRAYS}
             arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
-            names = meta["class_names"]
-            return cls(
-                **arrays,
-                method=meta["method"],
-                method_title=meta.get("method_title"),  # not in files of the first version
-                options=meta["options"],
-                kind=meta["kind"],
-                class_names=tuple(names) if names else None,
-            )
+            texts = {name: meta[name] for name in _TEXTS}
+            texts["class_names"] = tuple(texts["class_names"]) if texts["class_names"] else None
+            # Files of the first version hold no titles.
+            return cls(**arrays, **texts, method_title=meta.get("method_title"))

@@ -1,7 +1,4 @@
-"""What units of a network look for, and its file.
-
-Imports no TensorFlow: viewers read it in processes that must stay free of it.
-"""
+"""What units of a network look for, and its file, which viewers read in processes without TensorFlow."""
 
 import dataclasses
 import os

@@ -1,7 +1,6 @@
 """What a killed run leaves behind goes when the next one writes into the same folder.
 
-What is being written has a name of its own, `.<name>.tfxai3d-<place>-<process>-<random>`, which says who
-writes it.
+A file that is being written says who writes it: `.<name>.tfxai3d-<place>-<process>-<random>`.
 """
 
 import contextlib
@@ -38,11 +37,10 @@ def sweep(folder: Path) -> None:
 
 
 def _is_left_over(path: Path) -> bool:
-    """Returns whether nobody writes to a path any more.
+    """Returns whether the process that wrote to a path has ended.
 
-    Where the system can be asked for the process, it is. Of other machines on a shared disk, of other
-    containers, and on Windows, where the question would end the process, what has not changed for a week is
-    left over.
+    Where it cannot be asked for, on other machines that share the disk, in other containers, and on Windows
+    where the question would end it, what has not changed for a week is left over.
     """
     name = _NAME.fullmatch(path.name)
     if not name or path.is_symlink():
@@ -51,10 +49,8 @@ def _is_left_over(path: Path) -> bool:
         return time.time() - path.stat().st_mtime > _WEEK
     try:
         os.kill(int(name["process"]), 0)  # sends nothing
-    except ProcessLookupError:
-        return True
-    except OSError:  # it is another user's
-        return False
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)  # else it is another user's
     return False
 
 

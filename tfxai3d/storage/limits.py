@@ -18,28 +18,20 @@ DEFLATE = 1032
 
 
 def check_size(declared: int, held: int) -> None:
-    """Checks the bytes that an array declares.
-
-    Raises:
-        UserError: If they are more than the file can hold, or more than MAX_BYTES.
-    """
+    """Raises a UserError if an array declares more bytes than the file can hold, or more than MAX_BYTES."""
     if declared > MAX_BYTES:
         raise UserError(f"declares {declared:,} bytes, more than the limit of {MAX_BYTES:,}; split the file")
     check_held(declared, held)
 
 
 def check_held(declared: int, held: int) -> None:
-    """Checks the bytes that are declared, by whatever part of a file, against those that it holds.
-
-    Raises:
-        UserError: If they are more.
-    """
+    """Raises a UserError if a file, or a part of it, declares more bytes than it holds."""
     if declared > held:
         raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
 
 def check_npy(file: BinaryIO | Any, size: int) -> tuple[int, ...]:
-    """Checks the header of an NPY file or member of `size` bytes, reads it, and returns the array's shape.
+    """Reads the header of an NPY file or member of `size` bytes, and returns the array's shape.
 
     Raises:
         UserError: If it declares Python objects or more than it can hold.
@@ -54,11 +46,7 @@ def check_npy(file: BinaryIO | Any, size: int) -> tuple[int, ...]:
 
 
 def check_chunks(dataset: Any) -> None:
-    """Checks the chunks of an HDF5 dataset of which any part is to be read.
-
-    Raises:
-        UserError: If they would take too much memory, or the process down.
-    """
+    """Raises a UserError if a chunk of an HDF5 dataset would take too much memory, or the process down."""
     if not dataset.chunks:
         return
     check_size(math.prod(dataset.chunks) * dataset.dtype.itemsize, MAX_BYTES)
@@ -70,12 +58,9 @@ def check_chunks(dataset: Any) -> None:
 
 
 def check_stored(dataset: Any) -> None:
-    """Checks that an HDF5 dataset of which any part is to be read stores what it declares.
+    """Raises a UserError unless an HDF5 dataset of which any part is to be read stores what it declares.
 
     What was never stored would be read as zeros, for as long as the declaration says.
-
-    Raises:
-        UserError: If it declares more than is stored, or stores nothing itself.
     """
     if dataset.is_virtual:
         raise UserError("is a virtual dataset; give the files that hold its parts")
@@ -83,10 +68,6 @@ def check_stored(dataset: Any) -> None:
 
 
 def check_h5(dataset: Any) -> None:
-    """Checks an HDF5 dataset that is to be read whole.
-
-    Raises:
-        UserError: If it declares more than is stored, or chunks that do not fit into memory.
-    """
+    """Raises a UserError if an HDF5 dataset that is to be read whole declares more than it stores."""
     check_chunks(dataset)
     check_size(dataset.size * dataset.dtype.itemsize, DEFLATE * dataset.id.get_storage_size())

@@ -1,7 +1,4 @@
-"""NPZ files, read without belief: each array is held against the file before memory is taken for it.
-
-Pickles are never opened.
-"""
+"""NPZ files, read without belief: each array is held against the file first, and pickles are never opened."""
 
 import contextlib
 import json
@@ -83,13 +80,7 @@ class Arrays(Mapping[str, np.ndarray]):
 
 @contextlib.contextmanager
 def open_arrays(path: str | os.PathLike[str]) -> Iterator[Arrays]:
-    """Yields the arrays of an NPZ file.
-
-    Raises:
-        UserError: If an array declares Python objects, more than the limit or more than the file can hold.
-            The message does not name the file.
-        Exception: One of many, if the file is damaged or no NPZ file; `open_npz` knows them.
-    """
+    """Yields the arrays of an NPZ file; its errors, `UserError`s and many others, do not name the file."""
     with zipfile.ZipFile(path) as archive:
         check_held(sum(member.compress_size for member in archive.infolist()), Path(path).stat().st_size)
         yield Arrays(archive)

@@ -82,22 +82,12 @@ def _keep_settings(folder: Path, settings: Mapping[str, Any], results: str) -> N
 
 
 def write_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], **facts: Any) -> None:
-    """Writes run.json anew: the settings of a run, the versions that decide results, and what it found.
-
-    Args:
-        folder: Folder of the run; made if missing.
-        settings: JSON-compatible, by name.
-        **facts: JSON-compatible, by name.
-    """
+    """Writes run.json anew: a run's settings and facts, JSON-compatible, and the versions of packages."""
     write_json(Path(folder) / RUN_FILE, {"settings": settings, "versions": _versions(), **facts})
 
 
 def write_facts(folder: str | os.PathLike[str], **facts: Any) -> None:
-    """Adds facts, JSON-compatible, to run.json, in the place of those of the same names.
-
-    Raises:
-        UserError: If run.json is missing or damaged.
-    """
+    """Adds facts, JSON-compatible, to run.json, in the place of those of the same names; see `read_run`."""
     write_json(Path(folder) / RUN_FILE, read_run(folder) | facts)
 
 
@@ -123,10 +113,8 @@ def _versions() -> dict[str, str]:
     """Returns the versions of Python, the platform and the packages that decide results."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 

@@ -34,11 +34,6 @@ def _cell(value: Any) -> Any:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Returns a table in Markdown, one line a row, without an end of line after the last.
-
-    Args:
-        head: The titles of the columns.
-        rows: The cells of each row as they shall be read, as many as there are columns.
-    """
+    """Returns a table in Markdown, the titles of its columns first, without an end of line after the last."""
     first, *rest = (f"| {' | '.join(map(str, cells))} |" for cells in (head, *rows))
     return "\n".join([first, "|" + "---|" * len(head), *rest])

@@ -14,11 +14,7 @@ from tfxai3d.storage.npz import open_npz, write_npz
 def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str, Any]) -> None:
     """Writes weights, optimiser and random state after `epoch` epochs; keeps the previous file as well.
 
-    Args:
-        folder: Where checkpoints live.
-        epoch: Number of finished epochs.
-        model: A compiled model whose optimiser is built.
-        meta: JSON-compatible facts to give back on resume, such as the history.
+    The model is compiled and its optimiser built; `meta` are JSON-compatible facts to give back on resume.
     """
     arrays = {f"{i:04d}": np.asarray(variable) for i, variable in enumerate(_state(model))}
     write_npz(folder / f"epoch-{epoch:04d}.npz", arrays, meta, compressed=False)
@@ -27,9 +23,7 @@ def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str
 
 
 def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str, Any]] | None:
-    """Loads the newest readable checkpoint into a compiled model.
-
-    A damaged file is reported and the one before it used.
+    """Loads the newest checkpoint into a compiled model; of a damaged one it warns and takes the one before.
 
     Returns:
         The number of finished epochs and the saved `meta`, or None if there is no checkpoint.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 History = list[dict[str, float]]
+Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def compile_classifier(
@@ -59,7 +60,7 @@ def fit_resumable(
     *,
     validate: Callable[[History], float] | None = None,
     tensorboard: bool = False,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
 ) -> History:
     """Trains a compiled model, resuming after the last finished epoch found in `output_dir`.
 
@@ -85,8 +86,8 @@ def fit_resumable(
     replicas = Replicas(model)
     if callbacks and replicas.count > 1:
         raise UserError("callbacks, such as pruning, train on one device; leave the strategy away")
-    tensorboard = tensorboard and replicas.chief
-    log_scalars = _tensorboard_writer(output_dir / "tensorboard") if tensorboard else _log_nothing
+    folder = output_dir / "tensorboard"
+    log_scalars = _tensorboard_writer(folder) if tensorboard and replicas.chief else None
     for callback in callbacks:
         callback.set_model(model)
     restored = restore_checkpoint(output_dir / "checkpoints", model)
@@ -95,11 +96,9 @@ def fit_resumable(
         print(f"continuing after epoch {done} of {epochs}", flush=True)
     for epoch in range(done, epochs):
         start = time.perf_counter()
-        record: dict[str, Any] = {"epoch": epoch + 1}
-        if replicas.count > 1:
-            record |= replicas.fit(epoch_batches(epoch))
-        else:
-            record |= _fit(model, epoch_batches(epoch), epoch, callbacks)
+        several, batches = replicas.count > 1, epoch_batches(epoch)
+        metrics = replicas.fit(batches) if several else _fit(model, batches, epoch, callbacks)
+        record: dict[str, Any] = {"epoch": epoch + 1} | metrics
         if validate is not None and replicas.chief:
             record["validation_accuracy"] = validate(history)
         record["learning_rate"] = float(model.optimizer.learning_rate)
@@ -108,18 +107,14 @@ def fit_resumable(
         if replicas.chief:
             save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
             write_csv(output_dir / "log.csv", history)
-            log_scalars(epoch + 1, record)
+            if log_scalars is not None:
+                log_scalars(epoch + 1, record)
             print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
         replicas.wait()  # a later stage of another worker begins with this checkpoint
     return history
 
 
-def _fit(
-    model: keras.Model,
-    batches: "tf.data.Dataset",
-    epoch: int,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> dict[str, float]:
+def _fit(model: keras.Model, batches: "tf.data.Dataset", epoch: int, callbacks: Callbacks) -> dict[str, Any]:
     """Trains for one epoch; returns its loss and metrics."""
     fitted = model.fit(
         batches,
@@ -146,7 +141,3 @@ def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:
                 tf.summary.scalar(name, value)
 
     return log
-
-
-def _log_nothing(epoch: int, record: dict[str, Any]) -> None:
-    pass

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError
@@ -71,10 +71,8 @@ class PruningRecipe(Recipe):
             if (number := getattr(self, name) or 0) > self.tune_epochs:
                 raise UserError(f"{name}={number} is more than tune_epochs={self.tune_epochs}")
         if self.regrow_epochs and (self.epochs or self.recover_epochs):
-            raise UserError(
-                f"regrow_epochs={self.regrow_epochs} is not for surgery: give epochs=0 too, and leave "
-                "recover_epochs away"
-            )
+            wrong = f"regrow_epochs={self.regrow_epochs} is not for surgery"
+            raise UserError(f"{wrong}: give epochs=0 too, and leave recover_epochs away")
         if self.from_scratch and not self.epochs:
             raise UserError("from_scratch with epochs=0 would prune random weights; give it epochs to train")
         if not self.epochs + self.tune_epochs:
@@ -82,13 +80,10 @@ class PruningRecipe(Recipe):
 
     def cut(self, model: keras.Model) -> None:
         """Cuts a model down to the density at once."""
-        pruning.prune_magnitude(
-            model,
-            self.density,
-            self.scope,
-            "lamp" if self.importance == "lamp" else "magnitude",  # there is no gradient yet
-            exclude=self.exclude,
-        )
+        by: Literal["lamp", "magnitude"] = (
+            "lamp" if self.importance == "lamp" else "magnitude"
+        )  # no gradient yet
+        pruning.prune_magnitude(model, self.density, self.scope, by, exclude=self.exclude)
 
     def surgery(self, model: keras.Model, steps: int) -> PruningCallback:
         """Returns the callback that prunes a model in epochs of so many steps."""
@@ -100,12 +95,9 @@ class PruningRecipe(Recipe):
         stop = ramp + 1 + int(steps * recovery)
         frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
         start = max(self.density, self.left(model))  # a pruned model goes on from where it is
-        return pruning.DynamicNetworkSurgery(
-            target=pruning.GradualTarget(self.density, ramp, stop, frequency, start),
-            scope=self.scope,
-            importance=self.importance,
-            exclude=self.exclude,
-        )
+        target = pruning.GradualTarget(self.density, ramp, stop, frequency, start)
+        options: dict[str, Any] = {name: getattr(self, name) for name in ("scope", "importance", "exclude")}
+        return pruning.DynamicNetworkSurgery(target=target, **options)
 
     def left(self, model: keras.Model) -> float:
         """Returns the fraction of a model's weights that is left."""
@@ -175,7 +167,6 @@ def prune(
         if recipe.from_scratch:
             network = type(network).from_config(network.get_config())
 
-        # === Training ===
         epochs = recipe.epochs + recipe.tune_epochs
         recipe.compile(network, steps * epochs, warmup_steps=steps * epochs // 20)
         surgery = recipe.surgery(network, steps)
@@ -192,12 +183,9 @@ def prune(
             history = fit_resumable(network, make, epochs, output_dir, callbacks=callbacks)
         surgery.finalize()
 
-        # === What is left ===
         def measure(loaded: keras.Model) -> dict[str, Any]:
             tuned = f"tuned for {recipe.tune_epochs} epochs" if recipe.tune_epochs else "compact file"
-            answers, row = table.measure(
-                tuned, loaded
-            )  # of what was loaded: as float16 the smallest are zeros
+            answers, row = table.measure(tuned, loaded)  # of what was loaded: float16's smallest are zeros
             kernels = {"total": row["parameters"], "left": row["left"]}
             return {"kernels": kernels, "test": test_facts(loaded, test, answers)}
 
@@ -232,8 +220,6 @@ def _load_teacher(recipe: PruningRecipe, model: models.Classifier) -> keras.Mode
         return None
     teacher = models.from_preset(recipe.teacher)
     if teacher.input_shape != model.input_shape or teacher.class_names != model.class_names:
-        raise UserError(
-            f"teacher={recipe.teacher} has other inputs or classes than the model: take the network that was "
-            "pruned"
-        )
+        wrong = f"teacher={recipe.teacher} has other inputs or classes than the model"
+        raise UserError(f"{wrong}: take the network that was pruned")
     return teacher

@@ -44,11 +44,7 @@ class Stage(NamedTuple):
 
 
 def parse_stages(texts: Sequence[str]) -> list[Stage]:
-    """Returns the stages that texts such as "512x12" say.
-
-    Raises:
-        UserError: If one is written otherwise, or there is none.
-    """
+    """Returns the stages that texts such as "512x12" say, of which there must be one."""
     try:
         stages = [Stage(int(size), int(epochs)) for size, epochs in (text.split("x") for text in texts)]
     except ValueError:
@@ -82,21 +78,11 @@ class Recipe:
 
     def compile(self, model: keras.Model, steps: int, warmup_steps: int) -> None:
         """Compiles a model for a fit of so many steps, see `compile_classifier`."""
-        compile_classifier(
-            model,
-            steps=steps,
-            warmup_steps=warmup_steps,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            label_smoothing=self.label_smoothing,
-        )
+        own = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "label_smoothing")}
+        compile_classifier(model, steps=steps, warmup_steps=warmup_steps, **own)
 
     def steps_per_epoch(self, train: data.Split) -> int:
-        """Returns the number of whole batches.
-
-        Raises:
-            UserError: If there is none.
-        """
+        """Returns the number of whole batches, of which there must be one."""
         if self.batch_size > len(train):
             raise UserError(f"batch_size={self.batch_size} is larger than the {len(train)} training examples")
         return len(train) // self.batch_size
@@ -104,34 +90,24 @@ class Recipe:
     def batches(self, train: data.Split, kind: str, size: int) -> Callable[[int], tf.data.Dataset]:
         """Returns what makes the batches of an epoch, given its number.
 
-        Args:
-            train: The examples.
-            kind: "points" or "voxels".
-            size: Points that are drawn of each cloud, or voxels along an axis to which grids are coarsened.
-
-        Raises:
-            UserError: If an augmentation is unknown.
+        `size` points are drawn of each cloud, or grids are coarsened to so many voxels along an axis.
         """
         names = AUGMENTATIONS[kind] if self.augment is None else self.augment
         augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names)
+        shared: dict[str, Any] = {"num_classes": len(train.class_names), "batch_size": self.batch_size}
 
         def make(epoch: int) -> tf.data.Dataset:
-            shared: dict[str, Any] = {"num_classes": len(train.class_names), "batch_size": self.batch_size}
-            shared |= {"augment": augment, "seed": (self.seed, epoch)}
+            options = shared | {"augment": augment, "seed": (self.seed, epoch)}
             if kind == "voxels":
-                return data.voxel_batches(train.inputs, train.labels, size=size, **shared)
-            return data.training_batches(train.inputs, train.labels, num_points=size, **shared)
+                return data.voxel_batches(train.inputs, train.labels, size=size, **options)
+            return data.training_batches(train.inputs, train.labels, num_points=size, **options)
 
         return make
 
     def settings(self, train: data.Split, test: data.Split) -> dict[str, Any]:
         """Returns what decides the result of a run with these data, by name, JSON-compatible."""
-        return {
-            **dataclasses.asdict(self),
-            "data": origin(train),
-            "num_train": len(train),
-            "num_test": len(test),
-        }
+        own = dataclasses.asdict(self)
+        return {**own, "data": origin(train), "num_train": len(train), "num_test": len(test)}
 
 
 def origin(split: data.Split) -> str:
@@ -163,16 +139,9 @@ def write_preset(
     facts: Mapping[str, Any],
     measure: Callable[[keras.Model], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Saves a model as a preset, loads it back, and completes the card with what the loaded one can do.
+    """Saves a model as a preset and returns its card, which says `facts` of the making.
 
-    Args:
-        model: One of the package's networks.
-        folder: Where to.
-        facts: What the card shall say of the making.
-        measure: Returns what it shall say of the loaded model, whose matrices were float16 in the file.
-
-    Returns:
-        The card.
+    What `measure` returns, of the model as it is loaded back from float16 matrices, completes the card.
     """
     card = {**facts, "parameters": model.count_params(), "tfxai3d": __version__}
     models.save_preset(model, folder, card)

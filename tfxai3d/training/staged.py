@@ -14,19 +14,11 @@ import numpy as np
 from tfxai3d import data, models
 from tfxai3d.errors import UserError
 from tfxai3d.storage.settings import run_folder
+from tfxai3d.training import recipe as common
 from tfxai3d.training.distribution import Replicas
 from tfxai3d.training.fit import History, fit_resumable
 from tfxai3d.training.net2net import widened
-from tfxai3d.training.recipe import (
-    Classify,
-    Recipe,
-    Stage,
-    parse_stages,
-    sized,
-    test_facts,
-    without_empty,
-    write_preset,
-)
+from tfxai3d.training.recipe import Classify, Recipe, Stage, sized, test_facts
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -76,7 +68,7 @@ class TrainingRecipe(Recipe):
     @property
     def parsed_stages(self) -> list[Stage]:
         """The stages as numbers."""
-        return parse_stages(self.stages)
+        return common.parse_stages(self.stages)
 
     @property
     def kind(self) -> Any:
@@ -138,12 +130,11 @@ def train(
 
     output_dir = Path(output_dir)
     settings = recipe.settings(train, test)
-    examples, skipped = without_empty(train, recipe.kind)
+    examples, skipped = common.without_empty(train, recipe.kind)
     examples, held_back = _hold_back(examples, recipe.validation_fraction, recipe.seed)
     if strategy is not None and recipe.batch_size % strategy.num_replicas_in_sync:
-        raise UserError(
-            f"batch_size={recipe.batch_size} cannot be divided among {strategy.num_replicas_in_sync} devices"
-        )
+        devices = strategy.num_replicas_in_sync
+        raise UserError(f"batch_size={recipe.batch_size} cannot be divided among {devices} devices")
     steps, epochs = recipe.steps_per_epoch(examples), sum(stage.epochs for stage in recipe.parsed_stages)
     stages = [(s, recipe.batches(examples, recipe.kind, s.size)) for s in recipe.parsed_stages]
     run = run_folder(output_dir, settings, "checkpoints/epoch-*.npz", shared=strategy is not None)
@@ -171,7 +162,7 @@ def train(
         if recipe.kind == "voxels":
             empty = np.flatnonzero(data.find_empty(test.inputs)).tolist()
             card |= {"skipped_empty_grids_of_train": skipped, "empty_grids_kept_in_test": empty}
-        return write_preset(model, output_dir / "preset", card, measure)
+        return common.write_preset(model, output_dir / "preset", card, measure)
 
 
 @contextlib.contextmanager
