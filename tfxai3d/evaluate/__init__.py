@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.calibration import with_temperature as with_temperature
     from tfxai3d.evaluate.classification import Classification as Classification
     from tfxai3d.evaluate.classification import classify as classify
+    from tfxai3d.evaluate.classification import vote as vote
     from tfxai3d.evaluate.dropping.comparison import compare_modes as compare_modes
     from tfxai3d.evaluate.dropping.comparison import first_right as first_right
     from tfxai3d.evaluate.dropping.conditions import Condition as Condition
@@ -48,12 +49,12 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
     from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
-    from tfxai3d.evaluate.mistake_list import Mistake as Mistake
-    from tfxai3d.evaluate.mistake_list import read_mistakes as read_mistakes
+    from tfxai3d.evaluate.report import Mistake as Mistake
     from tfxai3d.evaluate.report import calibration_table as calibration_table
     from tfxai3d.evaluate.report import classification_report as classification_report
     from tfxai3d.evaluate.report import confusion_table as confusion_table
     from tfxai3d.evaluate.report import mistakes as mistakes
+    from tfxai3d.evaluate.report import read_mistakes as read_mistakes
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
     from tfxai3d.evaluate.statistics import Interval as Interval
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation
     from tfxai3d.evaluate.up_axis import OtherAxisUp as OtherAxisUp
     from tfxai3d.evaluate.up_axis import surer_with_other_axis_up as surer_with_other_axis_up
-    from tfxai3d.evaluate.voting import vote as vote
     from tfxai3d.results.drop_run import DropRun as DropRun
     from tfxai3d.results.drop_run import DropStep as DropStep
     from tfxai3d.results.drop_table import DropTable as DropTable

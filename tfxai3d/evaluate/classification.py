@@ -1,7 +1,7 @@
-"""How good a classifier is."""
+"""How good a classifier is, also by the vote of several views of each object."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -83,3 +83,31 @@ def classify(
     """
     logits = model.predict(inputs, batch_size=batch_size, verbose=int(verbose))
     return Classification(np.asarray(logits), np.asarray(labels))
+
+
+def vote(
+    model: keras.Model,
+    views: Iterable[np.ndarray],
+    labels: np.ndarray,
+    batch_size: int = 64,
+    verbose: bool = False,
+) -> Classification:
+    """Classifies objects by the mean of the probabilities that a model gives to their views.
+
+    Logits have no bound: by these, one view of which the model is wildly sure could outvote all others.
+
+    Args:
+        model: Maps inputs to logits.
+        views: Each holds one view of every object (M,...), such as `Split.views` of tfxai3d.data makes.
+        labels: True classes, int (M,).
+        batch_size: Examples a forward pass.
+        verbose: Show a progress bar for each view.
+
+    Returns:
+        The answers; their logits are the logarithms of the mean probabilities.
+    """
+    total, count = np.zeros(()), 0
+    for view in views:
+        total = total + classify(model, view, labels, batch_size, verbose).probabilities.astype(np.float64)
+        count += 1
+    return Classification(np.log(np.maximum(total / count, np.finfo(np.float64).tiny)), np.asarray(labels))

@@ -9,10 +9,9 @@ from tfxai3d.results.explanation import Explanation
 
 
 def decision_facts(explanation: Explanation) -> dict[str, Any]:
-    """Returns the names of the classes that an explanation of one example is about, and all scores.
+    """Returns what an explanation of one example is about, JSON-compatible.
 
-    Returns:
-        JSON-compatible: `target`, `predicted`, `scores` by class, and for a contrast `against`.
+    That is `target`, `predicted`, `scores` by class, and for a contrast `against`.
     """
     name = explanation.class_name
     facts: dict[str, Any] = {
@@ -26,11 +25,10 @@ def decision_facts(explanation: Explanation) -> dict[str, Any]:
 
 
 def explanation_facts(explanation: Explanation) -> dict[str, Any]:
-    """Returns a method's options and checks on its answer for one example.
+    """Returns a method's options and checks on its answer for one example, JSON-compatible.
 
-    Returns:
-        JSON-compatible: `options`; of a path method `convergence_delta` and `sum_of_attributions`; of voxels
-        `importance_in_empty_space`, the fraction of the importance there, if there is any importance.
+    That is `options`; of a path method `convergence_delta` and `sum_of_attributions`; of voxels
+    `importance_in_empty_space`, the fraction of the importance there, if there is any importance.
     """
     facts: dict[str, Any] = {"options": explanation.options}
     if explanation.convergence_delta is not None:

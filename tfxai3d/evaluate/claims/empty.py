@@ -35,10 +35,8 @@ def empty_voxels(
         found = (rank_correlation(*pair), rank_correlation(*pair, within=~empty))
         agreement[f"`{one}`, `{other}`"] = [bootstrap_mean(correlation, seed) for correlation in found]
     columns = {"all voxels": CORRELATION, "occupied voxels": CORRELATION}
-    return Claim(
-        "Importance in empty voxels",
-        (
-            Table(f"{empty.mean():.1%} of the voxels are empty.", "method", {_NOISE: FRACTION}, noise),
-            Table("Rank correlations of the maps of two methods:", "methods", columns, agreement),
-        ),
+    tables = (
+        Table(f"{empty.mean():.1%} of the voxels are empty.", "method", {_NOISE: FRACTION}, noise),
+        Table("Rank correlations of the maps of two methods:", "methods", columns, agreement),
     )
+    return Claim("Importance in empty voxels", tables)

@@ -1,4 +1,4 @@
-"""The importance that several methods find, and how much of it lies on chosen points."""
+"""The importance that several methods find."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,21 +7,11 @@ import numpy as np
 from tqdm import tqdm
 
 from tfxai3d import explain
-from tfxai3d.evaluate.geometry import importance_fraction
-from tfxai3d.evaluate.statistics import Interval, bootstrap_mean
 
 POINT_METHODS = (
-    "vanilla_gradient",
-    "gradient_times_input",
-    "guided_backprop",
-    "deconvnet",
-    "integrated_gradients",
-    "smooth_grad",
-    "grad_cam",
-    "p_grad_cam",
-    "critical_points",
-    "point_saliency",
-)
+    "vanilla_gradient", "gradient_times_input", "guided_backprop", "deconvnet", "integrated_gradients",
+    "smooth_grad", "grad_cam", "p_grad_cam", "critical_points", "point_saliency",
+)  # fmt: skip
 VOXEL_METHODS = ("vanilla_gradient", "gradient_times_input", "integrated_gradients")
 
 
@@ -34,7 +24,7 @@ def importance_maps(
     batch_size: int = 16,
     seed: int = 0,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields each method's name and its importance of the true classes.
+    """Yields each method's name and its importance of the true classes, (B,N) or (B,D,H,W).
 
     Args:
         model: Maps inputs to logits.
@@ -43,24 +33,9 @@ def importance_maps(
         labels: True classes, int (B,).
         batch_size: The most examples that the network sees at once.
         seed: Seed of the methods that draw at random.
-
-    Yields:
-        Pairs of a name and one value a point (B,N) or voxel (B,D,H,W).
     """
     for method in methods or (POINT_METHODS if inputs.ndim == 3 else VOXEL_METHODS):
         explainer = explain.create(method, model, batch_size=batch_size, seed=seed)
         parts = [slice(i, i + batch_size) for i in range(0, len(inputs), batch_size)]
         bar = tqdm(parts, desc=f"{model.name} {method}", unit="batch", disable=None)
         yield method, np.concatenate([explainer(inputs[part], labels[part]).importance for part in bar])
-
-
-def fraction_and_ratio(importance: np.ndarray, chosen: np.ndarray, seed: int) -> list[Interval]:
-    """Returns the fraction of the importance on chosen points, and its ratio to the fraction of the points.
-
-    Args:
-        importance: One value a point (B,N).
-        chosen: Which points count, bool (B,N).
-        seed: Seed of the bootstrap.
-    """
-    fraction = importance_fraction(importance, chosen)
-    return [bootstrap_mean(fraction, seed), bootstrap_mean(fraction / chosen.mean(axis=1), seed)]
