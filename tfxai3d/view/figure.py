@@ -1,12 +1,17 @@
-"""What pictures and plots share of matplotlib."""
+"""What pictures and plots share of matplotlib; places are in inches from the lower left corner."""
 
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.storage.writing import atomic_path
 from tfxai3d.view.shown.colors import Colormap, bar_colors, bar_label
+
+Place = tuple[float, float, float, float]
+"""Left, bottom, width and height."""
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -22,11 +27,7 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save(figure: Any, path: str | os.PathLike[str], **options: Any) -> None:
-    """Writes a figure atomically, PNG or SVG by the suffix of the path.
-
-    Raises:
-        UserError: If the suffix is neither, or the file cannot be written.
-    """
+    """Writes a figure atomically, PNG or SVG by the suffix of the path; another one is a UserError."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg"):
         raise UserError(f"{path}: pictures are .png or .svg")
@@ -36,25 +37,37 @@ def save(figure: Any, path: str | os.PathLike[str], **options: Any) -> None:
 
 def add_text(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
     """Writes a text into a figure; a class may be called "$x"."""
-    figure.text(x, y, text, parse_math=False, **style)
+    width, height = figure.get_size_inches()
+    figure.text(x / width, y / height, text, parse_math=False, **style)
+
+
+def add_image(figure: Any, image: np.ndarray, place: Place) -> None:
+    """Puts an image at a place of a figure."""
+    axes = _add_axes(figure, place)
+    axes.imshow(image, interpolation="antialiased")
+    axes.set_axis_off()
 
 
 def add_bar(
     figure: Any,
-    axes: Any,
+    place: Place,
     limits: tuple[float, float],
     label: str,
     colormap: Colormap,
     beyond: tuple[bool, bool],
 ) -> None:
-    """Draws the colour bar into axes; `beyond` says whether values lie below and above the limits."""
+    """Draws the colour bar at a place; `beyond` says whether values lie below and above the limits."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
     extend = {(0, 0): "neither", (0, 1): "max", (1, 0): "min", (1, 1): "both"}[beyond]
     scale = ScalarMappable(Normalize(*limits), ListedColormap(bar_colors(colormap)))
-    bar = figure.colorbar(scale, cax=axes, extend=extend)
+    bar = figure.colorbar(scale, cax=_add_axes(figure, place), extend=extend)
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=10)
     bar.ax.yaxis.label.set_parse_math(False)
     bar.set_label(bar_label(label, colormap), size=11)
+
+
+def _add_axes(figure: Any, place: Place) -> Any:
+    return figure.add_axes(np.divide(place, np.tile(figure.get_size_inches(), 2)))

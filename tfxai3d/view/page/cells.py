@@ -11,15 +11,10 @@ from tfxai3d.view.shown.marks import Marks, middle
 
 
 def packed(marks: Sequence[Marks], colors: Sequence[np.ndarray], **about: Any) -> list[dict[str, Any]]:
-    """Returns cells of marks that belong together: the viewer shows all of them at one scale.
+    """Returns cells of marks that belong together, with colours (M,3): the viewer shows them at one scale.
 
-    Each array is little-endian, compressed with zlib and written in base64. The centres stay in the
-    original frame; "middle" and "reach" take them, with all of their marks, into the unit ball.
-
-    Args:
-        marks: The marks of each cell.
-        colors: Red, green and blue in 0..1, (M,3) for each cell.
-        **about: What a mark is called ("unit"), and what its value is called ("value").
+    The centres stay in the original frame; "middle" and "reach" take them, with all of their marks, into the
+    unit ball. `about` says what a mark is called ("unit"), and its value ("value").
     """
     centres = np.concatenate([some.centres for some in marks])
     centre = middle(centres)

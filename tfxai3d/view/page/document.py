@@ -74,9 +74,6 @@ def write_document(
         data: What the scripts read: "cells", a list of `cells.packed`, and what a page adds to them.
         colormap: The colours of its bars, if it has any.
         azimuth: The side from which the cells are seen at first, in degrees as in a picture.
-
-    Raises:
-        UserError: If the file cannot be written.
     """
     camera = {"turn": azimuth, "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
     folder = Path(__file__).parent

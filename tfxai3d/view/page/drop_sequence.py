@@ -97,9 +97,8 @@ def write_drop_page(
 
 def _curve(places: Sequence[tuple[str, str]], points: np.ndarray) -> str:
     """Returns the confidence by step as SVG; the viewer moves the dot."""
-    lines = "".join(
-        f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>' for (x1, y1), (x2, y2) in pairwise(places)
-    )
+    ends = pairwise(places)
+    lines = "".join(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>' for (x1, y1), (x2, y2) in ends)
     return (
         f'<svg><rect width="100%" height="100%"/>{lines}<circle id="now" r="4"/>'
         '<text x="-14" y="9">1</text><text x="-14" y="100%">0</text><text x="-82" y="55%">confidence</text>'

@@ -32,19 +32,12 @@ def bar_style(colormap: Colormap) -> str:
 def bar(
     limits: tuple[float, float], label: str, colormap: Colormap, beyond: tuple[bool, bool], most: int = 8
 ) -> str:
-    """Returns a colour bar with round numbers.
+    """Returns a colour bar between two limits with at most so many round numbers, and a label in plain text.
 
-    Args:
-        limits: The values at its lower and upper end.
-        label: What they are, in plain text.
-        colormap: The same as in `bar_style`.
-        beyond: Whether values lie below and above the limits; a tip at that end says so.
-        most: How many numbers stand at the bar at most.
+    Tips say whether values lie `beyond`, below and above the limits.
     """
     low, high = limits
-    below, above = (
-        f'<u class="{name}"></u>' * tip for name, tip in zip(("below", "above"), beyond, strict=True)
-    )
+    below, above = (f'<u class="{name}"></u>' * beyond[i] for i, name in enumerate(("below", "above")))
     values = round_numbers(low, high, most)
     width = 1.8 + 0.45 * max(len(f"{value:g}") for value in values)
     numbers = "".join(

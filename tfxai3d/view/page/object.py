@@ -48,12 +48,8 @@ def write_html(
     colormap = colormap_for(colormap, explanation.importance)
     shown = [subject(explanation, number, colormap, title) for number in indices]
     colors = [point_colors(one.marks.importance, colormap, one.limits) for one in shown]
-    unit = "point" if explanation.kind == "points" else "voxel"
-    cells = [
-        cell
-        for one, color in zip(shown, colors, strict=True)
-        for cell in packed([one.marks], [color], unit=unit, value="importance")
-    ]
+    about = {"unit": explanation.kind.removesuffix("s"), "value": "importance"}
+    cells = [packed([one.marks], [color], **about)[0] for one, color in zip(shown, colors, strict=True)]
     write_document(
         path,
         title=shown[0].title,

@@ -46,13 +46,10 @@ def write_panel(
     """
     colormap = colormap_for(colormap, *(one.importance for row in rows for one in row))
     shown = panel(rows, names, colormap)
-    unit = "point" if rows[0][0].kind == "points" else "voxel"
-    cells = [cell for row in shown.rows for cell in _cells(row, unit)]
+    cells = [cell for row in shown.rows for cell in _cells(row, rows[0][0].kind.removesuffix("s"))]
     columns = shown.columns
     titles = "".join(f"<h2>{html.escape(title)}</h2>" for title in columns)
-    body = "\n".join(
-        _row(row, columns, len(columns) * number, colormap) for number, row in enumerate(shown.rows)
-    )
+    body = "\n".join(_row(row, columns, len(columns) * i, colormap) for i, row in enumerate(shown.rows))
     write_document(
         path,
         title="Explanations",
@@ -70,9 +67,8 @@ def _cells(row: Row, unit: str) -> list[dict[str, Any]]:
 
 
 def _row(row: Row, columns: Sequence[str], first: int, colormap: Colormap) -> str:
-    canvases = "".join(
-        canvas(first + number, f"{title}: {row.name} {row.caption}") for number, title in enumerate(columns)
-    )
+    labels = [f"{title}: {row.name} {row.caption}" for title in columns]
+    canvases = "".join(canvas(first + number, label) for number, label in enumerate(labels))
     name = f"<b>{html.escape(row.name)}</b> " if row.name else ""
     scale = bar(row.limits, BAR_LABEL, colormap, row.beyond, most=6)
     return f'{canvases}{scale}\n<div class="caption">{name}{html.escape(row.caption)}</div>'

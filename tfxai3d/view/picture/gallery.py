@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfxai3d.view.figure import add_text, new_figure, save
+from tfxai3d.view.figure import add_image, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import GALLERY_AZIMUTH
@@ -26,9 +26,8 @@ def render_gallery(path: str | os.PathLike[str], gallery: Gallery) -> None:
         UserError: If the gallery is empty, the file cannot be written or matplotlib is missing.
     """
     check(gallery)
-    shown = scenes(
-        [cell.marks for cell in gallery.cells], [cell.colors for cell in gallery.cells], [GALLERY_AZIMUTH]
-    )
+    marks, colors = [cell.marks for cell in gallery.cells], [cell.colors for cell in gallery.cells]
+    shown = scenes(marks, colors, [GALLERY_AZIMUTH])
     save(_compose(gallery, cropped(draw(shown))), path, dpi=120)
 
 
@@ -47,12 +46,11 @@ def _compose(gallery: Gallery, images: np.ndarray) -> Any:
     rows = -(-len(images) // gallery.columns)
     height = _CELL * images.shape[1] / images.shape[2]
     pitch = _TITLE + height + _CAPTION + _GAP
-    full_width = max(gallery.columns * (_CELL + _GAP) + _GAP, _LEAST_WIDTH)
     full_height = _HEADER + rows * pitch
-    figure = new_figure(full_width, full_height)
+    figure = new_figure(max(gallery.columns * (_CELL + _GAP) + _GAP, _LEAST_WIDTH), full_height)
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
-        add_text(figure, x / full_width, 1 - y / full_height, text, **style)
+        add_text(figure, x, full_height - y, text, **style)
 
     write(_GAP, 0.3, gallery.title, size=13, weight="bold")
     write(_GAP, 0.54, gallery.note, size=9, color="0.3")
@@ -65,9 +63,6 @@ def _compose(gallery: Gallery, images: np.ndarray) -> Any:
         row, column = divmod(number, gallery.columns)
         left, top = _GAP + column * (_CELL + _GAP), _HEADER + row * pitch
         write(left + _CELL / 2, top + _TITLE - 0.08, cell.title, size=10, weight="bold", ha="center")
-        bottom = 1 - (top + _TITLE + height) / full_height
-        axes = figure.add_axes((left / full_width, bottom, _CELL / full_width, height / full_height))
-        axes.imshow(image, interpolation="antialiased")
-        axes.set_axis_off()
+        add_image(figure, image, (left, full_height - (top + _TITLE + height), _CELL, height))
         write(left + _CELL / 2, top + _TITLE + height + 0.18, cell.caption, size=9, color="0.3", ha="center")
     return figure

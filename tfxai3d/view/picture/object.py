@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.view.figure import add_bar, add_text, new_figure, save
+from tfxai3d.view.figure import add_bar, add_image, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import AZIMUTHS
@@ -26,10 +26,7 @@ def render_png(
     """Writes a picture of one example: the object from two sides, a title and a colour bar.
 
     Occupied voxels are cubes. Small cubes show where a method finds empty space important: from
-    `FAINTEST` of the colour scale's top on.
-
-    Open3D draws in a process of its own, free of TensorFlow. Where it cannot (no driver, a crash, not
-    installed), one line on stderr says so and matplotlib draws flat shapes instead.
+    `FAINTEST` of the colour scale's top on. Open3D draws, or else matplotlib, as `scenes.draw` says.
 
     Args:
         path: The PNG file.
@@ -49,9 +46,7 @@ def render_png(
 
 
 def open_window(explanation: Explanation, index: int = 0, colormap: Colormap | None = None) -> None:
-    """Shows one example in an Open3D window and waits until it is closed.
-
-    The window belongs to a process of its own, free of TensorFlow.
+    """Shows one example in an Open3D window, of a process without TensorFlow, and waits until it is closed.
 
     Args:
         explanation: An explanation of points (y up) or of voxels (z up).
@@ -75,16 +70,11 @@ def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
     figure = new_figure(_WIDTH, height)
     for number, image in enumerate(images):
         left = _MARGIN + number * (view_width + _MARGIN)
-        axes = figure.add_axes((left / _WIDTH, _MARGIN / height, view_width / _WIDTH, view_height / height))
-        axes.imshow(image, interpolation="antialiased")
-        axes.set_axis_off()
+        add_image(figure, image, (left, _MARGIN, view_width, view_height))
     title_size = min(15.0, 15.0 * 64 / max(len(shown.title), 1))  # a long title still fits
-    add_text(figure, _MARGIN / _WIDTH, 1 - 0.38 / height, shown.title, size=title_size, weight="bold")
-    add_text(figure, _MARGIN / _WIDTH, 1 - 0.66 / height, shown.subtitle, size=11, color="0.35")
+    add_text(figure, _MARGIN, height - 0.38, shown.title, size=title_size, weight="bold")
+    add_text(figure, _MARGIN, height - 0.66, shown.subtitle, size=11, color="0.35")
     bar_height = min(view_height, 3.0)
-    bottom = _MARGIN + (view_height - bar_height) / 2
-    bar_axes = figure.add_axes(
-        ((_WIDTH - _BAR) / _WIDTH, bottom / height, 0.16 / _WIDTH, bar_height / height)
-    )
-    add_bar(figure, bar_axes, shown.limits, "importance", colormap, shown.beyond)
+    place = (_WIDTH - _BAR, _MARGIN + (view_height - bar_height) / 2, 0.16, bar_height)
+    add_bar(figure, place, shown.limits, "importance", colormap, shown.beyond)
     return figure

@@ -19,22 +19,12 @@ NO_DISPLAY = 3  # exit code
 
 
 def mesh(
-    shape: str,
-    centres: np.ndarray,
-    sizes: np.ndarray,
-    colors: np.ndarray,
-    rotation: np.ndarray | None = None,
+    shape: str, centres: np.ndarray, sizes: np.ndarray, colors: np.ndarray, rotation: np.ndarray | None = None
 ) -> Any:
-    """Returns one Open3D mesh of balls or cubes.
+    """Returns one Open3D mesh of balls or cubes, see `scenes.Scene`.
 
-    Args:
-        shape: "ball" or "cube".
-        centres: (M,3).
-        sizes: Radius of each ball, half a side of each cube, (M,).
-        colors: (M,3) in 0..1.
-        rotation: How the cubes are rotated, (3,3), in front of a camera that looks along -z; dark rims of
-            balls and haze are then added to the light. None elsewhere. All of it is painted into the vertex
-            colours, so that what is lit keeps its colour, which a renderer's light would not do.
+    Light is painted into the vertex colours, so that what is lit keeps its colour, which a renderer's light
+    would not do; with a rotation, for a camera that looks along -z, so are dark rims of balls and haze.
     """
     import open3d as o3d
 
@@ -106,12 +96,7 @@ def _scene(store: Any, number: int) -> dict[str, Any]:
 
 
 def render(scene_path: str, image_path: str) -> None:
-    """Draws the scenes of a file (NPZ: "count", and "0/centres" and so on, the arguments of `mesh`).
-
-    Args:
-        scene_path: The file that `tfxai3d.view.picture.process` wrote.
-        image_path: The file for the pictures, NPY, uint8 (count, SIZE, SIZE, 3).
-    """
+    """Draws the scenes of an NPZ file ("count", "0/centres" ...) into an NPY one, (count,SIZE,SIZE,3)."""
     import open3d as o3d
 
     camera = o3d.camera.PinholeCameraParameters()

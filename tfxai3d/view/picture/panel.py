@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.view.figure import add_bar, add_text, new_figure, save
+from tfxai3d.view.figure import add_bar, add_image, add_text, new_figure, save
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import AZIMUTHS
 from tfxai3d.view.shown.colors import Colormap, colormap_for
@@ -54,23 +54,18 @@ def _compose(shown: Panel, images: Sequence[np.ndarray], colormap: Colormap) -> 
     height = _TITLE + sum(heights) + len(heights) * (_CAPTION + _GAP)
     figure = new_figure(width, height)
 
-    def add_axes(left: float, bottom: float, w: float, h: float) -> Any:
-        return figure.add_axes((left / width, bottom / height, w / width, h / height))
-
     top = height - _TITLE
     for column, title in enumerate(shown.columns):
         middle = _GAP + column * (_CELL + _GAP) + _CELL / 2
-        add_text(figure, middle / width, (top + 0.1) / height, title, size=12, weight="bold", ha="center")
+        add_text(figure, middle, top + 0.1, title, size=12, weight="bold", ha="center")
     for row, cells, cell_height in zip(shown.rows, images, heights, strict=True):
         bottom = top - cell_height
         for column, image in enumerate(cells):
-            axes = add_axes(_GAP + column * (_CELL + _GAP), bottom, _CELL, cell_height)
-            axes.imshow(image, interpolation="antialiased")
-            axes.set_axis_off()
+            add_image(figure, image, (_GAP + column * (_CELL + _GAP), bottom, _CELL, cell_height))
         said = ": ".join(filter(None, [row.name, row.caption]))
-        add_text(figure, _GAP / width, (bottom - 0.22) / height, said, size=10, color="0.2")
+        add_text(figure, _GAP, bottom - 0.22, said, size=10, color="0.2")
         bar_height = min(cell_height, 2.0)
-        bar = add_axes(width - _BAR + 0.1, bottom + (cell_height - bar_height) / 2, 0.13, bar_height)
-        add_bar(figure, bar, row.limits, BAR_LABEL, colormap, row.beyond)
+        place = (width - _BAR + 0.1, bottom + (cell_height - bar_height) / 2, 0.13, bar_height)
+        add_bar(figure, place, row.limits, BAR_LABEL, colormap, row.beyond)
         top = bottom - _CAPTION - _GAP
     return figure

@@ -24,13 +24,7 @@ class DrawingError(Exception):
 
 
 def render(scenes: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Draws scenes in front of the camera.
-
-    Args:
-        scenes: The arguments of `tfxai3d.view.picture.open3d_process.mesh`.
-
-    Returns:
-        uint8 (len(scenes),S,S,3).
+    """Draws scenes, the arguments of `open3d_process.mesh`, in front of the camera: uint8 (number,S,S,3).
 
     Raises:
         DrawingError: If Open3D is not installed, crashes or hangs.
@@ -46,11 +40,7 @@ def render(scenes: Sequence[Mapping[str, Any]]) -> np.ndarray:
 
 
 def show(marks: Marks, colors: np.ndarray, title: str) -> None:
-    """Shows coloured marks in a window until it is closed.
-
-    Raises:
-        UserError: If Open3D is not installed or crashes, or there is no display.
-    """
+    """Shows coloured marks in a window until it is closed; where that cannot be is a UserError."""
     (some,) = in_unit_ball([marks])
     scene = {"shape": some.shape, "centres": some.centres, "sizes": some.sizes, "colors": colors}
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:

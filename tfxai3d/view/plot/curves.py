@@ -10,14 +10,11 @@ from tfxai3d.errors import UserError
 from tfxai3d.view.figure import new_figure, save
 
 _LABELS = {
-    "accuracy": "accuracy",
     "loss": "mean cross entropy",
     "confidence": "mean probability of the true class",
     "points": "points left",
-    "seconds": "seconds",
     "points_removed": "points removed",
     "points_inserted": "points inserted",
-    "iteration": "iteration",
 }
 
 

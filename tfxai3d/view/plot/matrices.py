@@ -41,11 +41,7 @@ def render_confusion(
 
 
 def render_reliability(
-    path: str | os.PathLike[str],
-    edges: np.ndarray,
-    counts: np.ndarray,
-    accuracy: np.ndarray,
-    title: str,
+    path: str | os.PathLike[str], edges: np.ndarray, counts: np.ndarray, accuracy: np.ndarray, title: str
 ) -> None:
     """Writes a reliability diagram: the accuracy of the answers of each confidence, above their numbers.
 

@@ -18,18 +18,10 @@ def rotation(azimuth: float) -> np.ndarray:
 
 
 def in_front(points: np.ndarray, sizes: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    """Moves points in front of a camera, once for each of its rotations.
+    """Moves points (N,3) in front of a camera, once for each of its rotations (V,3,3): (V,N,3).
 
-    The camera is at the origin, looks along -z and sees everything within `sizes` of the points inside
+    The camera is at the origin, looks along -z and sees everything within `sizes` (N,) of the points inside
     `FIELD_OF_VIEW`, as large as fits; all views have the same scale. y is up.
-
-    Args:
-        points: (N,3).
-        sizes: What is drawn around each point reaches no farther, (N,), in the unit of the points.
-        rotations: From `rotation`, (V,3,3).
-
-    Returns:
-        (V,N,3).
     """
     turned = np.einsum("nc,vrc->vnr", points, rotations)
     turned -= (turned.min(axis=1, keepdims=True) + turned.max(axis=1, keepdims=True)) / 2

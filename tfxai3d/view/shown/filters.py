@@ -57,15 +57,13 @@ def filter_gallery(
     numbers = np.arange(first[-1]) if channels is None else np.asarray(channels, int)
     if not numbers.size or numbers.min() < 0 or numbers.max() >= first[-1]:
         raise UserError(f"layer {layer!r} has filters 0 to {first[-1] - 1}, not {list(numbers)}")
-    blocks = {
-        name: _blocks(np.asarray(kernel)[..., numbers])[:max_filters] for name, kernel in kernels.items()
-    }
+    chosen = {name: np.asarray(kernel)[..., numbers] for name, kernel in kernels.items()}
+    blocks = {name: _blocks(kernel)[:max_filters] for name, kernel in chosen.items()}
     which = np.stack([np.tile(np.arange(first[3]), len(numbers)), np.repeat(numbers, first[3])], axis=1)
     tops = np.max([np.abs(some).max(axis=(1, 2, 3)) for some in blocks.values()], axis=0)
     if not tops.any():
         raise UserError(f"layer {layer!r}: all weights that would be shown are 0")
-    shown = len(next(iter(blocks.values())))
-    total = len(numbers) * first[3]
+    shown, total = len(next(iter(blocks.values()))), len(numbers) * first[3]
     size = "×".join(map(str, first[:3]))  # noqa: RUF001
     said = "all" if shown == total else f"{shown:,} of {total:,}"
     return Gallery(
@@ -112,6 +110,5 @@ def _corners(shape: tuple[int, ...]) -> Marks:
     """Returns small cubes at the corners of a block (D,H,W), so that one sees where it ends."""
     places = np.stack(np.meshgrid(*((0, size) for size in shape), indexing="ij"), axis=-1).reshape(-1, 3)
     x, y, z = places.T.astype(float)
-    return Marks(
-        "cube", np.stack([-x, z, y], axis=1), np.full(8, 0.07), np.zeros(8), np.full_like(places, -1)
-    )
+    centres = np.stack([-x, z, y], axis=1)
+    return Marks("cube", centres, np.full(8, 0.07), np.zeros(8), np.full_like(places, -1))

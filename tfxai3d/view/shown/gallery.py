@@ -49,11 +49,8 @@ def side_by_side(gallery: Gallery) -> tuple[Marks, np.ndarray]:
     low = np.min([some.min(axis=0) for some in centres], axis=0)
     high = np.max([some.max(axis=0) for some in centres], axis=0)
     step = (1 + _GAP) * (high - low + 2 * max(cell.marks.sizes.max(initial=0) for cell in gallery.cells))
-    moved = [
-        dataclasses.replace(
-            cell.marks,
-            centres=cell.marks.centres + step * (number % gallery.columns, -(number // gallery.columns), 0),
-        )
-        for number, cell in enumerate(gallery.cells)
-    ]
+    moved = []
+    for number, cell in enumerate(gallery.cells):
+        row, column = divmod(number, gallery.columns)
+        moved.append(dataclasses.replace(cell.marks, centres=cell.marks.centres + step * (column, -row, 0)))
     return joined(moved), np.concatenate([cell.colors for cell in gallery.cells])

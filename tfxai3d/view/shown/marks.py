@@ -8,6 +8,7 @@ import numpy as np
 
 _FULL = 0.47  # half a side; the gap between neighbours shows them as single voxels
 _SMALL = 0.22  # half a side of a cube in empty space, at the top of the scale
+ARRAYS = ("centres", "sizes", "importance", "places")  # of marks, one row a mark
 FAINTEST = 0.5
 """The fraction of the top importance from which on a voxel of empty space is drawn."""
 
@@ -32,10 +33,7 @@ class Marks:
 
 
 def point_marks(points: np.ndarray, importance: np.ndarray) -> Marks:
-    """Returns a ball for each point (N,3).
-
-    Their radius falls with the square root of N, as the spacing of points on a surface does.
-    """
+    """Returns a ball for each point (N,3); its radius falls with the root of N, as the spacing does."""
     centred = points - middle(points)
     extent = np.linalg.norm(centred, axis=1).max() or 1.0
     radius = extent * np.clip(0.7 / np.sqrt(len(points)), 0.004, 0.05)
@@ -56,6 +54,11 @@ def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Mar
     fraction = np.minimum(np.abs(importance) / top, 1.0)
     sizes = np.where(occupied & ~_enclosed(occupied), _FULL, 0.0)
     sizes += np.where(~occupied & (fraction >= FAINTEST), _SMALL * np.cbrt(fraction), 0.0)
+    return _cubes(sizes, importance)
+
+
+def _cubes(sizes: np.ndarray, importance: np.ndarray) -> Marks:
+    """Returns a cube at each place of a grid (D,H,W), z up, where the size is not 0."""
     places = np.argwhere(sizes)
     chosen = tuple(places.T)
     x, y, z = places.T + 0.5
@@ -63,29 +66,19 @@ def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Mar
 
 
 def scaled_marks(values: np.ndarray, top: float, least: float = 0.0) -> Marks:
-    """Returns a cube for each value of a grid that is not 0; its side grows with |value|.
+    """Returns a cube for each value of a grid (D,H,W), z up, that is not 0; its side grows with |value|.
 
-    Args:
-        values: (D,H,W), axes x, y, z with z up.
-        top: The |value|, above 0, of a cube that nearly touches its neighbours; no cube is larger.
-        least: The fraction of the top below which there is no cube.
+    At the `top`, above 0, it nearly touches its neighbours, and no cube is larger; below the fraction `least`
+    of the top there is none.
     """
     fraction = np.minimum(np.abs(values) / top, 1.0)
-    places = np.argwhere((fraction > 0) & (fraction >= least))
-    chosen = tuple(places.T)
-    x, y, z = places.T + 0.5
-    return Marks("cube", np.stack([-x, z, y], axis=1), _FULL * fraction[chosen], values[chosen], places)
+    return _cubes(np.where(fraction >= least, _FULL * fraction, 0.0), values)
 
 
 def joined(marks: Sequence[Marks]) -> Marks:
     """Returns the marks of several sets, all of one shape, as one set."""
-    return Marks(
-        shape=marks[0].shape,
-        centres=np.concatenate([some.centres for some in marks]),
-        sizes=np.concatenate([some.sizes for some in marks]),
-        importance=np.concatenate([some.importance for some in marks]),
-        places=np.concatenate([some.places for some in marks]),
-    )
+    arrays = (np.concatenate([getattr(some, name) for some in marks]) for name in ARRAYS)
+    return Marks(marks[0].shape, *arrays)
 
 
 def in_unit_ball(marks: Sequence[Marks]) -> list[Marks]:

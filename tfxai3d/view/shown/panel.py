@@ -8,7 +8,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.shown.colors import Colormap, point_colors
-from tfxai3d.view.shown.marks import Marks
+from tfxai3d.view.shown.marks import ARRAYS, Marks
 from tfxai3d.view.shown.subject import caption, one_line, subject
 
 PLAIN = (0.78, 0.80, 0.84)
@@ -38,11 +38,7 @@ class Panel:
 
 
 def panel(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None, colormap: Colormap) -> Panel:
-    """Lays out explanations of one example each, see `render_panel`.
-
-    Raises:
-        UserError: If the rows are no table, or an example cannot be drawn.
-    """
+    """Lays out explanations of one example each, see `render_panel`; the rows must be a table."""
     if not rows or not rows[0]:
         raise UserError("nothing to draw: the panel has no rows or no columns")
     if names is not None and len(names) != len(rows):
@@ -56,21 +52,17 @@ def panel(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None, co
         if any(not np.array_equal(explanation.inputs, row[0].inputs) for explanation in row[1:]):
             raise UserError(f"row {number}: the explanations are of different objects")
     kind = "Points" if rows[0][0].kind == "points" else "Voxels"
-    chosen = names if names is not None else [""] * len(rows)
-    return Panel(
-        [kind, *methods], [_row(row, name, colormap) for row, name in zip(rows, chosen, strict=True)]
-    )
+    named = zip(rows, names if names is not None else [""] * len(rows), strict=True)
+    return Panel([kind, *methods], [_row(row, name, colormap) for row, name in named])
 
 
 def _row(row: Sequence[Explanation], name: str, colormap: Colormap) -> Row:
     shown = [subject(explanation, 0, colormap) for explanation in row]
     # Gradients and score differences have different units; as fractions of their tops they have one scale.
     tops = [max(map(abs, one.limits)) for one in shown]
-    limits = (min(one.limits[0] / top for one, top in zip(shown, tops, strict=True)), 1.0)
-    colors = [
-        point_colors(one.marks.importance / top, colormap, limits)
-        for one, top in zip(shown, tops, strict=True)
-    ]
+    pairs = list(zip(shown, tops, strict=True))
+    limits = (min(one.limits[0] / top for one, top in pairs), 1.0)
+    colors = [point_colors(one.marks.importance / top, colormap, limits) for one, top in pairs]
     itself = _object(shown[0].marks)
     return Row(
         name=one_line(name),
@@ -80,8 +72,8 @@ def _row(row: Sequence[Explanation], name: str, colormap: Colormap) -> Row:
         tops=tops,
         limits=limits,
         beyond=(
-            any(one.extremes[0] < limits[0] * top for one, top in zip(shown, tops, strict=True)),
-            any(one.extremes[1] > top for one, top in zip(shown, tops, strict=True)),
+            any(one.extremes[0] < limits[0] * top for one, top in pairs),
+            any(one.extremes[1] > top for one, top in pairs),
         ),
     )
 
@@ -89,6 +81,4 @@ def _row(row: Sequence[Explanation], name: str, colormap: Colormap) -> Row:
 def _object(marks: Marks) -> Marks:
     """Returns the marks without those in empty space, the smaller ones."""
     kept = marks.sizes == marks.sizes.max()
-    return dataclasses.replace(
-        marks, **{name: getattr(marks, name)[kept] for name in ("centres", "sizes", "importance", "places")}
-    )
+    return Marks(marks.shape, *(getattr(marks, name)[kept] for name in ARRAYS))
