@@ -17,15 +17,6 @@ def missing_extra(package: str, extra: str) -> UserError:
 
 
 def check_choice(name: str, value: object, known: Collection[str]) -> None:
-    """Checks that an argument's value is one of the known ones.
-
-    Args:
-        name: The argument.
-        value: What was given.
-        known: What it can be.
-
-    Raises:
-        UserError: If it is not.
-    """
+    """Raises a UserError if the value of an argument of this name is none of the known ones."""
     if value not in known:
         raise UserError(f"{name} {value!r}: must be one of {', '.join(known)}")

@@ -103,11 +103,9 @@ TRAINING = {
 
 
 def define_flags(*groups: Mapping[str, Any], **defaults: Any) -> None:
-    """Defines flags of the vocabulary for the calling app.
+    """Defines flags of the vocabulary for the calling app, by groups such as `OBJECTS` and by name.
 
-    Args:
-        groups: Names and defaults of flags that belong together, such as `OBJECTS`.
-        defaults: The default of each further flag, by name; also of those of a group, in its place.
+    A default by name is for a further flag, or in the place of its group's.
     """
     for group in groups:
         defaults = {**group, **defaults}
@@ -121,7 +119,5 @@ def rotation_test(model: Any) -> evaluate.RotationTest | None:
     given = flags.FLAGS
     if not given.rotations:
         return None
-    rotations = evaluate.random_rotations(
-        given.rotations, given.axes, composed=given.composed, seed=given.seed
-    )
-    return evaluate.RotationTest(model, rotations)
+    options: dict[str, Any] = {name: given[name].value for name in ("axes", "composed", "seed")}
+    return evaluate.RotationTest(model, evaluate.random_rotations(given.rotations, **options))

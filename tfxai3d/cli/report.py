@@ -27,23 +27,16 @@ def question(explanation: results.Explanation) -> str:
 
 
 def changed_flags(app_name: str) -> list[str]:
-    """Returns an app's own flags that differ from their defaults, less the folders, as command-line words.
+    """Returns the flags of an app, by its `__name__`, that differ from their defaults, as command-line words.
 
-    Args:
-        app_name: The program's `__name__`.
+    Folders are left out.
     """
     own = (flag for flag in flags.FLAGS.get_flags_for_module(app_name) if not flag.name.endswith("_dir"))
     return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
 
 
 def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
-    """Writes what a run found to run.json of a folder, with the program's flags as its settings.
-
-    Args:
-        app_name: The program's `__name__`.
-        folder: The folder.
-        facts: What it shall say, by name.
-    """
+    """Writes what a run found to run.json, with the flags of an app, given by its `__name__`, as settings."""
     own = flags.FLAGS.get_flags_for_module(app_name)
     storage.write_run(folder, {flag.name: flag.value for flag in own}, **facts)
 
@@ -51,15 +44,7 @@ def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[s
 def write_drop_run(
     app_name: str, folder: Path, name: str, explanation: results.Explanation, run: results.DropRun
 ) -> None:
-    """Writes explanation.npz, iterations.csv and run.json of an object that has lost its points.
-
-    Args:
-        app_name: The program's `__name__`.
-        folder: The object's folder.
-        name: The object's name.
-        explanation: Of the whole object.
-        run: How it lost them.
-    """
+    """Writes explanation.npz, of the whole object, iterations.csv and run.json of its loss of points."""
     explanation.save(folder / "explanation.npz")
     storage.write_csv(folder / "iterations.csv", [step.record(explanation.class_name) for step in run.steps])
     report = {

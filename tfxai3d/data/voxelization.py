@@ -38,15 +38,12 @@ def voxelize(mesh: Mesh, *, extent: int = 24, size: int = 32, solid: bool = True
 
 
 def voxelize_points(points: np.ndarray, *, extent: int = 24, size: int = 32) -> np.ndarray:
-    """Fits points (N,3) into a grid as `voxelize` does and marks the voxels that hold one.
+    """Fits points into a grid, uint8 (size,size,size), as `voxelize` does, and marks those that hold one.
 
     Args:
-        points: The object, z up, finite.
+        points: The object (N,3), z up, finite.
         extent: Voxels along the longest side.
         size: Voxels along each axis of the grid.
-
-    Returns:
-        The grid, uint8 (size,size,size).
 
     Raises:
         UserError: If an object of this extent cannot be centred, or the points have no extent.
@@ -76,21 +73,10 @@ def fill_inside(grid: np.ndarray) -> np.ndarray:
 
 
 def surface_voxels(vertices: np.ndarray, faces: np.ndarray, size: int = 32) -> np.ndarray:
-    """Marks the voxels that a triangle touches: exact triangle-box overlap in float64.
+    """Marks the voxels that a triangle touches, uint8 (size,size,size): exact overlap with boxes in float64.
 
     By separating axes (Akenine-Möller, "Fast 3D triangle-box overlap testing", 2001). A triangle in the plane
-    between two layers of voxels touches both.
-
-    Args:
-        vertices: Coordinates in voxels, (V,3), each within 0..size.
-        faces: Vertex numbers of the triangles, int (F,3).
-        size: Voxels along each axis of the grid.
-
-    Returns:
-        The grid, uint8 (size,size,size).
-
-    Raises:
-        UserError: If the mesh reaches outside the grid.
+    between two layers of voxels touches both. The vertices (V,3) count in voxels, each within 0..size.
     """
     _check_inside(vertices, size)
     triangles = vertices.astype(np.float64)[faces]

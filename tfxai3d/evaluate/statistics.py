@@ -47,10 +47,11 @@ def rank_correlation(
         Correlations in [-1, 1], (B,); NaN where a map is constant.
     """
     if within is not None:
-        parts = zip(first, second, within, strict=True)
-        return np.concatenate(
-            [rank_correlation(one[here][None], other[here][None]) for one, other, here in parts]
-        )
+        parts = [
+            (one[here][None], other[here][None])
+            for one, other, here in zip(first, second, within, strict=True)
+        ]
+        return np.concatenate([rank_correlation(*pair) for pair in parts])
     ranks = [scipy.stats.rankdata(array.reshape(len(array), -1), axis=1) for array in (first, second)]
     one, other = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     size = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)

@@ -30,9 +30,8 @@ def convolution_kernel(model: keras.Model, layer: str | None = None) -> tuple[st
     """
     found: dict[str, Any] = {}
     for part in model._flatten_layers(include_self=False):
-        kernel = getattr(part, "kernel", None)
-        if kernel is not None and len(kernel.shape) == 5:
-            found.setdefault(part.name, kernel)
+        if len(getattr(getattr(part, "kernel", None), "shape", ())) == 5:
+            found.setdefault(part.name, part.kernel)
     if not found:
         raise UserError(f"model {model.name!r} has no 3D convolution, whose filters could be shown")
     name = layer or next(iter(found))

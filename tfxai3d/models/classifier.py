@@ -47,24 +47,16 @@ class Classifier(keras.Model):
 
     @classmethod
     def stage_options(cls, size: int) -> dict[str, Any]:
-        """Returns the constructor's options for a training stage on examples of this size.
+        """Returns the constructor's options for a training stage on so many points, or voxels along an axis.
 
         The networks of all sizes have the same weights.
-
-        Args:
-            size: Points of a cloud, or voxels along an axis.
         """
         return {}
 
     def to_points(self, importance: Any, inputs: Any) -> Any:
-        """Carries the importance of the endpoint's rows to the points of the input, where they differ.
+        """Carries the importance of the endpoint's rows (B,M), or voxels, to the points of the inputs (B,N).
 
-        Args:
-            importance: One number for each row of the endpoint's features (B,M), or voxel (B,d,h,w).
-            inputs: What the model was given.
-
-        Returns:
-            One number for each point (B,N); here the importance itself.
+        Here the rows are the points, and it stays what it is.
         """
         return importance
 

@@ -79,11 +79,7 @@ def export(
 
 
 def _input_shape(net: Network, num_points: int | None) -> Shape:
-    """Returns the shape of one example, None where it may vary.
-
-    Raises:
-        UserError: If the number of points does not fit.
-    """
+    """Returns the shape of one example, None where it may vary; a number of points must fit."""
     shape = net.shape if net.shape is not None else ANY_SHAPE[net.kind]
     if num_points is None:
         return shape

@@ -15,11 +15,7 @@ Function = Callable[..., dict[str, tf.Tensor]]
 def answer(network: Network, shape: Shape) -> Any:
     """Returns `serving_default`: inputs to `logits` (B,C), `class` int32 (B,) and its `probability` (B,).
 
-    Its one argument is called as the kind of data, `points` or `voxels`. Gradients flow through it.
-
-    Args:
-        network: The model.
-        shape: Of one example, None where it may vary.
+    Its one argument is called as the kind of data; `shape` is that of one example, None where it may vary.
     """
 
     def call(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:

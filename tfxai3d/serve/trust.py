@@ -35,9 +35,6 @@ def check_saved_model(path: Path) -> None:
     Its graphs hold known operations alone, and nothing in the folder leads out of it. Constants, variables
     and tensors whose shape is a constant are limited to `storage.limits.MAX_BYTES`.
 
-    Args:
-        path: The folder.
-
     Raises:
         UserError: If it holds anything else; the message names the operation and the function it stands in.
         Exception: Nearly any, if it is damaged.

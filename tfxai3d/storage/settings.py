@@ -82,7 +82,13 @@ def _keep_settings(folder: Path, settings: Mapping[str, Any], results: str) -> N
 
 
 def write_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], **facts: Any) -> None:
-    """Writes run.json anew: a run's settings and facts, JSON-compatible, and the versions of packages."""
+    """Writes run.json anew: a run's settings and facts, JSON-compatible, and the versions of packages.
+
+    Args:
+        folder: Folder of the run; made if missing.
+        settings: What decides the results, by name.
+        **facts: What it found, by name.
+    """
     write_json(Path(folder) / RUN_FILE, {"settings": settings, "versions": _versions(), **facts})
 
 

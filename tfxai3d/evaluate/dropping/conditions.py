@@ -25,19 +25,13 @@ class Condition(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Condition":
-        """Reads "method" or "method:order", such as "point_saliency:lowest".
-
-        Raises:
-            UserError: If the method or the order is unknown.
-        """
+        """Reads "method" or "method:order", such as "point_saliency:lowest"; a UserError if it is neither."""
         method, _, order = text.partition(":")
         if method != "random":
             explain.get(method)
-        if order in ("", "highest"):
-            return cls(method, "highest")
-        if order == "lowest":
-            return cls(method, "lowest")
-        raise UserError(f"condition {text!r}: after the colon say highest or lowest")
+        if order not in ("", "highest", "lowest"):
+            raise UserError(f"condition {text!r}: after the colon say highest or lowest")
+        return cls(method, "lowest" if order == "lowest" else "highest")
 
     def rater(
         self, model: Any, options: Mapping[str, Any], *, recompute: bool, batch_size: int, seed: int
@@ -53,9 +47,7 @@ class Condition(NamedTuple):
         """
         if self.method == "random":
             forward = Forward(model, batch_size)
-            return lambda clouds, labels, first: Fixed(
-                random_importance([len(cloud) for cloud in clouds], seed, first), forward
-            )
+            return lambda clouds, _, first: Fixed(random_importance(map(len, clouds), seed, first), forward)
         source = Recomputed(explain.create(self.method, model, batch_size=batch_size, **options))
         if recompute:
             return lambda clouds, labels, first: source

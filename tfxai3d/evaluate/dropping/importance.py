@@ -1,6 +1,6 @@
 """Where the importance of the points comes from, step by step of a drop sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,27 +18,21 @@ class Importance(Protocol):
     def rate(
         self, clouds: Clouds, left: Sequence[np.ndarray], labels: np.ndarray, places: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
-        """Rates the points that are left.
+        """Returns the importance (N_i,) of what is left of each cloud (N_i,3), and the logits (M,C).
 
         Args:
             clouds: What is left of each cloud, (N_i,3).
             left: Which points of the whole cloud these are, (N_i,).
             labels: True classes, int (M,).
             places: The clouds' places among those that were given, int (M,).
-
-        Returns:
-            The importance of each cloud's points (N_i,), and the logits (M,C).
         """
 
 
 class Recomputed:
     """An explainer's importance of what is left, anew in each step.
 
-    Clouds of equal size are explained together; of different sizes apart, because what a method makes of
-    copies that would fill a batch up is its own affair.
-
-    Args:
-        explainer: Any method.
+    Clouds of different sizes are explained apart, because what a method makes of copies that would fill a
+    batch up is its own affair.
     """
 
     def __init__(self, explainer: Explainer):
@@ -50,8 +44,7 @@ class Recomputed:
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """Explains what is left; the logits come from the same pass."""
         sizes = np.array([len(cloud) for cloud in clouds])
-        importance: list[np.ndarray] = [np.empty(0)] * len(clouds)
-        logits: list[np.ndarray] = [np.empty(0)] * len(clouds)
+        importance, logits = ([np.empty(0)] * len(clouds) for _ in range(2))
         for size in np.unique(sizes):
             alike = np.flatnonzero(sizes == size).tolist()
             explained = self.explainer(np.stack([clouds[i] for i in alike]), target=labels[alike])
@@ -61,12 +54,7 @@ class Recomputed:
 
 
 class Fixed:
-    """The importance of the whole clouds, computed once: only forward passes are left to do.
-
-    Args:
-        importance: One value a point of each cloud, arrays (N_i,).
-        forward: The model's logits.
-    """
+    """The importance of the whole clouds, arrays (N_i,), computed once: only forward passes are left."""
 
     def __init__(self, importance: Sequence[np.ndarray], forward: Forward):
         self.importance, self.forward = importance, forward
@@ -85,7 +73,7 @@ class Fixed:
         return importance, self.forward(clouds)
 
 
-def random_importance(sizes: Sequence[int], seed: int = 0, first: int = 0) -> list[np.ndarray]:
+def random_importance(sizes: Iterable[int], seed: int = 0, first: int = 0) -> list[np.ndarray]:
     """Returns random importance, for control runs: a random order of each cloud's points.
 
     Args:
@@ -93,7 +81,5 @@ def random_importance(sizes: Sequence[int], seed: int = 0, first: int = 0) -> li
         seed: A cloud's order follows from the seed and its place in the data set alone.
         first: Place of the first cloud in the data set.
     """
-    return [
-        np.random.default_rng((seed, place)).permutation(size)
-        for place, size in enumerate(sizes, start=first)
-    ]
+    places = enumerate(sizes, start=first)
+    return [np.random.default_rng((seed, place)).permutation(size) for place, size in places]

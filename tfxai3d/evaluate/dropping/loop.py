@@ -117,10 +117,8 @@ def drop_points(
         *_, mirrored = drop_points(explainer, rotation_test, points, label, MIRRORED[mode])
         counts = mirrored.counts
     rule = at_random(list(counts or ()) or [0], seed) if mode in MIRRORED else by_mode(mode)
-    for runs in drop_clouds(
-        Recomputed(explainer), [points], np.array([label]), rule, rotation_test=rotation_test
-    ):
-        yield runs[0]
+    for (run,) in drop_clouds(Recomputed(explainer), [points], [label], rule, rotation_test=rotation_test):
+        yield run
 
 
 def _check(clouds: Clouds, labels: Sequence[int] | np.ndarray, steps: int | None) -> None:

@@ -37,30 +37,23 @@ class ModeComparison:
     def add(self, run: DropRun, number: int, class_name: str, mode: str, control: bool) -> None:
         """Adds the run of an object, or that of its random control."""
         which = {"object": str(number), "class": class_name, "mode": mode, "control": str(int(control))}
-        seconds = sum(step.seconds for step in run.steps)
-        self.runs.append(
-            which
-            | {
-                "removed": str(run.points_removed),
-                "iterations": str(len(run.steps)),
-                "seconds": f"{seconds:.3f}",
-                "stopped_by": run.stopped_by,
-                "confidence": f"{run.steps[-1].confidence:.4f}",
-            }
-        )
-        self.steps += [
-            which | {name: _cell(value) for name, value in dataclasses.asdict(step).items()}
-            for step in run.steps
-        ]
+        found = {
+            "removed": str(run.points_removed),
+            "iterations": str(len(run.steps)),
+            "seconds": f"{sum(step.seconds for step in run.steps):.3f}",
+            "stopped_by": run.stopped_by,
+            "confidence": f"{run.steps[-1].confidence:.4f}",
+        }
+        self.runs.append(which | found)
+        for step in map(dataclasses.asdict, run.steps):
+            self.steps.append(which | {name: _cell(value) for name, value in step.items()})
 
     def markdown(self, published: str = "") -> str:
         """Returns means over the objects in Markdown, each mode beside its control; `published` follows."""
         rows = []
         for mode in dict.fromkeys(row["mode"] for row in self.runs):
-            own, control = (
-                [row for row in self.runs if row["mode"] == mode and row["control"] == number]
-                for number in ("0", "1")
-            )
+            of_mode = [row for row in self.runs if row["mode"] == mode]
+            own, control = ([row for row in of_mode if row["control"] == number] for number in ("0", "1"))
             beside = _changed_and_removed(control) if control else ["-", "-"]
             means = [_mean(own, "iterations"), _mean(own, "seconds")]
             rows.append([f"`{mode}`", *_changed_and_removed(own), *means, *beside])

@@ -10,17 +10,9 @@ from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
 
 MODES = (
-    "+average",
-    "+median",
-    "+midrange",
-    "nonzero",
-    "-average",
-    "-median",
-    "-midrange",
-    "zero",
-    "+random",
+    "+average", "+median", "+midrange", "nonzero", "-average", "-median", "-midrange", "zero", "+random",
     "-random",
-)
+)  # fmt: skip
 #: The mode whose counts a random control mirrors.
 MIRRORED = {"+random": "nonzero", "-random": "zero"}
 
@@ -30,11 +22,7 @@ Rule = Callable[[np.ndarray, int], np.ndarray]
 
 
 def by_mode(mode: str, min_points: int = MIN_POINTS) -> Rule:
-    """Returns the rule of a mode that is not random, see `dropped_points`.
-
-    Raises:
-        UserError: If the mode is unknown or random.
-    """
+    """Returns the rule of a mode that is not random, see `dropped_points`."""
     _check_mode(mode)
     return lambda importance, iteration: dropped_points(importance, mode, min_points)
 
@@ -65,10 +53,8 @@ def by_count(count: int, order: Order = "highest", min_points: int = MIN_POINTS)
 def at_random(counts: Sequence[int], seed: int = 0, min_points: int = MIN_POINTS) -> Rule:
     """Returns the rule of one cloud's random control: as many points in each step as another run dropped.
 
-    When the counts run out, their mean repeats, rounded up.
-
     Args:
-        counts: Points to drop in each iteration, at least one number.
+        counts: Points to drop in each iteration, at least one number; then their mean repeats, rounded up.
         seed: Equal seeds drop equal points.
         min_points: The fewest points left.
     """
@@ -82,12 +68,7 @@ def at_random(counts: Sequence[int], seed: int = 0, min_points: int = MIN_POINTS
 
 
 def threshold(importance: np.ndarray, kind: str) -> float:
-    """Returns the threshold over the positive values of importance, NaN if there are none.
-
-    Args:
-        importance: One value a point (N,).
-        kind: "average", "median" (element [n/2] of the sorted positives) or "midrange".
-    """
+    """Returns average, median (element [n/2] of the sorted) or midrange of the positive values, or NaN."""
     positive = np.sort(importance[importance > 0].astype(np.float64))
     if not len(positive):
         return float("nan")
@@ -122,7 +103,9 @@ def dropped_points(importance: np.ndarray, mode: str, min_points: int = MIN_POIN
         limit = np.float64(threshold(importance, mode[1:]))  # not rounded to float32
         dropped = importance > limit if highest_first else importance < limit
     order = np.argsort(-importance if highest_first else importance, kind="stable")
-    return _at_most(dropped, order, len(importance) - min_points)
+    limited = np.zeros_like(dropped)
+    limited[order[dropped[order]][: max(0, len(importance) - min_points)]] = True
+    return limited
 
 
 def random_points(
@@ -137,11 +120,3 @@ def random_points(
 def _check_mode(mode: str) -> None:
     if mode not in MODES or mode in MIRRORED:
         raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
-
-
-def _at_most(dropped: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
-    """Keeps only the first `count` of the dropped points, in `order`."""
-    first = order[dropped[order]][: max(0, count)]
-    limited = np.zeros_like(dropped)
-    limited[first] = True
-    return limited

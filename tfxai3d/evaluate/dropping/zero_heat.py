@@ -1,7 +1,7 @@
 """What points without heat are good for: they are removed all at once, in several ways."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -82,15 +82,10 @@ class _Removal:
     """Removes points of batches of clouds in all the ways that are compared."""
 
     def __init__(self, model: models.PointNet, batch_size: int, seed: int):
-        self._heat = {
-            "max": explain.PGradCAM(model, "max", batch_size=batch_size),
-            "mean": explain.PGradCAM(model, "mean", batch_size=batch_size),
-        }
-        self._won = [
-            explain.CriticalPoints(model, layer.name, batch_size=batch_size)
-            for layer in model.layers
-            if isinstance(layer, SharedDenseMax)
-        ]
+        pools: tuple[Literal["max", "mean"], ...] = ("max", "mean")
+        self._heat = {pool: explain.PGradCAM(model, pool, batch_size=batch_size) for pool in pools}
+        maxima = [layer.name for layer in model.layers if isinstance(layer, SharedDenseMax)]
+        self._won = [explain.CriticalPoints(model, name, batch_size=batch_size) for name in maxima]
         self._forward = Forward(model, batch_size)
         self._features = LayerOutput(network(model), model)
         self._after_transforms = tf.function(self._masked, autograph=False, reduce_retracing=True)

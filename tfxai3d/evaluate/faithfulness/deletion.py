@@ -94,7 +94,5 @@ def area_between_curves(
     Returns:
         Differences of probabilities of the true class, in [-1, 1], (B,).
     """
-    lowest, highest = (
-        deletion_score(model, inputs, labels, sign * importance, fractions) for sign in (-1, 1)
-    )
-    return lowest - highest
+    highest = deletion_score(model, inputs, labels, importance, fractions)
+    return deletion_score(model, inputs, labels, -importance, fractions) - highest

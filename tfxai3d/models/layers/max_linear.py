@@ -8,16 +8,9 @@ _GROUP = 8  # points a group of the two-level arg-max; measured against 4, 16 an
 
 
 def max_linear(x: Any, kernel: Any) -> Any:
-    """Computes `max_n x[:, n] @ kernel`.
+    """Computes `max_n x[:, n] @ kernel`, for features (B,N,C) of any N and a kernel (C,K): (B,K).
 
     The gradient goes to the winning points alone, one a channel; among equals the lowest index wins.
-
-    Args:
-        x: Points' features (B,N,C), N may vary from call to call.
-        kernel: Matrix (C,K).
-
-    Returns:
-        The maxima (B,K).
     """
 
     @ops.custom_gradient

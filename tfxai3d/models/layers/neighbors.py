@@ -20,34 +20,19 @@ _NEAREST = 1e-10  # squared distance below which a centroid takes all the weight
 
 
 def farthest_points(points: Any, count: int) -> Any:
-    """Chooses points one by one, each the farthest from those chosen before; the first is point 0.
+    """Chooses points of clouds (B,N,3), each the farthest from those before it: indices, int32 (B,count).
 
-    Among equally far points the lowest index wins. Once every place is taken, in clouds with fewer than
-    `count` distinct points, point 0 is chosen again and again.
-
-    Args:
-        points: Clouds (B,N,3), N >= 1.
-        count: Number of points to choose.
-
-    Returns:
-        Indices, int32 (B,count).
+    Point 0 is the first. Among equally far points the lowest index wins. Once every place is taken, in clouds
+    with fewer than `count` distinct points, point 0 is chosen again and again.
     """
     return _farthest(_filled(ops.stop_gradient(points)), count)
 
 
 def ball_query(points: Any, centroids: Any, radius: float, count: int) -> Any:
-    """Finds for each centroid the first `count` points, in index order, that are nearer than `radius`.
+    """Finds the first `count` points (B,N,3), in index order, nearer than a radius to each centroid (B,S,3).
 
-    Where there are fewer, the first found fills the rest; a ball without any point gets point 0.
-
-    Args:
-        points: Clouds (B,N,3), N >= 1.
-        centroids: Middles of the balls (B,S,3).
-        radius: Radius of the balls; a point at exactly this distance is outside, as in the authors' code.
-        count: Number of neighbours a centroid.
-
-    Returns:
-        Indices, int32 (B,S,count).
+    Where there are fewer, the first found fills the rest; a ball without any point gets point 0. A point at
+    exactly the radius is outside, as in the authors' code. Returns indices, int32 (B,S,count).
     """
     points, centroids = ops.stop_gradient(points), ops.stop_gradient(centroids)
     inside = _inside(_filled(points), centroids, float(radius))[:, :, : ops.shape(points)[1]]
@@ -70,17 +55,8 @@ def group(points: Any, centroids: Any, index: Any) -> Any:
 def interpolate(points: Any, centroids: Any, values: Any, count: int = 3) -> Any:
     """Carries values from centroids to points: the mean over the nearest, weighted by 1 / distance^2.
 
-    A point on a centroid takes its value. Among equally near centroids the lowest index counts as nearer;
-    where there are fewer than `count`, all are used.
-
-    Args:
-        points: Clouds (B,N,3).
-        centroids: Places of the values (B,S,3), S >= 1.
-        values: Values (B,S,C).
-        count: Number of centroids to use.
-
-    Returns:
-        Values (B,N,C), differentiable in all three.
+    A point (B,N,3) on a centroid (B,S,3) takes its value (B,S,C). Among equally near centroids the lowest
+    index counts as nearer; where there are fewer than `count`, all are used. Differentiable in all three.
     """
     distance = _squared_distance(points, centroids)
     index, weight = [], []

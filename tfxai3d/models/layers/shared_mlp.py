@@ -24,13 +24,8 @@ from tfxai3d.models.layers.precision import wide
 class SharedDense(keras.layers.Layer):
     """`relu(batch_norm(x @ kernel))`, the same for every point.
 
-    Equal to Dense(use_bias=False), BatchNormalization and ReLU in a row, at a fraction of the time.
-
-    Args:
-        units: Number of output channels.
-        momentum: Momentum of the moving statistics.
-        epsilon: Added to the variance.
-        **kwargs: Of keras.layers.Layer.
+    Equal to Dense(use_bias=False), BatchNormalization and ReLU in a row, at a fraction of the time; the
+    options are theirs.
     """
 
     activation = staticmethod(ops.relu)  # an attribute, so that explainers find it

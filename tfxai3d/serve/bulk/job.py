@@ -22,11 +22,12 @@ try:
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.utils.shared import Shared
 
-    from tfxai3d.serve.bulk.sinks import Format, Row, rejected_path, shard_path, write_rejected, write_rows
+    from tfxai3d.serve.bulk.sinks import Format, Row, write_rejected, write_rows
 except ImportError as error:
     raise missing_extra("apache-beam", "beam") from error
 
 _COUNTERS = "tfxai3d"
+_Described = tuple[str, str, int, bool]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
 
     Args:
         job: What to do.
-        patterns: Files or patterns; see `beam_plan.find_files` and `beam_records.read_records`.
+        patterns: Files or patterns; see `plan.find_files` and `records.read_records`.
         options: Of Beam, such as `--runner=FlinkRunner`; without a runner, the work is done in this process.
 
     Raises:
@@ -86,9 +87,7 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
         if getattr(job, name) < 1:
             raise UserError(f"{name} must be at least 1, it is {getattr(job, name)}")
     paths = find_files(patterns)
-    load_explainer(
-        job.saved_model, job.method, job.batch_size, job.trust
-    )  # its mistakes are found before any work
+    _load(*_described(job))  # its mistakes are found before any work
     decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
     shards = make_shards(paths, job.shard_size)
     with run_folder(job.output_dir, run_settings(job.saved_model, paths, decisive), "explanations-*"):
@@ -102,7 +101,7 @@ class ExplainClouds(beam.PTransform):
     """Explains clouds of any PCollection: for pipelines with sources and sinks of their own.
 
     Takes `Record`s, pairs of an id and points (N,3). Returns two PCollections, `explained` of rows (see
-    `beam_sinks.Row`) and `rejected` of `Rejected`.
+    `sinks.Row`) and `rejected` of `Rejected`.
 
     Args:
         saved_model: Folder of the SavedModel, as every worker finds it.
@@ -127,20 +126,19 @@ class ExplainClouds(beam.PTransform):
         return (
             clouds
             | beam.BatchElements(min_batch_size=size, max_batch_size=size)
-            | beam.ParDo(_ExplainBatch(*self._explainer)).with_outputs("rejected", main="explained")
+            | beam.ParDo(_ExplainBatch(self._explainer)).with_outputs("rejected", main="explained")
         )
 
 
 class _WithExplainer(beam.DoFn):
     """Loads the SavedModel once for all threads of a worker process."""
 
-    def __init__(self, saved_model: str, method: str, batch_size: int, trust: bool):
-        self._described = (saved_model, method, batch_size, trust)
-        self._shared = Shared()
+    def __init__(self, described: _Described):
+        self._described, self._shared = described, Shared()
 
     def setup(self) -> None:
         """Gets the explainer."""
-        self.explainer = self._shared.acquire(lambda: load_explainer(*self._described), str(self._described))
+        self.explainer = self._shared.acquire(lambda: _load(*self._described), str(self._described))
 
 
 class _ExplainBatch(_WithExplainer):
@@ -155,19 +153,16 @@ class _ExplainBatch(_WithExplainer):
 
 class _ExplainShard(_WithExplainer):
     def __init__(self, job: Job, count: int):
-        super().__init__(job.saved_model, job.method, job.batch_size, job.trust)
+        super().__init__(_described(job))
         self._job, self._count = job, count
 
     def process(self, shard: Shard) -> None:
         """Writes the shard's two files; the explanations last, for they say that the shard is done."""
-        job, rejected = self._job, list[Rejected]()
+        job, rejected, explained = self._job, list[Rejected](), 0
         path = _path(job, shard, self._count)
         if path.exists():  # an attempt before this one was told to be lost and was not
             return
-        records = itertools.chain.from_iterable(
-            read_records(source, job.num_points) for source in shard.sources
-        )
-        explained = 0
+        records = (record for source in shard.sources for record in read_records(source, job.num_points))
         with write_rows(path, job.format) as write:
             while some := list(itertools.islice(records, job.batch_size)):
                 results = list(explain_records(self.explainer, some))
@@ -175,36 +170,21 @@ class _ExplainShard(_WithExplainer):
                 rejected += [result for result in results if isinstance(result, Rejected)]
                 explained += len(rows)
                 write(rows)
-            write_rejected(rejected_path(job.output_dir, shard.number, self._count), rejected)
+            write_rejected(_path(job, shard, self._count, "rejected"), rejected)
         Metrics.counter(_COUNTERS, "explained").inc(explained)
         Metrics.counter(_COUNTERS, "rejected").inc(len(rejected))
 
 
-def load_explainer(saved_model: str, method: str, batch_size: int, trust: bool = False) -> Explainer:
-    """Returns the explainer of clouds that a SavedModel holds.
+def _described(job: Job) -> _Described:
+    return job.saved_model, job.method, job.batch_size, job.trust
 
-    Args:
-        saved_model: The folder.
-        method: Name of the method.
-        batch_size: The most clouds at once.
-        trust: See `serve.load`.
 
-    Raises:
-        UserError: If it takes no clouds or cannot be explained by this method.
-    """
+def _load(saved_model: str, method: str, batch_size: int, trust: bool) -> Explainer:
     return load(saved_model, "points", trust).explainer(method, batch_size)
 
 
 def explain_records(explainer: Explainer, records: Iterable[Record | Rejected]) -> Iterator[Row | Rejected]:
-    """Explains a batch of clouds, those of one size together.
-
-    Args:
-        explainer: Any explainer of points.
-        records: What `read_records` yields; rejected ones stay so.
-
-    Yields:
-        For each a row, see `beam_sinks.Row`, or a Rejected.
-    """
+    """Explains a batch of what `read_records` yields, clouds of one size together; rejected ones stay so."""
     sizes: dict[tuple[int, ...], list[Record]] = {}
     for record in records:
         if isinstance(record, Rejected):
@@ -234,23 +214,19 @@ def _explained(explainer: Explainer, records: list[Record]) -> Iterator[Row | Re
         yield row
 
 
-def _path(job: Job, shard: Shard, count: int) -> Path:
-    return shard_path(job.output_dir, shard.number, count, job.format)
+def _path(job: Job, shard: Shard, count: int, kind: str = "explanations") -> Path:
+    suffix = job.format if kind == "explanations" else "jsonl"
+    return Path(job.output_dir) / f"{kind}-{shard.number:05d}-of-{count:05d}.{suffix}"
 
 
 def _run(job: Job, shards: list[Shard], count: int, options: Sequence[str]) -> dict[str, int]:
     """Runs the pipeline and returns its counters."""
     parsed = PipelineOptions(list(options))
-    # Beam's DirectRunner would first try to fetch Prism, a program of another language; this one is its
-    # embedded part.
+    # Beam's DirectRunner would first try to fetch Prism, a program of another language.
     runner = None if parsed.view_as(StandardOptions).runner else FnApiRunner()
     pipeline = beam.Pipeline(runner, parsed)
-    (
-        pipeline
-        | beam.Create(shards)
-        | beam.Reshuffle()  # else a runner may give all shards to one worker
-        | beam.ParDo(_ExplainShard(job, count))
-    )
+    # Without Reshuffle a runner may give all shards to one worker.
+    pipeline | beam.Create(shards) | beam.Reshuffle() | beam.ParDo(_ExplainShard(job, count))
     try:
         result = pipeline.run()
         result.wait_until_finish()

@@ -59,14 +59,9 @@ def find_files(patterns: Iterable[str]) -> list[str]:
 
 
 def make_shards(paths: Iterable[str], shard_size: int) -> list[Shard]:
-    """Divides the records of some files.
+    """Divides the records of files, in their order, into shards of `shard_size`.
 
-    Shards have `shard_size` records of arrays and of files of one object, in order. A TFRecord file cannot be
-    read from the middle and says nowhere how much it holds: it is a shard by itself.
-
-    Args:
-        paths: The files, in the order that counts.
-        shard_size: The number of records of a shard.
+    A TFRecord file cannot be read from the middle and says nowhere how much it holds: it is one by itself.
     """
     return [Shard(number, sources) for number, sources in enumerate(_divided(paths, shard_size))]
 
@@ -114,10 +109,7 @@ def _count(path: str) -> int:
 def run_settings(saved_model: str, paths: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a folder's shards are made of, for a second run to go on with nothing else.
 
-    Args:
-        saved_model: The SavedModel; its content counts, not its name.
-        paths: The files; their sizes count too.
-        settings: Whatever else decides the results, JSON-compatible, by name.
+    That is the content of the SavedModel, the files with their sizes, and the settings that decide results.
     """
     files = [[path, os.path.getsize(path)] for path in paths]
     return {**settings, "saved_model": _fingerprint(Path(saved_model)), "files": files}

@@ -39,13 +39,6 @@ def read_records(source: Source, num_points: int) -> Iterator[Record | Rejected]
       `num_points`. An array (N,C) is one cloud.
     - TFRecord: `tf.train.Example`s with a float list `points`, x y z of one point after the other; the same.
     - Other files hold one object: meshes are sampled, clouds thinned out, both brought into the unit sphere.
-
-    Args:
-        source: See `Source`.
-        num_points: The most points of a cloud.
-
-    Yields:
-        A Record or a Rejected for each, in order.
     """
     suffix = Path(source.path).suffix.lower()
     read = _read_tfrecord if suffix in TFRECORD else _read_array if suffix in ARRAYS else _read_object

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -20,26 +19,10 @@ Row = dict[str, Any]
 """`id`, `target`, `importance` (N,), `attributions` (N,3), `scores` (C,) and, of path methods, `delta`."""
 
 _FLOATS = pyarrow.list_(pyarrow.float32())
-_SCHEMA = pyarrow.schema(
-    {
-        "id": pyarrow.string(),
-        "target": pyarrow.int64(),
-        "scores": _FLOATS,
-        "importance": _FLOATS,
-        "attributions": _FLOATS,
-        "delta": pyarrow.float32(),
-    }
-)
-
-
-def shard_path(folder: str | os.PathLike[str], number: int, count: int, format: Format) -> Path:
-    """Returns where the explanations of shard `number` of `count` go."""
-    return Path(folder) / f"explanations-{number:05d}-of-{count:05d}.{format}"
-
-
-def rejected_path(folder: str | os.PathLike[str], number: int, count: int) -> Path:
-    """Returns where the rejected records of shard `number` of `count` go, if there are any."""
-    return Path(folder) / f"rejected-{number:05d}-of-{count:05d}.jsonl"
+_SCHEMA = pyarrow.schema({
+    "id": pyarrow.string(), "target": pyarrow.int64(), "scores": _FLOATS, "importance": _FLOATS,
+    "attributions": _FLOATS, "delta": pyarrow.float32(),
+})  # fmt: skip
 
 
 @contextlib.contextmanager
