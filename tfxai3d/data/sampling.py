@@ -60,7 +60,5 @@ def normalize(points: np.ndarray) -> np.ndarray:
     radius = np.linalg.norm(points, axis=-1).max(axis=-1)[..., None, None]
     # The mean of equal numbers differs from them by rounding, hence the comparison, not radius == 0.
     if (np.ptp(points, axis=-2) == 0).all(axis=-1).any():
-        raise UserError(
-            "all points are identical and cannot be scaled to radius 1; give an object with an extent"
-        )
+        raise UserError("all points are identical and cannot be scaled; give an object with an extent")
     return (points / radius).astype(np.float32)

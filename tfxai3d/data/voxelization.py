@@ -92,9 +92,7 @@ def surface_voxels(vertices: np.ndarray, faces: np.ndarray, size: int = 32) -> n
 def _fit(points: np.ndarray, extent: int, size: int) -> np.ndarray:
     """Moves points into the middle of the box 0..extent, which their longest side spans."""
     if not 0 < extent <= size or (size - extent) % 2:
-        raise UserError(
-            f"an object of {extent} voxels cannot be centred in {size}; take {size} less an even number"
-        )
+        raise UserError(f"{extent} voxels cannot be centred in {size}; take {size} less an even number")
     points = points.astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     longest = (high - low).max()
@@ -107,9 +105,7 @@ def _check_inside(vertices: np.ndarray, size: int) -> None:
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     if low.min() < 0 or high.max() > size:
         ends = " to ".join("({:.4g}, {:.4g}, {:.4g})".format(*corner) for corner in (low, high))
-        raise UserError(
-            f"the mesh reaches from {ends}, outside the grid 0..{size}; scale it, or use voxelize"
-        )
+        raise UserError(f"the mesh reaches from {ends}, outside the grid 0..{size}; use voxelize")
 
 
 def _pairs(first: np.ndarray, shape: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -40,10 +40,8 @@ def classification_report(result: Classification, class_names: Sequence[str]) ->
 
 def confusion_table(result: Classification, class_names: Sequence[str]) -> list[Record]:
     """Returns one record a true class, with the count of each predicted class."""
-    return [
-        dict(zip(("true", *class_names), (name, *row), strict=True))
-        for name, row in zip(class_names, result.confusion.tolist(), strict=True)
-    ]
+    rows = zip(class_names, result.confusion.tolist(), strict=True)
+    return [{"true": name} | dict(zip(class_names, row, strict=True)) for name, row in rows]
 
 
 def calibration_table(result: Classification) -> list[Record]:

@@ -84,9 +84,8 @@ class RotationTest:
         copies = tf.shape(self.rotations)[0]
         batch = tf.maximum(1, self.points_at_once // tf.shape(points)[0])
         batches = (copies + batch - 1) // batch
-        results = tf.TensorArray(
-            tf.float32, batches, infer_shape=False, element_shape=(None, self.network.classes)
-        )
+        rows = (None, self.network.classes)
+        results = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=rows)
         forward = tf.autograph.experimental.do_not_convert(self.network)
         for i in tf.range(batches):
             rotation = self.rotations[i * batch : (i + 1) * batch]

@@ -75,10 +75,8 @@ class VRN(Classifier):
         x = _last_block(x, momentum)
         x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
         x = FusedBatchNormalization(momentum=momentum, name="pool_norm")(x)
-        dense = keras.layers.Dense(
-            16 * channels, use_bias=False, kernel_initializer=_orthogonal(), name="head"
-        )
-        x = _norm_elu(dense(x), "head", momentum)
+        options = {"use_bias": False, "kernel_initializer": _orthogonal(), "name": "head"}
+        x = _norm_elu(keras.layers.Dense(16 * channels, **options)(x), "head", momentum)
         logits = head.logits(x, num_classes, _orthogonal(1.0))
         super().__init__(voxels, logits, class_names, **kwargs)
 
@@ -107,9 +105,8 @@ def _conv(
     x: Any, filters: int, size: int, name: str, strides: int = 1, padding: str = "same", gain: float = 2**0.5
 ) -> Any:
     """A convolution without bias: a BatchNorm follows each of them sooner or later."""
-    return keras.layers.Conv3D(
-        filters, size, strides, padding, use_bias=False, kernel_initializer=_orthogonal(gain), name=name
-    )(x)
+    options = {"use_bias": False, "kernel_initializer": _orthogonal(gain), "name": name}
+    return keras.layers.Conv3D(filters, size, strides, padding, **options)(x)
 
 
 def _norm_elu(x: Any, name: str, momentum: float) -> Any:

@@ -91,9 +91,7 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         """Warns of layers that lost all weights; raises a UserError if all did."""
         lost = [path for path, left in zip(self.paths, self.left(), strict=True) if not left]
         if len(lost) == len(self.paths):
-            raise UserError(
-                "no weight is left: give a smaller c_rate, a larger target or a lower learning rate"
-            )
+            raise UserError("no weight is left: give a smaller c_rate or learning rate, or a larger target")
         if lost:
             logging.warning("no weight is left of %s; exclude layers that must stay", ", ".join(lost))
 

@@ -60,10 +60,8 @@ def cut_and_splice(
     importances = saliency or [BY_VALUE[plan.importance](w) for w in weights]
     if plan.target is not None:
         threshold = thresholds.solve(importances, masks, density, plan.scope == "layer")
-    new = [
-        thresholds.update_mask(h, mask, threshold[i])
-        for i, (h, mask) in enumerate(zip(importances, masks, strict=True))
-    ]
+    pairs = enumerate(zip(importances, masks, strict=True))
+    new = [thresholds.update_mask(h, mask, threshold[i]) for i, (h, mask) in pairs]
     cut = [_count(before & ~after) for before, after in zip(masks, new, strict=True)]
     spliced = [_count(after & ~before) for before, after in zip(masks, new, strict=True)]
     return new, threshold, ops.stack([ops.stack(cut), ops.stack(spliced)])

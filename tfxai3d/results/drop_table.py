@@ -37,15 +37,12 @@ class DropTable:
 
     def extended(self, runs: Sequence[DropRun], labels: Sequence[int] | np.ndarray) -> "DropTable":
         """Returns the table with more clouds, numbered on from the last."""
+        pairs = enumerate(zip(runs, labels, strict=True), start=len(self))
         rows = [
-            (number, int(label), *dataclasses.astuple(step))
-            for number, (run, label) in enumerate(zip(runs, labels, strict=True), start=len(self))
-            for step in run.steps
+            (i, int(label), *dataclasses.astuple(step)) for i, (run, label) in pairs for step in run.steps
         ]
-        return DropTable(
-            np.concatenate([self.rows, np.array(rows, _ROW)]),
-            (*self.dropped_at, *(run.dropped_at for run in runs)),
-        )
+        dropped_at = (*self.dropped_at, *(run.dropped_at for run in runs))
+        return DropTable(np.concatenate([self.rows, np.array(rows, _ROW)]), dropped_at)
 
     def by_step(self) -> dict[str, np.ndarray]:
         """Returns means over the clouds by iteration, arrays (S,), as `by_step_and_class` sums them up."""
@@ -61,9 +58,8 @@ class DropTable:
         """
         groups = [("all", np.ones(len(self.rows), bool))]
         groups += [(name, self.rows["label"] == label) for label, name in enumerate(class_names)]
-        return [
-            row for name, member in groups if member.any() for row in _by_iteration(name, self.rows[member])
-        ]
+        some = [(name, self.rows[member]) for name, member in groups if member.any()]
+        return [row for name, rows in some for row in _by_iteration(name, rows)]
 
     def insertion(self) -> dict[str, np.ndarray]:
         """Returns `by_step` read backwards: from the fewest points of each cloud to all of them.

@@ -43,11 +43,8 @@ class Visualization:
     def records(self) -> list[dict[str, Any]]:
         """Returns the name and the activation of each unit, and of each option that has one value a unit."""
         lists = {name: value for name, value in self.options.items() if isinstance(value, list)}
-        return [
-            {"unit": name, "activation": float(self.activations[unit])}
-            | {option: values[unit] for option, values in lists.items()}
-            for unit, name in enumerate(self.names)
-        ]
+        units = zip(self.names, self.activations.tolist(), *lists.values(), strict=True)
+        return [dict(zip(("unit", "activation", *lists), values, strict=True)) for values in units]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one compressed NPZ file, atomically."""

@@ -63,15 +63,10 @@ def export(
     functions |= {f"explain_{one.method}": signatures.explanation(one, shape) for one in explainers}
     module = tf.Module()
     # Whatever the graphs read, each once; of the model itself nothing else goes into the file.
-    module.variables_of_model = list(
-        {id(v): v for function in functions.values() for v in function.variables}.values()
-    )
-    facts = {
-        "tfxai3d": __version__,
-        "data_kind": net.kind,
-        "class_names": net.class_names,
-        "methods": {explainer.method: explainer.options() for explainer in explainers},
-    }
+    read = {id(v): v for function in functions.values() for v in function.variables}
+    module.variables_of_model = list(read.values())
+    facts: dict[str, Any] = {"tfxai3d": __version__, "data_kind": net.kind, "class_names": net.class_names}
+    facts["methods"] = {explainer.method: explainer.options() for explainer in explainers}
     check_replaceable(path)  # again, for making the graphs has taken a while
     with atomic_folder(path) as folder:
         tf.saved_model.save(module, str(folder), signatures=functions)

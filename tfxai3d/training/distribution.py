@@ -82,9 +82,8 @@ class Replicas:
 
             def parts(*batch: tf.Tensor) -> tf.data.Dataset:
                 divided = (tf.reshape(x, (self.count, x.shape[0] // self.count, *x.shape[1:])) for x in batch)
-                return tf.data.Dataset.from_tensor_slices(
-                    tuple(part[first : first + replicas] for part in divided)
-                )
+                own = tuple(part[first : first + replicas] for part in divided)
+                return tf.data.Dataset.from_tensor_slices(own)
 
             return batches.flat_map(parts)
 

@@ -42,9 +42,8 @@ def compile_classifier(
         label_smoothing: Share of the label spread over all classes.
         clip_norm: Largest global norm of the gradient.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup_steps), warmup_target=learning_rate, warmup_steps=warmup_steps
-    )
+    warmup = {"warmup_target": learning_rate, "warmup_steps": warmup_steps}
+    schedule = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warmup_steps), **warmup)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=clip_norm)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)

@@ -80,9 +80,8 @@ class PruningRecipe(Recipe):
 
     def cut(self, model: keras.Model) -> None:
         """Cuts a model down to the density at once."""
-        by: Literal["lamp", "magnitude"] = (
-            "lamp" if self.importance == "lamp" else "magnitude"
-        )  # no gradient yet
+        # There is no gradient yet.
+        by: Literal["lamp", "magnitude"] = "lamp" if self.importance == "lamp" else "magnitude"
         pruning.prune_magnitude(model, self.density, self.scope, by, exclude=self.exclude)
 
     def surgery(self, model: keras.Model, steps: int) -> PruningCallback:

@@ -86,7 +86,5 @@ def write_small(inputs: np.ndarray, output_dir: Path) -> None:
     path = output_dir / "small.keras"
     with atomic_path(path) as temporary:
         small.save(temporary)
-    print(
-        f"{path}: {after:,} of {before:,} parameters; outputs differ by {difference:.1e} "
-        f"of up to {np.abs(expected).max():.1f}"
-    )
+    apart = f"outputs differ by {difference:.1e} of up to {np.abs(expected).max():.1f}"
+    print(f"{path}: {after:,} of {before:,} parameters; {apart}")

@@ -151,9 +151,8 @@ def train(
                 model = recipe.build(stage.size, train.class_names)
                 recipe.compile(model, steps * epochs, warmup_steps=steps)
             chooser = _BestEpoch(model, held_back, begin, output_dir, classify) if held_back else None
-            history = fit_resumable(
-                model, batches, end, output_dir, validate=chooser, tensorboard=tensorboard
-            )
+            options: dict[str, Any] = {"validate": chooser, "tensorboard": tensorboard}
+            history = fit_resumable(model, batches, end, output_dir, **options)
         if not Replicas(model).chief:
             return None
         if held_back:

@@ -57,11 +57,7 @@ def _cubes(marks: Marks, colors: np.ndarray) -> tuple[Any, int]:
 
     vertices, _, triangles = cube()
     corners = marks.places[:, None] + 0.5 + marks.sizes[:, None, None] * vertices
-    offsets = len(vertices) * np.arange(len(corners))
-    mesh = trimesh.Trimesh(
-        corners.reshape(-1, 3),
-        (triangles + offsets[:, None, None]).reshape(-1, 3),
-        vertex_colors=np.repeat(colors, len(vertices), axis=0),
-        process=False,
-    )
+    faces = (triangles + len(vertices) * np.arange(len(corners))[:, None, None]).reshape(-1, 3)
+    painted = np.repeat(colors, len(vertices), axis=0)
+    mesh = trimesh.Trimesh(corners.reshape(-1, 3), faces, vertex_colors=painted, process=False)
     return mesh, len(vertices)

@@ -63,12 +63,10 @@ def assemble(parts: Parts) -> ShapeMesh:
 def rotated(mesh: ShapeMesh, quarters: int) -> ShapeMesh:
     """Returns the shape rotated by quarter turns about the up axis, the first one from +z to +x."""
     for _ in range(quarters % 4):
-        mesh = replace(
-            mesh,
-            vertices=mesh.vertices[:, ::-1] * _QUARTER,
-            edges=mesh.edges[..., ::-1] * _QUARTER,
-            corners=mesh.corners[:, ::-1] * _QUARTER,
-        )
+        turned = {
+            name: getattr(mesh, name)[..., ::-1] * _QUARTER for name in ("vertices", "edges", "corners")
+        }
+        mesh = replace(mesh, **turned)
     return mesh
 
 

@@ -169,10 +169,8 @@ def tube(path: Sequence[Point] | Floats, radius: float, segments: int = 16) -> S
     across = np.cross(along, np.eye(3)[np.ptp(line, axis=0).argmin()])
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     outline = radius * circle(segments)
-    rings = (
-        line[:, None] + outline[:, :1] * across[:, None] + outline[:, 1:] * np.cross(along, across)[:, None]
-    )
-    return loft(rings)
+    up = np.cross(along, across)
+    return loft(line[:, None] + outline[:, :1] * across[:, None] + outline[:, 1:] * up[:, None])
 
 
 def slab(polygon: Sequence[Point], offset: Point) -> Solid:

@@ -59,11 +59,8 @@ def desk(rng: Rng) -> Parts:
         parts.append(("cabinet", box(x, (feet, high), (-inner, inner))))
         parts += drawers(rng, x, (feet, high), inner, rows, 1)
         if feet > 0.02:
-            parts += [
-                ("leg", post((c, 0, z), (c, feet, z), 0.03, segments=4))
-                for c in (x[0] + 0.03, x[1] - 0.03)
-                for z in (0.03 - inner, inner - 0.03)
-            ]
+            places = [(c, z) for c in (x[0] + 0.03, x[1] - 0.03) for z in (0.03 - inner, inner - 0.03)]
+            parts += [("leg", post((c, 0, z), (c, feet, z), 0.03, segments=4)) for c, z in places]
     if len(used) == 1:
         parts += _open_end(rng, right[1], inner, high)
     if chance(rng, 0.8):

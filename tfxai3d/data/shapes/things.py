@@ -25,9 +25,8 @@ def guitar(rng: Rng) -> Parts:
     half, tall = rng.uniform(0.2, 0.25), rng.uniform(0.2, 0.25)
     t = 2 * np.pi * np.arange(64) / 64
     waist, upper = rng.uniform(0.2, 0.38), rng.uniform(0.0, 0.12)
-    width = (
-        half * np.sin(t) * (1 - upper * (1 - np.cos(t)) - waist * np.exp(-(((np.cos(t) - 0.2) / 0.35) ** 2)))
-    )
+    narrower = waist * np.exp(-(((np.cos(t) - 0.2) / 0.35) ** 2))
+    width = half * np.sin(t) * (1 - upper * (1 - np.cos(t)) - narrower)
     outline = np.stack([width, tall * np.cos(t)], axis=-1)[::-1]
     body = extrude(outline, -thick / 2, thick / 2).rotated("x", 90)
     front, start, end = thick / 2, 0.35 * tall, tall + rng.uniform(0.27, 0.36)
@@ -90,14 +89,11 @@ def laptop(rng: Rng) -> Parts:
     half, depth, thick = rng.uniform(0.16, 0.2), rng.uniform(0.1, 0.14), rng.uniform(0.012, 0.02)
     tall, opening = 2 * depth * rng.uniform(0.9, 1.05), rng.uniform(0, 35)
     screen = box((-half, half), (thick, thick + tall), (-depth, 0.01 - depth))
-    keys = box((-0.85 * half, 0.85 * half), (thick, thick + 0.005), (-0.75 * depth, 0.1 * depth))
-    pad = box((-0.25 * half, 0.25 * half), (thick, thick + 0.003), (0.25 * depth, 0.8 * depth))
-    return [
-        ("base", box((-half, half), (0, thick), (-depth, depth))),
-        ("screen", screen.rotated("x", -opening, (0, thick, 0.01 - depth))),
-        ("keyboard", keys),
-        ("touchpad", pad),
-    ]
+    keyboard = box((-0.85 * half, 0.85 * half), (thick, thick + 0.005), (-0.75 * depth, 0.1 * depth))
+    touchpad = box((-0.25 * half, 0.25 * half), (thick, thick + 0.003), (0.25 * depth, 0.8 * depth))
+    base, hinge = box((-half, half), (0, thick), (-depth, depth)), (0, thick, 0.01 - depth)
+    screen = screen.rotated("x", -opening, hinge)
+    return [("base", base), ("screen", screen), ("keyboard", keyboard), ("touchpad", touchpad)]
 
 
 def monitor(rng: Rng) -> Parts:

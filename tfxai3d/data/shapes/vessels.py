@@ -39,9 +39,8 @@ def bowl(rng: Rng) -> Parts:
     """A wide open shell, on a foot ring or not."""
     wide, tall, wall = 1.0, rng.uniform(0.5, 1.1), rng.uniform(0.04, 0.08)
     base = rng.uniform(0.25, 0.5)
-    outer = bezier(
-        [(base, 0), (rng.uniform(0.75, 1.0), 0), (wide, rng.uniform(0.3, 0.8) * tall), (wide, tall)], 12
-    )
+    out, up = rng.uniform(0.75, 1.0), rng.uniform(0.3, 0.8) * tall
+    outer = bezier([(base, 0), (out, 0), (wide, up), (wide, tall)], 12)
     if chance(rng, 0.3):
         outer = np.linspace((base, 0), (wide, tall), 4)
     parts: Parts = [("body", revolve(shell(outer, wall)))]
@@ -101,12 +100,10 @@ def bathtub(rng: Rng) -> Parts:
     rounding = depth * rng.uniform(0.2, 1.0)
     outside = [(taper, taper, 0.0, 0.0), (1.0, 1.0, 0.0, tall)]
     inside = [(1.0, 1.0, wall, tall), (0.9 * taper, taper, wall, 0.1)]
-    rings = [
-        solids.ring(
-            solids.rounded_rectangle(a * half - w, b * depth - w, b * (rounding - w), per_corner=7), y
-        )
-        for a, b, w, y in (*outside, *inside)
-    ]
+    rings = []
+    for a, b, w, y in (*outside, *inside):
+        outline = solids.rounded_rectangle(a * half - w, b * depth - w, b * (rounding - w), per_corner=7)
+        rings.append(solids.ring(outline, y))
     parts: Parts = [("body", loft(np.stack(rings)))]
     if chance(rng, 0.4):
         x, z = 0.6 * taper * half, 0.6 * taper * depth

@@ -25,10 +25,8 @@ def empty_voxels(
     """
     empty = grids[..., 0] <= 0
     maps = dict(importance_maps(model, VOXEL_METHODS, grids, labels, batch_size=batch_size))
-    noise = {
-        f"`{method}`": [bootstrap_mean(importance_fraction(importance, empty), seed)]
-        for method, importance in maps.items()
-    }
+    fractions = {method: importance_fraction(importance, empty) for method, importance in maps.items()}
+    noise = {f"`{method}`": [bootstrap_mean(fraction, seed)] for method, fraction in fractions.items()}
     agreement = {}
     for one, other in (VOXEL_METHODS[:2], VOXEL_METHODS[1:], VOXEL_METHODS[::2]):
         pair = np.abs(maps[one]), np.abs(maps[other])

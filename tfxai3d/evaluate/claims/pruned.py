@@ -1,6 +1,7 @@
 """Explanations survive pruning, or not: the maps of a network before and after it lost its weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -54,10 +55,8 @@ def before_and_after_pruning(
         scores = [deletion_score(model, inputs, labels, importance) for model, importance in cases]
         return [bootstrap_mean(score, seed) for score in scores]
 
-    maps = [
-        importance_maps(model, methods, inputs, labels, batch_size=batch_size, seed=seed)
-        for model in (original, pruned)
-    ]
+    given: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
+    maps = [importance_maps(model, methods, inputs, labels, **given) for model in (original, pruned)]
     rows: dict[str, Sequence[Interval | None]] = {}
     for (method, before), (_, after) in zip(*maps, strict=True):
         correlation = rank_correlation(np.abs(before), np.abs(after), within=there)

@@ -85,8 +85,6 @@ def drop_curves(
 
 def insertion_curves(tables: Mapping[str, DropTable]) -> dict[str, dict[str, np.ndarray]]:
     """Returns the insertion curves of the ":lowest" conditions that went on to the last points, by method."""
-    return {
-        name.removesuffix(":lowest"): table.insertion()
-        for name, table in tables.items()
-        if name.endswith(":lowest") and table.by_step()["points"][-1] == MIN_POINTS
-    }
+    lowest = {name: table for name, table in tables.items() if name.endswith(":lowest")}
+    done = {name: table for name, table in lowest.items() if table.by_step()["points"][-1] == MIN_POINTS}
+    return {name.removesuffix(":lowest"): table.insertion() for name, table in done.items()}

@@ -65,10 +65,8 @@ def drop_clouds(
             values, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
         else:
             values, logits = importance.rate(remaining, left, labels[active], np.array(active))
-        tested = [
-            _tested(row, cloud, int(labels[i]), rotation_test)
-            for i, cloud, row in zip(active, remaining, logits, strict=True)
-        ]
+        each = zip(active, remaining, logits, strict=True)
+        tested = [_tested(row, cloud, int(labels[i]), rotation_test) for i, cloud, row in each]
         for i, kept, value, step in zip(active, left, values, tested, strict=True):
             lost = steps is None and step.predicted != labels[i] and step.accuracy <= 0.5
             dropped = np.zeros(len(kept), bool) if lost or last else rule(value, done)

@@ -21,9 +21,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if not (training and self.trainable and _has_fused(inputs)):
             return super().call(inputs, training=training, mask=mask)
         shape = ops.shape(inputs)
-        outputs, mean, variance = _fused(
-            ops.reshape(inputs, (1, 1, -1, shape[-1])), self.gamma, self.beta, self.epsilon
-        )
+        rows = ops.reshape(inputs, (1, 1, -1, shape[-1]))
+        outputs, mean, variance = _fused(rows, self.gamma, self.beta, self.epsilon)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return ops.reshape(outputs, shape)

@@ -24,6 +24,5 @@ def pointnet_head(x: Any, num_classes: int, dropout: float, momentum: float) -> 
 
 def logits(x: Any, num_classes: int, kernel_initializer: Any = "glorot_uniform") -> Any:
     """Applies the last layer, in float32 at least: features (B,C) to logits (B,num_classes)."""
-    return keras.layers.Dense(
-        num_classes, kernel_initializer=kernel_initializer, name="logits", dtype=wide(x.dtype)
-    )(x)
+    options = {"kernel_initializer": kernel_initializer, "name": "logits", "dtype": wide(x.dtype)}
+    return keras.layers.Dense(num_classes, **options)(x)

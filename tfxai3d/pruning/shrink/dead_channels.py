@@ -61,9 +61,7 @@ class _ChannelRemoval:
 
     def trace_graph(self, graph: Any, *inputs: Channels) -> Any:
         """Returns the channels of a graph's outputs."""
-        return graph._run_through_graph(
-            inputs, lambda op: lambda *args, **kwargs: self.trace(op, args, kwargs)
-        )
+        return graph._run_through_graph(inputs, lambda op: lambda *xs, **kwargs: self.trace(op, xs, kwargs))
 
     def trace(self, layer: Any, args: Any, kwargs: Any) -> Any:
         """Returns the channels of a layer's output and remembers how to make a smaller layer."""
@@ -126,8 +124,7 @@ class _ChannelRemoval:
 
 def _graphs(graph: Any) -> list[Any]:
     """Returns a graph and those nested in it, also in layers."""
-    models = [
-        layer for op in graph.operations if isinstance(op, keras.Layer) for layer in op._flatten_layers()
-    ]
-    inner = {id(found): found for found in map(graph_of, models) if found is not None}
+    layers = (op for op in graph.operations if isinstance(op, keras.Layer))
+    graphs = (graph_of(layer) for outer in layers for layer in outer._flatten_layers())
+    inner = {id(found): found for found in graphs if found is not None}
     return [graph, *(found for found in inner.values() if found is not graph)]

@@ -74,10 +74,7 @@ def _parquet(path: Path) -> Iterator[Callable[[list[Row]], None]]:
     with pyarrow.parquet.ParquetWriter(path, _SCHEMA) as file:
 
         def write(rows: list[Row]) -> None:
-            flat = [
-                {name: np.ravel(value) if np.ndim(value) else value for name, value in row.items()}
-                for row in rows
-            ]
+            flat = [{k: np.ravel(v) if np.ndim(v) else v for k, v in row.items()} for row in rows]
             file.write_table(pyarrow.Table.from_pylist(flat, _SCHEMA))
 
         yield write

@@ -76,12 +76,8 @@ def write_drop_page(
         f"confidence in {name} {step['confidence']:.3f}"
         for number, step in enumerate(steps)
     ]
-    data = {
-        "cells": [cell],
-        "steps": [{"said": text, "x": a, "y": b} for text, (a, b) in zip(said, places, strict=True)],
-        "next": _NEXT,
-        "gone": (*_GONE, _GHOST),
-    }
+    shown = [{"said": text, "x": a, "y": b} for text, (a, b) in zip(said, places, strict=True)]
+    data = {"cells": [cell], "steps": shown, "next": _NEXT, "gone": (*_GONE, _GHOST)}
     colors = keys([("there", _STAYS), ("goes next", _NEXT), ("removed", _FADED)])
     write_document(
         path,

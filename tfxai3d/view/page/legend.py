@@ -40,9 +40,8 @@ def bar(
     below, above = (f'<u class="{name}"></u>' * beyond[i] for i, name in enumerate(("below", "above")))
     values = round_numbers(low, high, most)
     width = 1.8 + 0.45 * max(len(f"{value:g}") for value in values)
-    numbers = "".join(
-        f'<span style="bottom:{100 * (value - low) / (high - low):.2f}%">{value:g}</span>' for value in values
-    )
+    places = [(value, 100 * (value - low) / (high - low)) for value in values]
+    numbers = "".join(f'<span style="bottom:{up:.2f}%">{value:g}</span>' for value, up in places)
     scale = f'{above}<i style="margin-right:{width:.2f}rem">{numbers}</i>{below}'
     said = html.escape(bar_label(label, colormap))
     return f'<div class="bar"><div>{scale}</div><small>{said}</small></div>'
@@ -58,10 +57,8 @@ def round_numbers(low: float, high: float, most: int) -> list[float]:
 
 def keys(entries: Iterable[tuple[str, Sequence[float]]]) -> str:
     """Returns colours (red, green, blue in 0..1) with what they mean, in plain text."""
-    return "".join(
-        f'<span class="key" style="background:{hex_color(np.array(color))}"></span>{html.escape(text)}'
-        for text, color in entries
-    )
+    said = ((hex_color(np.array(color)), html.escape(text)) for text, color in entries)
+    return "".join(f'<span class="key" style="background:{color}"></span>{text}' for color, text in said)
 
 
 def hex_color(color: np.ndarray) -> str:
