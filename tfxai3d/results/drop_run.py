@@ -9,29 +9,18 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class DropStep:
-    """One iteration.
-
-    Attributes:
-        iteration: Its number, from 0.
-        points: Points left.
-        predicted: Class of the unrotated cloud.
-        confidence: Probability of the true class for the unrotated cloud.
-        accuracy: Share of rotated copies classified right; without a rotation test 1 or 0, for the cloud.
-        loss: Mean cross entropy of the rotated copies; without a rotation test that of the cloud.
-        dropped: Points dropped after this test.
-        seconds: Duration; where several clouds go together, the cloud's share.
-    """
+    """One iteration. Accuracy and loss are those of rotated copies, without a rotation test of the cloud."""
 
     COLUMNS: ClassVar[tuple[str, ...]]
 
-    iteration: int
-    points: int
-    predicted: int
-    confidence: float
-    accuracy: float
-    loss: float
-    dropped: int
-    seconds: float
+    iteration: int  # its number, from 0
+    points: int  # points left
+    predicted: int  # class of the unrotated cloud
+    confidence: float  # probability of the true class for the unrotated cloud
+    accuracy: float  # fraction that is classified right
+    loss: float  # mean cross entropy
+    dropped: int  # points dropped after this test
+    seconds: float  # duration; where several clouds go together, the cloud's part
 
     def record(self, class_name: Callable[[int], str]) -> dict[str, object]:
         """Returns the values by column, the predicted class by its name."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.tensorboard.writer import new_writer, plot_image
 from tfxai3d.view.figure import new_figure
-from tfxai3d.view.plot.curves import render_bars
+from tfxai3d.view.plot import render_bars
 
 
 class PruningLogger(keras.callbacks.Callback):

@@ -22,12 +22,7 @@ class Replicas:
     see what one device would see; their gradients are summed as those of the whole batch. BatchNorm takes the
     statistics of its own replica's part alone; the moving ones that are saved are the first worker's.
 
-    Args:
-        model: A compiled Keras model.
-
-    Attributes:
-        count: The number of replicas of all workers; 1 without a strategy.
-        chief: Whether this process writes the files: all but one of several workers do not.
+    `count` is the number of replicas of all workers; the `chief` is the one worker that writes files.
     """
 
     def __init__(self, model: keras.Model):

@@ -1,27 +1,23 @@
 """A trained classifier pruned by a callback around `fit`, tuned, and measured at every step."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import keras
 
 from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
+from tfxai3d.pruning.plan import Importance, Scope
 from tfxai3d.storage.settings import run_folder
 from tfxai3d.storage.tables import write_csv
 from tfxai3d.training.distillation import soften_labels
 from tfxai3d.training.fit import History, fit_resumable
 from tfxai3d.training.pruning_report import Row, Table, layers_left, write_small
 from tfxai3d.training.recipe import Classify, Recipe, sized, test_facts, without_empty, write_preset
-
-if TYPE_CHECKING:
-    import keras
-
-    from tfxai3d.pruning.plan import Importance, Scope
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,8 +134,6 @@ def prune(
     Raises:
         UserError: If model, data and recipe do not fit, or the folder holds a run with other settings.
     """
-    import keras
-
     output_dir, kind = Path(output_dir), model.data_kind
     size = train.inputs.shape[1] if kind == "points" else model.size
     if recipe.train_points is not None:

@@ -1,11 +1,10 @@
 """What pruning leaves: accuracies and weights at every step, by layer, and the smaller dense model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 
 from tfxai3d import data, models, pruning
@@ -13,9 +12,6 @@ from tfxai3d.storage.settings import read_run, write_facts
 from tfxai3d.storage.tables import write_csv
 from tfxai3d.storage.writing import atomic_path
 from tfxai3d.training.recipe import Answers, Classify, sized
-
-if TYPE_CHECKING:
-    import keras
 
 Row = dict[str, Any]
 

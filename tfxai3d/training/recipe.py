@@ -1,20 +1,18 @@
 """What training and pruning share: the numbers that decide a fit, its batches, and the preset at its end."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import keras
 import numpy as np
 
 from tfxai3d import __version__, data, models
 from tfxai3d.errors import UserError
 from tfxai3d.training.fit import compile_classifier
 
-if TYPE_CHECKING:  # a recipe can be written down before Keras is there
-    import keras
+if TYPE_CHECKING:
     import tensorflow as tf
 
 AUGMENTATIONS = {"points": ("scale_axes", "shift_far"), "voxels": ("flip", "shift")}
@@ -32,7 +30,7 @@ class Answers(Protocol):
         """Returns the accuracies, JSON-compatible."""
 
 
-Classify = Callable[["keras.Model", np.ndarray, np.ndarray], Answers]
+Classify = Callable[[keras.Model, np.ndarray, np.ndarray], Answers]
 """Runs a model over inputs (M,...) and their labels (M,): `evaluate.classify`, which is above this room."""
 
 
@@ -87,7 +85,7 @@ class Recipe:
             raise UserError(f"batch_size={self.batch_size} is larger than the {len(train)} training examples")
         return len(train) // self.batch_size
 
-    def batches(self, train: data.Split, kind: str, size: int) -> Callable[[int], tf.data.Dataset]:
+    def batches(self, train: data.Split, kind: str, size: int) -> "Callable[[int], tf.data.Dataset]":
         """Returns what makes the batches of an epoch, given its number.
 
         `size` points are drawn of each cloud, or grids are coarsened to so many voxels along an axis.
@@ -96,7 +94,7 @@ class Recipe:
         augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names)
         shared: dict[str, Any] = {"num_classes": len(train.class_names), "batch_size": self.batch_size}
 
-        def make(epoch: int) -> tf.data.Dataset:
+        def make(epoch: int) -> "tf.data.Dataset":
             options = shared | {"augment": augment, "seed": (self.seed, epoch)}
             if kind == "voxels":
                 return data.voxel_batches(train.inputs, train.labels, size=size, **options)

@@ -1,7 +1,5 @@
 """A classifier trained from the beginning: stages of growing examples, the best epoch, and a preset."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import os
@@ -9,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
 from tfxai3d import data, models
@@ -102,7 +101,7 @@ def train(
     output_dir: str | os.PathLike[str],
     *,
     classify: Classify,
-    strategy: tf.distribute.Strategy | None = None,
+    strategy: "tf.distribute.Strategy | None" = None,
     tensorboard: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
@@ -126,8 +125,6 @@ def train(
     Raises:
         UserError: If the data do not fit the recipe, or the folder holds a run with other settings.
     """
-    import keras
-
     output_dir = Path(output_dir)
     settings = recipe.settings(train, test)
     examples, skipped = common.without_empty(train, recipe.kind)
@@ -167,8 +164,6 @@ def train(
 @contextlib.contextmanager
 def _precision(policy: str) -> Iterator[None]:
     """Makes what is built in the block follow a Keras dtype policy."""
-    import keras
-
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from tfxai3d.view.picture.object import open_window as open_window
     from tfxai3d.view.picture.object import render_png as render_png
     from tfxai3d.view.picture.panel import render_panel as render_panel
-    from tfxai3d.view.plot.curves import render_bars as render_bars
-    from tfxai3d.view.plot.curves import render_curves as render_curves
-    from tfxai3d.view.plot.matrices import render_confusion as render_confusion
-    from tfxai3d.view.plot.matrices import render_reliability as render_reliability
+    from tfxai3d.view.plot import render_bars as render_bars
+    from tfxai3d.view.plot import render_confusion as render_confusion
+    from tfxai3d.view.plot import render_curves as render_curves
+    from tfxai3d.view.plot import render_reliability as render_reliability
     from tfxai3d.view.ply import write_ply as write_ply
     from tfxai3d.view.shown.colors import COLORMAPS as COLORMAPS
     from tfxai3d.view.shown.colors import Colormap as Colormap

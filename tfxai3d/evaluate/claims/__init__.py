@@ -7,10 +7,10 @@ from tfxai3d._lazy import lazy
 if TYPE_CHECKING:
     from tfxai3d.evaluate.claims.claim import Claim as Claim
     from tfxai3d.evaluate.claims.claim import Table as Table
+    from tfxai3d.evaluate.claims.claim import importance_maps as importance_maps
     from tfxai3d.evaluate.claims.edges import edges_and_corners as edges_and_corners
     from tfxai3d.evaluate.claims.edges import varied_surface as varied_surface
     from tfxai3d.evaluate.claims.empty import empty_voxels as empty_voxels
-    from tfxai3d.evaluate.claims.maps import importance_maps as importance_maps
     from tfxai3d.evaluate.claims.pruned import before_and_after_pruning as before_and_after_pruning
 
 __getattr__, __dir__ = lazy(__name__)

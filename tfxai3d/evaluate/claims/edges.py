@@ -6,8 +6,7 @@ import keras
 import numpy as np
 
 from tfxai3d import data
-from tfxai3d.evaluate.claims.claim import CORRELATION, FRACTION, RATIO, Claim, Table
-from tfxai3d.evaluate.claims.maps import importance_maps
+from tfxai3d.evaluate.claims.claim import CORRELATION, FRACTION, RATIO, Claim, Table, importance_maps
 from tfxai3d.evaluate.geometry import importance_fraction, surface_variation
 from tfxai3d.evaluate.statistics import Interval, bootstrap_mean, rank_correlation
 

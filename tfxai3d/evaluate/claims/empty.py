@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 
-from tfxai3d.evaluate.claims.claim import CORRELATION, FRACTION, Claim, Table
-from tfxai3d.evaluate.claims.maps import VOXEL_METHODS, importance_maps
+from tfxai3d.evaluate.claims.claim import CORRELATION, FRACTION, VOXEL_METHODS, Claim, Table, importance_maps
 from tfxai3d.evaluate.geometry import importance_fraction
 from tfxai3d.evaluate.statistics import bootstrap_mean, rank_correlation
 

@@ -6,8 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfxai3d.evaluate.claims.claim import CORRELATION, RATIO, Claim, Table
-from tfxai3d.evaluate.claims.maps import importance_maps
+from tfxai3d.evaluate.claims.claim import CORRELATION, RATIO, Claim, Table, importance_maps
 from tfxai3d.evaluate.faithfulness.deletion import deletion_score
 from tfxai3d.evaluate.statistics import Interval, bootstrap_mean, rank_correlation
 

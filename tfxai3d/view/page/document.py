@@ -1,16 +1,21 @@
-"""Pages that a browser shows without network: the one document around all of them."""
+"""Pages that a browser shows without network: the one document around all of them, and their cells."""
 
+import base64
 import html
 import json
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tfxai3d.storage.writing import write_text
 from tfxai3d.view.page.legend import bar_style
 from tfxai3d.view.shown.camera import AZIMUTHS, ELEVATION, FIELD_OF_VIEW, LIGHT
 from tfxai3d.view.shown.colors import Colormap
+from tfxai3d.view.shown.marks import Marks, middle
 
 # The policy forbids the browser to fetch anything: the page is the same with and without network.
 _PAGE = """<!DOCTYPE html>
@@ -71,7 +76,7 @@ def write_document(
         title: The title in plain text.
         style: CSS beside that of all pages.
         body: HTML with a `canvas` for each cell; the caller escapes what is in it.
-        data: What the scripts read: "cells", a list of `cells.packed`, and what a page adds to them.
+        data: What the scripts read: "cells", a list of `packed`, and what a page adds to them.
         colormap: The colours of its bars, if it has any.
         azimuth: The side from which the cells are seen at first, in degrees as in a picture.
     """
@@ -92,3 +97,35 @@ def write_document(
 def canvas(cell: int, label: str) -> str:
     """Returns the place where a cell is drawn; the label is read to those who cannot see it."""
     return f'<canvas data-cell="{cell}" tabindex="0" role="img" aria-label="{html.escape(label)}"></canvas>'
+
+
+def packed(marks: Sequence[Marks], colors: Sequence[np.ndarray], **about: Any) -> list[dict[str, Any]]:
+    """Returns cells of marks that belong together, with colours (M,3): the viewer shows them at one scale.
+
+    The centres stay in the original frame; "middle" and "reach" take them, with all of their marks, into the
+    unit ball. `about` says what a mark is called ("unit"), and its value ("value").
+    """
+    centres = np.concatenate([some.centres for some in marks])
+    centre = middle(centres)
+    reach = (np.linalg.norm(centres - centre, axis=1) + np.concatenate([some.reach for some in marks])).max()
+    return [
+        {
+            "shape": some.shape,
+            "count": len(some.centres),
+            "axes": some.places.shape[1],
+            "middle": centre.tolist(),
+            "reach": float(reach),
+            "centres": encoded(some.centres, "<f4"),
+            "sizes": encoded(some.sizes, "<f4"),
+            "values": encoded(some.importance, "<f4"),
+            "places": encoded(some.places, "<i4"),
+            "colors": encoded(np.round(color * 255), "u1"),
+        }
+        | about
+        for some, color in zip(marks, colors, strict=True)
+    ]
+
+
+def encoded(array: np.ndarray, kind: str) -> str:
+    """Returns an array as base64 of its zlib-compressed numbers of a NumPy kind."""
+    return base64.b64encode(zlib.compress(array.astype(kind).tobytes(), 9)).decode("ascii")

@@ -8,8 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.view.page.cells import encoded, packed
-from tfxai3d.view.page.document import canvas, write_document
+from tfxai3d.view.page.document import canvas, encoded, packed, write_document
 from tfxai3d.view.page.legend import hex_color, keys
 from tfxai3d.view.shown.marks import point_marks
 

@@ -3,8 +3,7 @@
 import html
 import os
 
-from tfxai3d.view.page.cells import packed
-from tfxai3d.view.page.document import canvas, write_document
+from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import keys
 from tfxai3d.view.shown.camera import GALLERY_AZIMUTH
 from tfxai3d.view.shown.gallery import Gallery, check

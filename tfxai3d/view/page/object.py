@@ -8,8 +8,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.view.page.cells import packed
-from tfxai3d.view.page.document import canvas, write_document
+from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.subject import Subject, subject

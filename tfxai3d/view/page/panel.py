@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.view.page.cells import packed
-from tfxai3d.view.page.document import canvas, write_document
+from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import Colormap, colormap_for
 from tfxai3d.view.shown.panel import BAR_LABEL, Row, panel

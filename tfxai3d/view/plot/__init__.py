@@ -1,1 +1,0 @@
-"""Curves, bars and matrices."""
