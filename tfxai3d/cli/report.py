@@ -1,6 +1,5 @@
 """What an app prints of its results, and the files in which it leaves them."""
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from absl import flags
 
 from tfxai3d import results, storage
+from tfxai3d.storage import AnyPath
 
 
 def print_row(cells: Iterable[object]) -> None:
@@ -35,7 +35,7 @@ def changed_flags(app_name: str) -> list[str]:
     return [flag.serialize() for flag in own if flag.value != flag.default and flag.value is not None]
 
 
-def write_report(app_name: str, folder: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+def write_report(app_name: str, folder: AnyPath, facts: Mapping[str, Any]) -> None:
     """Writes what a run found to run.json, with the flags of an app, given by its `__name__`, as settings."""
     own = flags.FLAGS.get_flags_for_module(app_name)
     storage.write_run(folder, {flag.name: flag.value for flag in own}, **facts)

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.calibration import reliability
 from tfxai3d.evaluate.classification import Classification
+from tfxai3d.storage import AnyPath
 
 Record = dict[str, Any]
 
@@ -76,7 +76,7 @@ def mistakes(result: Classification, where: Sequence[Record], class_names: Seque
     ] or [dict.fromkeys(columns, "")]
 
 
-def read_mistakes(path: str | os.PathLike[str]) -> list[Mistake]:
+def read_mistakes(path: AnyPath) -> list[Mistake]:
     """Reads a CSV file with the columns index, true and predicted; further ones are passed over.
 
     Raises:

@@ -51,12 +51,7 @@ class RotationTest:
     """
 
     def __init__(
-        self,
-        model: Any,
-        rotations: np.ndarray,
-        points_at_once: int = _POINTS_AT_ONCE,
-        *,
-        vote: bool = False,
+        self, model: Any, rotations: np.ndarray, points_at_once: int = _POINTS_AT_ONCE, *, vote: bool = False
     ):
         if rotations.shape[1:] != (3, 3) or not len(rotations):
             raise UserError(f"rotations must be matrices (R,3,3), R at least 1; they are {rotations.shape}")

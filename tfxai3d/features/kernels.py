@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from tfxai3d import models, pruning
 from tfxai3d.errors import UserError
-from tfxai3d.storage import write_npz
+from tfxai3d.storage import AnyPath, write_npz
 
 
 def convolution_kernel(model: keras.Model, layer: str | None = None) -> tuple[str, np.ndarray]:
@@ -57,14 +56,14 @@ class Kernels:
             for name, (size, left) in sizes.items()
         ]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: AnyPath) -> None:
         """Writes `names` (M,) and `kernels` (M,kd,kh,kw,C,K) to a compressed NPZ file, atomically."""
         names, kernels = np.array(list(self.by_model)), np.stack(list(self.by_model.values()))
         write_npz(path, {"names": names, "kernels": kernels})
 
 
 def compare_kernels(
-    sources: Sequence[str | os.PathLike[str]], layer: str | None = None, density: float | None = None
+    sources: Sequence[AnyPath], layer: str | None = None, density: float | None = None
 ) -> Kernels:
     """Loads the kernel of one 3D convolution from several models.
 
@@ -95,7 +94,7 @@ def compare_kernels(
     return Kernels(str(layer), kernels)
 
 
-def _with_weights(source: str | os.PathLike[str], preset: str | os.PathLike[str]) -> keras.Model:
+def _with_weights(source: AnyPath, preset: AnyPath) -> keras.Model:
     """Returns the model of a preset; of a file, the model of `preset` with the file's weights."""
     path = Path(source)
     if path.suffix not in (".npz", ".h5"):

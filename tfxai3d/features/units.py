@@ -30,11 +30,7 @@ class Units:
     """
 
     def __init__(
-        self,
-        model: Any,
-        layer: str | None = None,
-        pool: Pool = "mean",
-        data_kind: DataKind | None = None,
+        self, model: Any, layer: str | None = None, pool: Pool = "mean", data_kind: DataKind | None = None
     ):
         if pool not in get_args(Pool):
             raise UserError(f"pool {pool!r}: must be one of {', '.join(get_args(Pool))}")

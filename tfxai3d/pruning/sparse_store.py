@@ -3,7 +3,6 @@
 At 5 % of the weights left, float16 values and the bits take about 3 % of the float32 weights' bytes.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +11,12 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.kernels import kernel_sparsity
-from tfxai3d.storage.npz import open_npz, write_npz
+from tfxai3d.storage import AnyPath, open_npz, write_npz
 from tfxai3d.storage.sparse_arrays import pack, unpack
 
 
 def save_sparse(
-    path: str | os.PathLike[str], model: keras.Model, dtype: Literal["float16", "float32"] = "float32"
+    path: AnyPath, model: keras.Model, dtype: Literal["float16", "float32"] = "float32"
 ) -> dict[str, Any]:
     """Writes a model's weights compactly.
 
@@ -50,7 +49,7 @@ def save_sparse(
     return counts | {"density": counts["left"] / counts["total"]} | sizes
 
 
-def load_sparse(path: str | os.PathLike[str], model: keras.Model) -> None:
+def load_sparse(path: AnyPath, model: keras.Model) -> None:
     """Loads weights written by `save_sparse` into a model of the same architecture.
 
     Raises:

@@ -1,7 +1,6 @@
 """The record of a drop experiment: every step of every cloud, in one table and one file."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.results.drop_run import DropRun, DropStep
+from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.limits import check_h5
-from tfxai3d.storage.writing import atomic_path
 
 _STEP = [(field.name, "i4" if field.type is int else "f4") for field in dataclasses.fields(DropStep)]
 _ROW = np.dtype([("cloud", "i4"), ("label", "i4"), *_STEP])
@@ -90,7 +89,7 @@ class DropTable:
         areas = np.bincount(cloud[1:], width * height)[lost > 0] / lost[lost > 0]
         return float(areas.mean()) if len(areas) else float("nan")
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: AnyPath) -> None:
         """Writes an HDF5 file, atomically: `steps` is the table, `dropped_at` is cut by `sizes`."""
         sizes = np.array([len(array) for array in self.dropped_at], np.int32)
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
@@ -100,7 +99,7 @@ class DropTable:
             file["dropped_at"] = joined.astype(np.int32)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "DropTable":
+    def load(cls, path: AnyPath) -> "DropTable":
         """Reads a file written by `save`.
 
         Raises:

@@ -1,12 +1,11 @@
 """The answer of every explainer, and its file, which viewers read in processes without TensorFlow."""
 
 import dataclasses
-import os
 from typing import Any, Literal
 
 import numpy as np
 
-from tfxai3d.storage.npz import open_npz, write_npz
+from tfxai3d.storage import AnyPath, open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
 # Of the methods whose name is not written as it is spelt.
@@ -80,14 +79,14 @@ class Explanation:
         """Returns the name of class `label`, or its number if names are not known."""
         return self.class_names[label] if self.class_names else str(label)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: AnyPath) -> None:
         """Writes everything to one compressed NPZ file, atomically."""
         arrays = {name: getattr(self, name) for name in (*_ARRAYS, *_OPTIONAL_ARRAYS)}
         given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
         write_npz(path, given, {name: getattr(self, name) for name in (*_TEXTS, "method_title")})
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Explanation":
+    def load(cls, path: AnyPath) -> "Explanation":
         """Reads a file written by `save`.
 
         Raises:

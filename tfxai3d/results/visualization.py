@@ -1,13 +1,12 @@
 """What units of a network look for, and its file, which viewers read in processes without TensorFlow."""
 
 import dataclasses
-import os
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.results.explanation import DataKind
-from tfxai3d.storage.npz import open_npz, write_npz
+from tfxai3d.storage import AnyPath, open_npz, write_npz
 
 _ARRAYS = ("inputs", "importance", "activations", "channels")
 _TEXTS = ("names", "method", "options", "kind")
@@ -46,14 +45,14 @@ class Visualization:
         units = zip(self.names, self.activations.tolist(), *lists.values(), strict=True)
         return [dict(zip(("unit", "activation", *lists), values, strict=True)) for values in units]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: AnyPath) -> None:
         """Writes everything to one compressed NPZ file, atomically."""
         meta = {name: getattr(self, name) for name in _TEXTS}
         arrays = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
         write_npz(path, arrays, meta)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Visualization":
+    def load(cls, path: AnyPath) -> "Visualization":
         """Reads a file written by `save`.
 
         Raises:

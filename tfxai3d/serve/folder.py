@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage import AnyPath
 
 FACTS = Path("assets.extra", "tfxai3d.json")
 """Where our SavedModels keep what a graph cannot hold; TensorFlow leaves `assets.extra` to such files."""
@@ -12,7 +13,7 @@ _GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 _OWN = {*_GRAPHS, "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra"}
 
 
-def check_replaceable(path: str | os.PathLike[str]) -> None:
+def check_replaceable(path: AnyPath) -> None:
     """Checks that a SavedModel may be written here: nothing, an empty folder or a SavedModel is in the way.
 
     Raises:

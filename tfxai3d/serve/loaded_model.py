@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,11 +16,10 @@ from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve.folder import FACTS
 from tfxai3d.serve.trust import check_saved_model
+from tfxai3d.storage import AnyPath
 
 
-def load(
-    path: str | os.PathLike[str], data_kind: DataKind | None = None, trust: bool = False
-) -> "LoadedModel":
+def load(path: AnyPath, data_kind: DataKind | None = None, trust: bool = False) -> "LoadedModel":
     """Loads a SavedModel, of `serve.export` or of anybody, to be called and explained.
 
     Nothing is unpickled and no Python code is read from it. Its graphs are run by TensorFlow, which does

@@ -1,6 +1,5 @@
 """Writing a model and its explanations as one SavedModel, which needs nothing but TensorFlow to run."""
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,12 +12,12 @@ from tfxai3d.explain.explainer import Explainer
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve import signatures
 from tfxai3d.serve.folder import FACTS, check_replaceable
-from tfxai3d.storage.writing import atomic_folder, write_json
+from tfxai3d.storage import AnyPath, atomic_folder, write_json
 
 
 def export(
     model: Any,
-    path: str | os.PathLike[str],
+    path: AnyPath,
     methods: Iterable[str | Explainer] = ("integrated_gradients",),
     num_points: int | None = None,
     data_kind: DataKind | None = None,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfxai3d.storage.settings import write_run as write_run
     from tfxai3d.storage.tables import markdown_table as markdown_table
     from tfxai3d.storage.tables import write_csv as write_csv
+    from tfxai3d.storage.writing import AnyPath as AnyPath
     from tfxai3d.storage.writing import atomic_folder as atomic_folder
     from tfxai3d.storage.writing import atomic_path as atomic_path
     from tfxai3d.storage.writing import file_name as file_name

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import lzma
-import os
 import struct
 import tokenize
 import zipfile
@@ -16,7 +15,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import DEFLATE, check_held, check_npy, check_size
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage.writing import AnyPath, atomic_path
 
 _META = "meta"
 _LARGE, _PACKED = 64 << 20, 100  # coordinates that differ do not deflate to a hundredth
@@ -79,7 +78,7 @@ class Arrays(Mapping[str, np.ndarray]):
 
 
 @contextlib.contextmanager
-def open_arrays(path: str | os.PathLike[str]) -> Iterator[Arrays]:
+def open_arrays(path: AnyPath) -> Iterator[Arrays]:
     """Yields the arrays of an NPZ file; its errors, `UserError`s and many others, do not name the file."""
     with zipfile.ZipFile(path) as archive:
         check_held(sum(member.compress_size for member in archive.infolist()), Path(path).stat().st_size)
@@ -87,7 +86,7 @@ def open_arrays(path: str | os.PathLike[str]) -> Iterator[Arrays]:
 
 
 @contextlib.contextmanager
-def open_npz(path: str | os.PathLike[str], what: str) -> Iterator[Arrays]:
+def open_npz(path: AnyPath, what: str) -> Iterator[Arrays]:
     """Yields the arrays of an NPZ file to a block that finds out whether it is the right one.
 
     Args:
@@ -108,7 +107,7 @@ def open_npz(path: str | os.PathLike[str], what: str) -> Iterator[Arrays]:
 
 
 def write_npz(
-    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], meta: Any = None, compressed: bool = True
+    path: AnyPath, arrays: Mapping[str, np.ndarray], meta: Any = None, compressed: bool = True
 ) -> None:
     """Writes arrays by name to an NPZ file, atomically.
 

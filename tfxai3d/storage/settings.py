@@ -3,7 +3,6 @@
 import contextlib
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.writing import made_folder, write_json
+from tfxai3d.storage.writing import AnyPath, made_folder, write_json
 
 RUN_FILE = "run.json"
 """The name of the file."""
@@ -22,7 +21,7 @@ _LONGEST = 100  # characters of a value in an error
 
 @contextlib.contextmanager
 def run_folder(
-    folder: str | os.PathLike[str] | None, settings: Mapping[str, Any], results: str, shared: bool = False
+    folder: AnyPath | None, settings: Mapping[str, Any], results: str, shared: bool = False
 ) -> Iterator[None]:
     """Holds a run's folder for the block: no other run writes into it, and none with other settings did.
 
@@ -81,7 +80,7 @@ def _keep_settings(folder: Path, settings: Mapping[str, Any], results: str) -> N
             )
 
 
-def write_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], **facts: Any) -> None:
+def write_run(folder: AnyPath, settings: Mapping[str, Any], **facts: Any) -> None:
     """Writes run.json anew: a run's settings and facts, JSON-compatible, and the versions of packages.
 
     Args:
@@ -92,12 +91,12 @@ def write_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], **fac
     write_json(Path(folder) / RUN_FILE, {"settings": settings, "versions": _versions(), **facts})
 
 
-def write_facts(folder: str | os.PathLike[str], **facts: Any) -> None:
+def write_facts(folder: AnyPath, **facts: Any) -> None:
     """Adds facts, JSON-compatible, to run.json, in the place of those of the same names; see `read_run`."""
     write_json(Path(folder) / RUN_FILE, read_run(folder) | facts)
 
 
-def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def read_run(folder: AnyPath) -> dict[str, Any]:
     """Returns what run.json says: `settings`, `versions`, and the facts by their names.
 
     Raises:

@@ -1,15 +1,14 @@
 """Tables as CSV files and as Markdown."""
 
 import csv
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage.writing import AnyPath, atomic_path
 
 
-def write_csv(path: str | os.PathLike[str], records: Sequence[Mapping[str, Any]]) -> None:
+def write_csv(path: AnyPath, records: Sequence[Mapping[str, Any]]) -> None:
     """Writes records as a CSV file, atomically; a record without some key has an empty cell there.
 
     A text that a spreadsheet would take for a formula, such as a class called "=1+1", begins with a quote.

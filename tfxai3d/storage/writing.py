@@ -14,9 +14,12 @@ from typing import Any
 from tfxai3d.errors import UserError
 from tfxai3d.storage.leftovers import sweep, temporary_prefix
 
+AnyPath = str | os.PathLike[str]
+"""Of a file or a folder, as users give it."""
+
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Yields a temporary path beside `path` and moves it onto `path` when the block succeeds.
 
     The temporary name keeps the suffix of `path`, because many writers choose their format by it.
@@ -43,7 +46,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(path: AnyPath) -> Iterator[Path]:
     """Yields a temporary folder beside `path` and moves it to `path` when the block succeeds.
 
     A folder that was there is removed afterwards, whatever it holds; a failing block leaves it as it was.
@@ -79,13 +82,13 @@ def file_name(text: str) -> str:
     return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", text).strip(" .")[:200] or "_"
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: AnyPath, text: str) -> None:
     """Writes a text in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | os.PathLike[str], content: Any) -> None:
+def write_json(path: AnyPath, content: Any) -> None:
     """Writes JSON, atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 

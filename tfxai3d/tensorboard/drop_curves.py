@@ -1,7 +1,6 @@
 """Drop experiments in TensorBoard: scalars to compare, and their figures."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,13 +11,13 @@ import tensorflow as tf
 from tfxai3d import view
 from tfxai3d.errors import UserError
 from tfxai3d.results.drop_table import DropTable
-from tfxai3d.storage.writing import file_name
+from tfxai3d.storage import AnyPath, file_name
 from tfxai3d.tensorboard.writer import new_writer, plot_image
 
 _COLUMNS = ("accuracy", "confidence", "loss")
 
 
-def write_drop_curves(folder: str | os.PathLike[str], tables: Mapping[str, DropTable]) -> None:
+def write_drop_curves(folder: AnyPath, tables: Mapping[str, DropTable]) -> None:
     """Writes drop experiments for `tensorboard --logdir`.
 
     Each table is a run of its own, the folder `<folder>/<name>`, so that TensorBoard draws them into the same

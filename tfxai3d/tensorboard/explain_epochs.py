@@ -1,6 +1,5 @@
 """Explanations while a network is trained: how its attention forms."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain.explainer import Explainer
+from tfxai3d.storage import AnyPath
 from tfxai3d.tensorboard.meshes import MeshWriter
 
 
@@ -38,11 +38,11 @@ class ExplainEveryEpochs(keras.callbacks.Callback):
     def __init__(
         self,
         inputs: Any,
-        folder: str | os.PathLike[str],
+        folder: AnyPath,
         method: str = "integrated_gradients",
         every: int = 1,
         target: Any = None,
-        tensorboard: str | os.PathLike[str] | None = None,
+        tensorboard: AnyPath | None = None,
         **options: Any,
     ):
         super().__init__()

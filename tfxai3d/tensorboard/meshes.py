@@ -1,12 +1,12 @@
 """Explanations in TensorBoard: coloured clouds that turn, in its mesh plugin."""
 
-import os
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage import AnyPath
 from tfxai3d.tensorboard.writer import new_writer
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 
@@ -23,7 +23,7 @@ class MeshWriter:
             cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], colormap: Colormap | None = None):
+    def __init__(self, folder: AnyPath, colormap: Colormap | None = None):
         try:
             from tensorboard.plugins.mesh import summary_v2
         except ImportError as error:

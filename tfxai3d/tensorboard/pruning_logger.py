@@ -1,6 +1,5 @@
 """Pruning in TensorBoard: masks, and the weights left, cut and grown of every layer."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.pruning.callback import PruningCallback
+from tfxai3d.storage import AnyPath
 from tfxai3d.tensorboard.writer import new_writer, plot_image
 from tfxai3d.view.figure import new_figure
 from tfxai3d.view.plot import render_bars
@@ -30,7 +30,7 @@ class PruningLogger(keras.callbacks.Callback):
         UserError: If TensorBoard or matplotlib is not installed, or the folder cannot be written.
     """
 
-    def __init__(self, pruning: PruningCallback, log_dir: str | os.PathLike[str]):
+    def __init__(self, pruning: PruningCallback, log_dir: AnyPath):
         super().__init__()
         new_figure(1, 1)  # if matplotlib is missing, this says so, now and not after an epoch
         self.pruning, self._writer = pruning, new_writer(Path(log_dir) / "pruning")

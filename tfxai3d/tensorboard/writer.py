@@ -1,7 +1,6 @@
 """What all writers for TensorBoard share: the event file, and plots as images."""
 
 import importlib.util
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.storage import AnyPath
 
 
-def new_writer(folder: str | os.PathLike[str], replaces: str | None = None) -> Any:
+def new_writer(folder: AnyPath, replaces: str | None = None) -> Any:
     """Returns a `tf.summary.SummaryWriter`.
 
     Args:

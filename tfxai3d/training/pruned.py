@@ -1,7 +1,6 @@
 """A trained classifier pruned by a callback around `fit`, tuned, and measured at every step."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +11,7 @@ from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.plan import Importance, Scope
-from tfxai3d.storage.settings import run_folder
-from tfxai3d.storage.tables import write_csv
+from tfxai3d.storage import AnyPath, run_folder, write_csv
 from tfxai3d.training.distillation import soften_labels
 from tfxai3d.training.fit import History, fit_resumable
 from tfxai3d.training.pruning_report import Row, Table, layers_left, write_small
@@ -105,7 +103,7 @@ def prune(
     model: models.Classifier,
     train: data.Split,
     test: data.Split,
-    output_dir: str | os.PathLike[str],
+    output_dir: AnyPath,
     *,
     classify: Classify,
     logger: Callable[[PruningCallback], keras.callbacks.Callback] | None = None,

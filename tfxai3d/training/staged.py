@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from tfxai3d import data, models
 from tfxai3d.errors import UserError
-from tfxai3d.storage.settings import run_folder
+from tfxai3d.storage import AnyPath, run_folder
 from tfxai3d.training import recipe as common
 from tfxai3d.training.distribution import Replicas
 from tfxai3d.training.fit import History, fit_resumable
@@ -98,7 +97,7 @@ def train(
     recipe: TrainingRecipe,
     train: data.Split,
     test: data.Split,
-    output_dir: str | os.PathLike[str],
+    output_dir: AnyPath,
     *,
     classify: Classify,
     strategy: "tf.distribute.Strategy | None" = None,

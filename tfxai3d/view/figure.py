@@ -1,13 +1,12 @@
 """What pictures and plots share of matplotlib; places are in inches from the lower left corner."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.errors import UserError, missing_extra
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.view.shown.colors import Colormap, bar_colors, bar_label
 
 Place = tuple[float, float, float, float]
@@ -26,7 +25,7 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def save(figure: Any, path: str | os.PathLike[str], **options: Any) -> None:
+def save(figure: Any, path: AnyPath, **options: Any) -> None:
     """Writes a figure atomically, PNG or SVG by the suffix of the path; another one is a UserError."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg"):

@@ -1,12 +1,12 @@
 """Plots of results: curves and bars of drop experiments, confusion, calibration."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.figure import new_figure, save
 
 _LABELS = {
@@ -19,7 +19,7 @@ _LABELS = {
 
 
 def render_curves(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     curves: Mapping[str, Mapping[str, np.ndarray]],
     y: str,
     x: str = "points_removed",
@@ -60,7 +60,7 @@ def render_curves(
 
 
 def render_bars(
-    path: str | os.PathLike[str], names: Sequence[str], values: Sequence[float], y: str, title: str = ""
+    path: AnyPath, names: Sequence[str], values: Sequence[float], y: str, title: str = ""
 ) -> None:
     """Writes one bar for each name, and a line at their mean.
 
@@ -88,9 +88,7 @@ def render_bars(
     save(figure, path, dpi=130, bbox_inches="tight")
 
 
-def render_confusion(
-    path: str | os.PathLike[str], confusion: np.ndarray, class_names: Sequence[str], title: str
-) -> None:
+def render_confusion(path: AnyPath, confusion: np.ndarray, class_names: Sequence[str], title: str) -> None:
     """Writes a confusion matrix: colours are fractions of each true class, numbers are counts.
 
     Args:
@@ -121,7 +119,7 @@ def render_confusion(
 
 
 def render_reliability(
-    path: str | os.PathLike[str], edges: np.ndarray, counts: np.ndarray, accuracy: np.ndarray, title: str
+    path: AnyPath, edges: np.ndarray, counts: np.ndarray, accuracy: np.ndarray, title: str
 ) -> None:
     """Writes a reliability diagram: the accuracy of the answers of each confidence, above their numbers.
 

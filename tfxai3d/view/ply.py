@@ -1,22 +1,18 @@
 """Coloured points and cubes as PLY files, for MeshLab, CloudCompare, Blender and the like."""
 
-import os
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.storage.writing import atomic_path
+from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.marks import Marks, cube
 from tfxai3d.view.shown.subject import subject
 
 
 def write_ply(
-    path: str | os.PathLike[str],
-    explanation: Explanation,
-    index: int = 0,
-    colormap: Colormap | None = None,
+    path: AnyPath, explanation: Explanation, index: int = 0, colormap: Colormap | None = None
 ) -> None:
     """Writes one example as a binary PLY file.
 

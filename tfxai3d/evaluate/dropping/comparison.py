@@ -1,6 +1,5 @@
 """The modes of p-grad-CAM and point saliency beside random dropping, object by object (Struhs 2020)."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from tfxai3d.evaluate.dropping.mode_table import ModeComparison
 from tfxai3d.evaluate.dropping.modes import by_count, by_mode
 from tfxai3d.evaluate.rotations import RotationTest
 from tfxai3d.results.drop_run import DropRun
-from tfxai3d.storage import run_folder
+from tfxai3d.storage import AnyPath, run_folder
 
 
 def compare_modes(
@@ -31,7 +30,7 @@ def compare_modes(
     asm_control: bool = False,
     pooling: Literal["max", "mean"] = "max",
     seed: int = 0,
-    folder: str | os.PathLike[str] | None = None,
+    folder: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> ModeComparison:
     """Drops points of objects by each mode until the decision changes, and again as many at random.

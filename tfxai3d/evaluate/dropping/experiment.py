@@ -1,6 +1,5 @@
 """A drop experiment: several conditions on the same clouds (after Zheng et al., ICCV 2019)."""
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from tfxai3d.evaluate.dropping.conditions import Condition
 from tfxai3d.evaluate.dropping.loop import drop_clouds
 from tfxai3d.evaluate.dropping.modes import by_count
 from tfxai3d.results.drop_table import DropTable
-from tfxai3d.storage import file_name, run_folder
+from tfxai3d.storage import AnyPath, file_name, run_folder
 
 
 def drop_curves(
@@ -28,7 +27,7 @@ def drop_curves(
     options: Mapping[str, Any] | None = None,
     batch_size: int = 32,
     seed: int = 0,
-    folder: str | os.PathLike[str] | None = None,
+    folder: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> dict[str, DropTable]:
     """Drops points of clouds by each condition, and records what the network says in each step.

@@ -3,7 +3,6 @@
 import base64
 import html
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tfxai3d.storage.writing import write_text
+from tfxai3d.storage import AnyPath, write_text
 from tfxai3d.view.page.legend import bar_style
 from tfxai3d.view.shown.camera import AZIMUTHS, ELEVATION, FIELD_OF_VIEW, LIGHT
 from tfxai3d.view.shown.colors import Colormap
@@ -61,7 +60,7 @@ canvas:focus-visible { outline: 1px solid #bbb }
 
 
 def write_document(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     title: str,
     style: str,
     body: str,

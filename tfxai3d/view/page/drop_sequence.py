@@ -1,13 +1,13 @@
 """A drop sequence as one HTML page: scrub through the steps, removed points stay as ghosts."""
 
 import html
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, encoded, packed, write_document
 from tfxai3d.view.page.legend import hex_color, keys
 from tfxai3d.view.shown.marks import point_marks
@@ -29,7 +29,7 @@ svg line {{ stroke: {hex_color(np.array(_STAYS))}; stroke-width: 1.5 }}
 
 
 def write_drop_page(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     points: np.ndarray,
     dropped_at: np.ndarray,
     steps: np.ndarray,

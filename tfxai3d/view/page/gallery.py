@@ -1,8 +1,8 @@
 """A gallery as one HTML page: filters, and what units look for; all objects turn together."""
 
 import html
-import os
 
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import keys
 from tfxai3d.view.shown.camera import GALLERY_AZIMUTH
@@ -17,7 +17,7 @@ canvas {{ aspect-ratio: 1; touch-action: pan-y }}
 """
 
 
-def write_gallery(path: str | os.PathLike[str], gallery: Gallery) -> None:
+def write_gallery(path: AnyPath, gallery: Gallery) -> None:
     """Writes a gallery as one self-contained page, drawn with WebGL 2; all objects turn together.
 
     Args:

@@ -1,13 +1,13 @@
 """Explained objects as one HTML page: each turns in a browser, without network, beside its colour bar."""
 
 import html
-import os
 from collections.abc import Sequence
 
 import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
@@ -20,7 +20,7 @@ _STYLE = """
 
 
 def write_html(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     explanation: Explanation,
     index: int | Sequence[int] = 0,
     colormap: Colormap | None = None,

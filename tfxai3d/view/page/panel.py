@@ -1,11 +1,11 @@
 """A panel as one HTML page: all objects turn together in a browser, without network."""
 
 import html
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import Colormap, colormap_for
@@ -25,7 +25,7 @@ _NOTE = "Each row has one colour scale, as a fraction of each method's top impor
 
 
 def write_panel(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
     colormap: Colormap | None = None,

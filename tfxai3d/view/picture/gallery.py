@@ -1,10 +1,10 @@
 """Pictures and windows of galleries: filters, and what units look for."""
 
-import os
 from typing import Any
 
 import numpy as np
 
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.figure import add_image, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
@@ -15,7 +15,7 @@ _CELL, _GAP, _HEADER, _TITLE, _CAPTION = 3.0, 0.15, 0.95, 0.28, 0.3  # of the fi
 _LEAST_WIDTH = 7.0  # so that the header fits
 
 
-def render_gallery(path: str | os.PathLike[str], gallery: Gallery) -> None:
+def render_gallery(path: AnyPath, gallery: Gallery) -> None:
     """Writes a picture of a gallery, drawn by Open3D in a process of its own or else by matplotlib.
 
     Args:

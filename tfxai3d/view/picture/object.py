@@ -1,11 +1,11 @@
 """Pictures and windows of one explained object."""
 
-import os
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.figure import add_bar, add_image, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
@@ -17,7 +17,7 @@ _WIDTH, _BAR, _HEADER, _MARGIN = 10.0, 1.1, 0.75, 0.25  # of the figure, in inch
 
 
 def render_png(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     explanation: Explanation,
     index: int = 0,
     colormap: Colormap | None = None,

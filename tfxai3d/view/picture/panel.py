@@ -1,12 +1,12 @@
 """Many objects and methods in one picture, as figures 2, 3 and 5 of the paper."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.figure import add_bar, add_image, add_text, new_figure, save
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
 from tfxai3d.view.shown.camera import AZIMUTHS
@@ -19,7 +19,7 @@ _LOWEST, _HIGHEST = 1.2, 3.4  # a cell
 
 
 def render_panel(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
     colormap: Colormap | None = None,
