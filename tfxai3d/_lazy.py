@@ -12,14 +12,8 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Returns a package's `__getattr__` and `__dir__` (PEP 562), made from its `if TYPE_CHECKING:` block.
 
     The block holds an import of each public name, `from home import name as name`, so type checkers read the
-    same lines that decide what is imported on first use. A public submodule is imported from the package
-    itself.
-
-    Args:
-        package: The package's `__name__`.
-
-    Raises:
-        ValueError: If a public name is a submodule's as well: once imported, the module would hide it.
+    same lines that decide what is imported on first use; a public submodule comes from the package itself. A
+    name that is a submodule's as well is a ValueError: once imported, the module would hide it.
     """
     homes = _homes(inspect.getsource(sys.modules[package]))
     submodules = {home.removeprefix(f"{package}.").split(".")[0] for home in homes.values()}
@@ -41,10 +35,7 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
 def _homes(source: str) -> dict[str, str]:
     """Returns the module that each name of the `if TYPE_CHECKING:` block is imported from."""
-    blocks = [
-        node.body
-        for node in ast.parse(source).body
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    ]
+    ifs = [node for node in ast.parse(source).body if isinstance(node, ast.If)]
+    blocks = [node.body for node in ifs if ast.unparse(node.test) == "TYPE_CHECKING"]
     imports = [line for block in blocks for line in block if isinstance(line, ast.ImportFrom)]
     return {alias.name: str(line.module) for line in imports for alias in line.names}

@@ -32,10 +32,7 @@ def with_shipped_flagfiles(argv: list[str]) -> list[str]:
     """Returns a command line in which shipped flagfiles are found from any working directory.
 
     A file in the working directory goes first; `p_grad_cam.cfg` and `apps/flags/p_grad_cam.cfg` both name the
-    shipped one.
-
-    Raises:
-        UserError: If there is no such file.
+    shipped one. A file that is nowhere is a UserError.
     """
     # Both forms that absl reads, --flagfile=NAME and --flagfile NAME.
     found, words = argv[:1], iter(argv[1:])

@@ -61,13 +61,9 @@ class RotationTest:
         self._compiled = tf.function(self._logits, input_signature=signature)
 
     def __call__(self, points: np.ndarray, label: int) -> tuple[float, float]:
-        """Returns the fraction of copies classified as `label` and their mean cross entropy.
+        """Returns the fraction of a cloud's copies (N,3) classified as `label`, and their mean cross entropy.
 
         Where they vote, the fraction is 1 or 0.
-
-        Args:
-            points: One cloud (N,3).
-            label: Its class.
         """
         logits = self._compiled(tf.constant(points, tf.float32))
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.fill([len(logits)], label), logits)

@@ -1,7 +1,6 @@
 """The kernels of 3D convolutions, found by the name of their layer, in one model or in several."""
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from tfxai3d import models, pruning
 from tfxai3d.errors import UserError
-from tfxai3d.storage import AnyPath, write_npz
+from tfxai3d.storage import AnyPath, unique_name, write_npz
 
 
 def convolution_kernel(model: keras.Model, layer: str | None = None) -> tuple[str, np.ndarray]:
@@ -80,9 +79,8 @@ def compare_kernels(
 
     def add(name: str, model: keras.Model) -> None:
         nonlocal layer
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
         layer, kernel = convolution_kernel(model, layer)
-        kernels[next(unique for unique in names if unique not in kernels)] = kernel
+        kernels[unique_name(name, kernels)] = kernel
 
     for number, source in enumerate(sources):
         name = Path(source).name.removesuffix(".h5").removesuffix(".weights")

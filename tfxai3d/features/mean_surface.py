@@ -87,18 +87,13 @@ def mean_activating_surface(
 
 
 class _Best:
-    """The grids of the highest activation of each unit, of those seen so far.
-
-    Attributes:
-        activations: (U,K), best first; among equal ones the earlier grid.
-        examples: Numbers of the grids, int (U,K).
-        surfaces: Of all these grids, bool (D,H,W), by their numbers.
-    """
+    """The grids of the highest activation of each unit, of those seen so far."""
 
     def __init__(self, top: int):
         self.top = top
-        self.activations, self.examples = np.zeros((0, 0)), np.zeros((0, 0), int)
-        self.surfaces: dict[int, np.ndarray] = {}
+        self.activations = np.zeros((0, 0))  # (U,K), best first; among equal ones the earlier grid
+        self.examples = np.zeros((0, 0), int)  # numbers of the grids (U,K)
+        self.surfaces: dict[int, np.ndarray] = {}  # of all these grids, bool (D,H,W), by their numbers
 
     def add(self, examples: np.ndarray, activations: np.ndarray, grids: np.ndarray) -> None:
         """Takes in the grids (B,D,H,W) with numbers (B,) and activations (B,U)."""

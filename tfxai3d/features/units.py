@@ -39,11 +39,7 @@ class Units:
         self._output = LayerOutput(self.network, model, layer, rows=False) if layer else None
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the activations (B,K), in inference mode.
-
-        Raises:
-            UserError: If the layer's output has no channels or the layer is used several times.
-        """
+        """Returns the activations (B,K), in inference mode, of a layer with channels that is used once."""
         if self._output is None:
             return self.network(inputs)
         output, _ = self._output(inputs)

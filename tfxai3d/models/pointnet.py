@@ -18,9 +18,7 @@ Variant = Literal["full", "basic"]
 class Transform(keras.layers.Layer):
     """Multiplies points (B,N,K) by a matrix (B,K,K) that a T-Net predicts as its offset from identity.
 
-    Args:
-        regularizer: Weight of `||I - T T^t||^2 / 2`, averaged over the batch, in the loss.
-        **kwargs: Of keras.layers.Layer.
+    The regularizer weighs `||I - T T^t||^2 / 2`, averaged over the batch, in the loss.
     """
 
     def __init__(self, regularizer: float = 0.0, **kwargs: Any):

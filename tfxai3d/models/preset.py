@@ -64,11 +64,7 @@ def _check_classes(num_classes: Any, class_names: Any = None, **others: Any) -> 
 
 
 def _weights(store: Mapping[str, np.ndarray], key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns stored weights as float32.
-
-    Raises:
-        ValueError: If they are of another shape or type, or not finite.
-    """
+    """Returns stored weights as float32; a ValueError if they are of another shape or type, or not finite."""
     stored = unpack(store, key, shape)
     if stored.dtype.kind != "f":
         raise ValueError(f"{key} holds {stored.dtype}, no floating-point numbers")

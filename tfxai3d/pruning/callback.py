@@ -25,11 +25,7 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
     `masks`, and changes it in `before_update`, `update_mask` and `end_epoch`. There `paths` and `kernels`
     are the names and variables of what is pruned, in the order of the masks.
 
-    Args:
-        include: Variables to prune, see `select_kernels`, as the next two.
-        exclude: Variables to leave alone.
-        biases: Also prune biases.
-        log_layers: Also log the numbers of every layer.
+    Which variables are pruned, `select_kernels` says; `log_layers` logs the numbers of every layer, too.
     """
 
     def __init__(
@@ -104,11 +100,7 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
     def attached(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         """Makes pruning a part of `optimizer.apply` inside the block, for training loops of your own.
 
-        Functions that call it must be compiled (traced) inside the block.
-
-        Args:
-            model: A built model.
-            optimizer: The optimiser of its trainable variables.
+        The model is built. Functions that call `apply` must be compiled (traced) inside the block.
         """
         update = self._begin(model, optimizer)
         self.check_kernels()

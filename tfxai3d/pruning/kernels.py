@@ -1,6 +1,5 @@
 """Which of a model's variables pruning works on, and how many of their weights are left."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage import unique_name
 
 Selection = Sequence[str] | Callable[[keras.Variable], bool]
 """Names, with the wildcards of `fnmatch`, of a variable's path or any part of it; or a predicate."""
@@ -41,7 +41,8 @@ def select_kernels(
     for variable in model.trainable_variables:
         if biases if variable.name == "bias" else len(variable.shape) >= 2:
             # Without the model's own name, which differs from run to run.
-            kernels[_unique(variable.path.removeprefix(f"{model.name}/"), kernels)] = variable
+            path = variable.path.removeprefix(f"{model.name}/")
+            kernels[unique_name(path, kernels, "_")] = variable  # layers of nested models may share a path
     if not kernels:
         raise UserError(f"model {model.name!r} has no kernels to prune: is it built, and trainable?")
     if include is None and exclude is None:
@@ -106,9 +107,3 @@ def _chosen(kernels: dict[str, keras.Variable], selection: Selection) -> set[str
 
 def _matches(path: str, name: str) -> bool:
     return any(fnmatchcase(part, name) for part in (path, *path.split("/")))
-
-
-def _unique(path: str, taken: dict[str, keras.Variable]) -> str:
-    """Layers of different nested models may share a path."""
-    paths = itertools.chain([path], (f"{path}_{number}" for number in itertools.count(2)))
-    return next(unique for unique in paths if unique not in taken)

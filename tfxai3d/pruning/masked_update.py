@@ -12,14 +12,9 @@ from tfxai3d.errors import UserError
 class MaskedUpdate:
     """Puts pruning into a built optimiser: what checkpoints the optimiser checkpoints the masks as well.
 
-    Args:
-        optimizer: The optimiser. Of a `LossScaleOptimizer` the inner one is taken, which is not asked when a
-            gradient overflows.
-        state: The variables that go among the optimiser's own.
-        step: The function that stands in for `optimizer.apply`; it calls `plain_apply`.
-
-    Raises:
-        UserError: If the optimiser overwrites weights by their moving averages.
+    The variables of `state` go among the optimiser's own; `step` stands in for `optimizer.apply`, and calls
+    `plain_apply`. Of a `LossScaleOptimizer` the inner one is taken, which is not asked when a gradient
+    overflows.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, state: list[Any], step: Callable[..., None]):

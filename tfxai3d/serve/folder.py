@@ -14,11 +14,7 @@ _OWN = {*_GRAPHS, "fingerprint.pb", "keras_metadata.pb", "variables", "assets", 
 
 
 def check_replaceable(path: AnyPath) -> None:
-    """Checks that a SavedModel may be written here: nothing, an empty folder or a SavedModel is in the way.
-
-    Raises:
-        UserError: If anything else is.
-    """
+    """Raises a UserError if anything but an empty folder or a SavedModel is where one shall be written."""
     path = Path(path)
     if not path.is_dir():
         if os.path.lexists(path):

@@ -165,11 +165,7 @@ class _SignatureExplainer(Explainer):
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Returns what `export` wrote beside the graph, nothing for a SavedModel of others.
-
-    Raises:
-        ValueError: If it is damaged.
-    """
+    """Returns what `export` wrote beside the graph, nothing for a SavedModel of others."""
     if not (path / FACTS).is_file():
         return {}
     facts = json.loads((path / FACTS).read_text(encoding="utf-8"))

@@ -37,10 +37,6 @@ def explanation(explainer: Explainer, shape: Shape) -> Any:
     `scores` (the logits), `target` (the explained class) and, of path methods, `delta`. The network sees at
     most `explainer.batch_size` examples at once, however many come. Inputs, classes and results that would
     be refused by the explainer are errors here too (`InvalidArgumentError`).
-
-    Args:
-        explainer: The method with its options.
-        shape: Of one example, None where it may vary.
     """
     network = explainer.network
 

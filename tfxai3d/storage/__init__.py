@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfxai3d.storage.writing import atomic_folder as atomic_folder
     from tfxai3d.storage.writing import atomic_path as atomic_path
     from tfxai3d.storage.writing import file_name as file_name
+    from tfxai3d.storage.writing import unique_name as unique_name
     from tfxai3d.storage.writing import write_json as write_json
     from tfxai3d.storage.writing import write_text as write_text
 

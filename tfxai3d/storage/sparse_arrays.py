@@ -6,12 +6,7 @@ import numpy as np
 
 
 def pack(name: str, value: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns an array as the arrays to store: itself, or `name.mask` and `name.values` if these are smaller.
-
-    Args:
-        name: Its name in the file.
-        value: Any shape and numeric dtype.
-    """
+    """Returns what to store of a numeric array: itself, or `name.mask` and `name.values` if smaller."""
     kept = (value != 0) | np.signbit(value)  # a negative zero too, so that every bit comes back
     values, bits = value[kept], np.packbits(kept)
     if values.nbytes + bits.nbytes >= value.nbytes:
@@ -20,12 +15,7 @@ def pack(name: str, value: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def unpack(store: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns the array that `pack` stored under a name.
-
-    Raises:
-        KeyError: If there is none.
-        ValueError: If it is of another shape, or its parts do not fit.
-    """
+    """Returns the array that `pack` stored under a name; another shape or damage is a ValueError."""
     if f"{name}.mask" not in store:
         value = store[name]
         if value.shape != tuple(shape):

@@ -2,12 +2,13 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
 def file_name(text: str) -> str:
     """Returns a text, such as a label, as a file's or folder's own name on any system."""
     return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", text).strip(" .")[:200] or "_"
+
+
+def unique_name(name: str, taken: Container[str], joint: str = "-") -> str:
+    """Returns a name, with the first number from 2 on after it that makes it none of those taken."""
+    names = itertools.chain([name], (f"{name}{joint}{number}" for number in itertools.count(2)))
+    return next(unique for unique in names if unique not in taken)
 
 
 def write_text(path: AnyPath, text: str) -> None:

@@ -12,11 +12,7 @@ Transform = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def compose(known: Mapping[str, Transform], names: Sequence[str]) -> Transform:
-    """Returns the transform that applies the named ones in order, each with a seed of its own.
-
-    Raises:
-        UserError: If a name is unknown.
-    """
+    """Returns the transform that applies the named ones in order, each with a seed of its own."""
     if unknown := [name for name in names if name not in known]:
         raise UserError(f"unknown augmentation {unknown[0]!r}; known are {', '.join(known)}")
 
@@ -38,12 +34,7 @@ def shuffled_batches(
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch in random order, inputs and one-hot labels; see `training_batches`.
 
-    Args:
-        make: Makes the inputs of a batch, given the numbers of its examples and its seed, int64 (2,).
-        labels: Classes (M,).
-        num_classes: Number of classes.
-        batch_size: Examples a batch.
-        seed: The run's seed and the epoch.
+    `make` makes the inputs of a batch, given the numbers of its examples and its seed, int64 (2,).
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     classes = tf.constant(labels, tf.int32)

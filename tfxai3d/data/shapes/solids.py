@@ -69,13 +69,10 @@ def box(x: Interval, y: Interval, z: Interval) -> Solid:
 
 
 def loft(rings: Floats, start: Point | None = None, end: Point | None = None, closed: bool = False) -> Solid:
-    """Joins rings of points to a solid.
+    """Joins rings (R, n, 3) of points, counter-clockwise about the direction of travel, to a solid.
 
-    Args:
-        rings: (R, n, 3), each counter-clockwise about the direction of travel and star-shaped about its mean.
-        start: Where the fan that closes the first ring meets; by default the mean of that ring.
-        end: The same for the last ring.
-        closed: Join the last ring to the first instead of closing either (a torus).
+    Fans from `start` and `end`, by default the means, close the first and the last ring, star-shaped about
+    these; or a closed solid, such as a torus, joins the two.
     """
     count, n, _ = rings.shape
     first, second = np.arange(n), np.roll(np.arange(n), -1)
@@ -128,13 +125,10 @@ def extrude(outline: Floats, low: float, high: float) -> Solid:
 
 
 def revolve(profile: Sequence[Point] | Floats, segments: int = 32, closed: bool = False) -> Solid:
-    """Turns a profile about the y axis.
+    """Turns a profile (R, 2), radius and height, about the y axis; a closed one is a loop.
 
-    Args:
-        profile: (R, 2) radius and height, the material to the left of the direction of travel: upwards
-            outside, downwards inside. An end of radius 0 becomes a tip.
-        segments: Facets of a turn; the crease angle asks for more than 12.
-        closed: The profile is a loop (a ring-shaped solid).
+    The material is to the left of the direction of travel: upwards outside, downwards inside. An end of
+    radius 0 becomes a tip. The crease angle asks for more than 12 segments.
     """
     rows = np.asarray(profile, dtype=np.float64)
     first, last = int(rows[0, 0] == 0), int(rows[-1, 0] == 0)

@@ -14,12 +14,8 @@ Mode = Literal["max", "average"]
 class HalvingPool3D(keras.layers.Layer):
     """Pools windows of 3^3 at every second position, (B,D,H,W,C) of even sizes to half of each.
 
-    Window i of an axis covers 2i-1, 2i and 2i+1, so that only position -1 is padding. Keras's "same" pads the
-    far end instead, and leaves the padding out of its averages.
-
-    Args:
-        mode: "max", where padding never wins, or "average", where it counts as zeros: sums divided by 27.
-        **kwargs: Of keras.layers.Layer.
+    Window i of an axis covers 2i-1, 2i and 2i+1, so that only position -1 is padding: it never wins a "max",
+    and counts as zeros in an "average". Keras's "same" pads the far end, and averages without the padding.
     """
 
     def __init__(self, mode: Mode, **kwargs: Any):

@@ -12,13 +12,8 @@ from tfxai3d.errors import UserError
 class StochasticDepth(keras.layers.Layer):
     """Computes `shortcut + s * branch(x)`: s is 0 or 1 for a whole batch in training, `keep` at inference.
 
-    A dropped branch is not computed at all, forward or backward, and its moving statistics stay as they were.
-
-    Args:
-        branch: A built model of one input, whose output has the shape of the shortcut.
-        keep: Probability of keeping the branch.
-        seed: Seed of the draws; random by default.
-        **kwargs: Of keras.layers.Layer.
+    A dropped branch, a built model, is not computed at all, forward or backward, and its moving statistics
+    stay as they were. `keep` is the probability of keeping it.
     """
 
     def __init__(self, branch: keras.Model, keep: float, seed: int | None = None, **kwargs: Any):

@@ -39,10 +39,9 @@ class Shard:
 
 
 def find_files(patterns: Iterable[str]) -> list[str]:
-    """Returns the files that match patterns such as `clouds/*.h5`; `**` goes through folders. Sorted.
+    """Returns the files, sorted, that match patterns such as `clouds/*.h5`; `**` goes through folders.
 
-    Raises:
-        UserError: If a pattern matches nothing, or a file's extension is not known.
+    A pattern that matches nothing, and an extension that is not known, are a UserError.
     """
     found: set[str] = set()
     for pattern in patterns:

@@ -41,15 +41,10 @@ def point_marks(points: np.ndarray, importance: np.ndarray) -> Marks:
 
 
 def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Marks:
-    """Returns a cube for each occupied voxel of a grid, and small ones where empty space is important.
+    """Returns a cube for each occupied voxel of a grid (D,H,W), z up, and small ones in empty space.
 
-    Occupied voxels whose six neighbours are occupied are left out: nobody can see them.
-
-    Args:
-        occupied: bool (D,H,W), axes x, y, z with z up.
-        importance: (D,H,W).
-        top: The importance at the end of the colours, above 0. In empty space a cube's volume grows with its
-            fraction of the top, and fractions below `FAINTEST` are left out.
+    Occupied voxels whose six neighbours are occupied are left out: nobody can see them. In empty space a
+    cube's volume grows with its fraction of the `top` importance, from `FAINTEST` on.
     """
     fraction = np.minimum(np.abs(importance) / top, 1.0)
     sizes = np.where(occupied & ~_enclosed(occupied), _FULL, 0.0)

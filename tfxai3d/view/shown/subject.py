@@ -28,11 +28,7 @@ class Subject:
 
 
 def subject(explanation: Explanation, index: int, colormap: Colormap, title: str | None = None) -> Subject:
-    """Takes example `index` out of an explanation.
-
-    Raises:
-        UserError: If there is no such example, it has no points or occupied voxels, or is not finite.
-    """
+    """Takes example `index` out of an explanation; a UserError if it is empty, not finite, or not there."""
     if not 0 <= index < len(explanation):
         raise UserError(f"example {index}: the explanation has examples 0 to {len(explanation) - 1}")
     kind, inputs = explanation.kind, np.asarray(explanation.inputs[index], dtype=np.float64)
