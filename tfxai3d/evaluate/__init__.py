@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.classification import vote as vote
     from tfxai3d.evaluate.dropping.comparison import compare_modes as compare_modes
     from tfxai3d.evaluate.dropping.comparison import first_right as first_right
-    from tfxai3d.evaluate.dropping.conditions import Condition as Condition
+    from tfxai3d.evaluate.dropping.experiment import Condition as Condition
     from tfxai3d.evaluate.dropping.experiment import drop_curves as drop_curves
     from tfxai3d.evaluate.dropping.experiment import insertion_curves as insertion_curves
     from tfxai3d.evaluate.dropping.forward import Forward as Forward

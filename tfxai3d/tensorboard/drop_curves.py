@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from tfxai3d import view
@@ -37,7 +36,7 @@ def write_drop_curves(folder: AnyPath, tables: Mapping[str, DropTable]) -> None:
         if not len(table):
             raise UserError(f"the drop table {name!r} is empty: drop points of a cloud first")
     curves = {name: table.by_step() for name, table in tables.items()}
-    images = {column: plot_image(partial(_draw, curves, column)) for column in _COLUMNS}
+    images = {y: plot_image(partial(view.render_curves, curves=curves, y=y)) for y in _COLUMNS}
     for name, curve in curves.items():
         removed = (curve["points"][0] - curve["points"]).round().astype(int).tolist()
         with _run(Path(folder, file_name(name))):
@@ -47,10 +46,6 @@ def write_drop_curves(folder: AnyPath, tables: Mapping[str, DropTable]) -> None:
     with _run(Path(folder, "figures")):
         for column, image in images.items():
             tf.summary.image(f"dropping/{column}", image, step=0)
-
-
-def _draw(curves: Mapping[str, Mapping[str, np.ndarray]], column: str, path: Path) -> None:
-    view.render_curves(path, curves, column)
 
 
 @contextlib.contextmanager

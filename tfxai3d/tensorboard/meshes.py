@@ -28,9 +28,7 @@ class MeshWriter:
             from tensorboard.plugins.mesh import summary_v2
         except ImportError as error:
             raise missing_extra("tensorboard", "tensorboard") from error
-        point_colors(
-            np.zeros(1), colormap_for(colormap)
-        )  # what it lacks is said now, not after the first epochs
+        point_colors(np.zeros(1), colormap_for(colormap))  # what it lacks is said now, not after epochs
         self._mesh, self.colormap = summary_v2.mesh, colormap
         self._writer = new_writer(folder)
 

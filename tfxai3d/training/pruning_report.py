@@ -17,13 +17,9 @@ Row = dict[str, Any]
 
 
 class Table:
-    """The rows of the result; those that are known from an interrupted run are not measured again.
+    """The rows of the result, kept in the run.json of a folder, and in `table.csv`.
 
-    Args:
-        folder: Folder of the run, whose run.json keeps the rows; `table.csv` is written there as well.
-        test: Examples for the accuracy.
-        classify: `evaluate.classify`.
-        exclude: Layers whose weights do not count, see `kernel_sparsity`.
+    Those that are known from an interrupted run are not measured again.
     """
 
     def __init__(
@@ -41,13 +37,8 @@ class Table:
         """Measures a model; returns its answers and its row."""
         answers = self.classify(model, sized(self.test.inputs, model), self.test.labels)
         counts = pruning.kernel_sparsity(model, exclude=self.exclude)
-        row = {
-            "model": name,
-            "parameters": counts["total"],
-            "left": counts["left"],
-            "density": round(counts["left"] / counts["total"], 6),
-            "accuracy": round(answers.overall_accuracy, 4),
-        }
+        row = {"model": name, "parameters": counts["total"]} | _left(counts)
+        row["accuracy"] = round(answers.overall_accuracy, 4)
         self.rows = [*(other for other in self.rows if other["model"] != name), row]
         write_facts(self.folder, table=self.rows)
         write_csv(self.folder / "table.csv", self.rows)
@@ -59,15 +50,13 @@ def layers_left(once: keras.Model, model: keras.Model, exclude: Sequence[str] | 
     """Returns the weights left in each layer, cut at once and after training."""
     before, after = (pruning.kernel_sparsity(m, exclude=exclude)["layers"] for m in (once, model))
     return [
-        {
-            "layer": path,
-            "weights": counts["total"],
-            "left_at_once": before[path]["left"],
-            "left": counts["left"],
-            "density": round(counts["left"] / counts["total"], 6),
-        }
+        {"layer": path, "weights": counts["total"], "left_at_once": before[path]["left"]} | _left(counts)
         for path, counts in after.items()
     ]
+
+
+def _left(counts: Row) -> Row:
+    return {"left": counts["left"], "density": round(counts["left"] / counts["total"], 6)}
 
 
 def write_small(inputs: np.ndarray, output_dir: Path) -> None:

@@ -25,10 +25,10 @@ def test_curves(tmp_path, suffix, x):
 
 
 def test_curves_are_drawn_where_they_belong(tmp_path, monkeypatch):
-    from tfxai3d.view.plot import curves
+    from tfxai3d.view import plot
 
     drawn = []
-    monkeypatch.setattr(curves, "save", lambda figure, path, **_: drawn.append(figure.axes[0]))
+    monkeypatch.setattr(plot, "save", lambda figure, path, **_: drawn.append(figure.axes[0]))
     render_curves(tmp_path / "a.png", CURVES, "accuracy")
     assert [line.get_label() for line in drawn[0].lines] == list(CURVES)
     np.testing.assert_array_equal(drawn[0].lines[0].get_xdata(), [0, 10, 20])

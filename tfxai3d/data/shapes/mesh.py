@@ -18,23 +18,16 @@ CREASE_DEGREES = 30.0
 class ShapeMesh:
     """A procedural shape. Every part is closed; y is up.
 
-    Attributes:
-        vertices: float32 (V, 3).
-        faces: int32 (F, 3), counter-clockwise seen from outside.
-        face_parts: int64 (F,), index into `part_names`.
-        part_names: The parts this shape has.
-        edges: float32 (E, 2, 3), the crease segments: where the surface turns by more than `CREASE_DEGREES`.
-            The rim of a round body is a crease of many short segments.
-        corners: float32 (C, 3), the vertices where creases meet, end or bend by more than `CREASE_DEGREES`,
-            and sharp tips (the apex of a cone).
+    Its edges are creases, where the surface turns by more than `CREASE_DEGREES`; the rim of a round body is
+    one of many short segments. Corners are where creases meet, end or bend by more, and tips as of a cone.
     """
 
-    vertices: npt.NDArray[np.float32]
-    faces: npt.NDArray[np.int32]
-    face_parts: npt.NDArray[np.int64]
+    vertices: npt.NDArray[np.float32]  # (V, 3)
+    faces: npt.NDArray[np.int32]  # (F, 3), counter-clockwise seen from outside
+    face_parts: npt.NDArray[np.int64]  # (F,), index into `part_names`
     part_names: tuple[str, ...]
-    edges: npt.NDArray[np.float32]
-    corners: npt.NDArray[np.float32]
+    edges: npt.NDArray[np.float32]  # segments (E, 2, 3)
+    corners: npt.NDArray[np.float32]  # (C, 3)
 
     def z_up(self) -> Mesh:
         """Returns the surface with z up, as `voxelize` wants it."""

@@ -23,19 +23,15 @@ _BLOCK = 32768  # distances at a time: they stay in the cache, and BLAS in one t
 class LabelledCloud:
     """Points on a shape, each with its part and its kind of place.
 
-    Attributes:
-        points: float32 (N, 3), centroid at the origin, the farthest point at radius 1.
-        parts: int64 (N,), index into `part_names`.
-        part_names: The parts of the shape.
-        features: int8 (N,). CORNER within `FEATURE_TOLERANCE` of a corner of the mesh; otherwise EDGE within
-            it of a crease; otherwise FLAT: the inside of a smooth face, plane or curved. The distance is
-            straight through space, so on a plate thinner than the tolerance a crease marks both sides.
+    That is CORNER within `FEATURE_TOLERANCE` of a corner of the mesh; otherwise EDGE within it of a crease;
+    otherwise FLAT: the inside of a smooth face, plane or curved. The distance is straight through space, so
+    on a plate thinner than the tolerance a crease marks both sides.
     """
 
-    points: npt.NDArray[np.float32]
-    parts: npt.NDArray[np.int64]
+    points: npt.NDArray[np.float32]  # (N, 3), centroid at the origin, the farthest point at radius 1
+    parts: npt.NDArray[np.int64]  # (N,), index into `part_names`
     part_names: tuple[str, ...]
-    features: npt.NDArray[np.int8]
+    features: npt.NDArray[np.int8]  # (N,)
 
 
 def sample_shape(mesh: ShapeMesh, num_points: int, seed: int) -> LabelledCloud:
