@@ -11,7 +11,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.results.drop_run import DropRun, DropStep
 from tfxai3d.storage import AnyPath, atomic_path
-from tfxai3d.storage.limits import check_h5
+from tfxai3d.storage.hdf5 import read_datasets
 
 _STEP = [(field.name, "i4" if field.type is int else "f4") for field in dataclasses.fields(DropStep)]
 _ROW = np.dtype([("cloud", "i4"), ("label", "i4"), *_STEP])
@@ -108,10 +108,7 @@ class DropTable:
         if not Path(path).is_file():
             raise UserError(f"{path}: no such file")
         try:
-            with h5py.File(path, "r") as file:
-                for name in ("steps", "sizes", "dropped_at"):
-                    check_h5(file[name])
-                rows, sizes, joined = (file[name][:] for name in ("steps", "sizes", "dropped_at"))
+            rows, sizes, joined = read_datasets(path, ("steps", "sizes", "dropped_at")).values()
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise UserError(f"{path}: not a drop table written by DropTable.save") from error
         return cls(rows.astype(_ROW), tuple(np.split(joined, np.cumsum(sizes)[:-1])) if len(sizes) else ())

@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage.limits import check_h5
+from tfxai3d.storage.hdf5 import read_datasets
 
 SplitName = Literal["train", "test"]
 
@@ -94,13 +93,13 @@ def _off_files(folder: Path) -> list[Path]:
 
 def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with h5py.File(path, "r") as file:
-            for name in ("data", "label"):
-                check_h5(file[name])
-            points = np.asarray(file["data"], dtype=np.float32)
-            labels = np.asarray(file["label"], dtype=np.int64).reshape(-1)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a readable ModelNet40 shard with `data` and `label`") from error
+        stored = read_datasets(path, ("data", "label"))
+        points, labels = stored["data"].astype(np.float32), stored["label"].astype(np.int64).reshape(-1)
+    except (OSError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path}: not a readable ModelNet40 shard with `data` and `label` ({reason})"
+        ) from error
     if points.ndim != 3 or points.shape[-1] != 3 or len(points) != len(labels):
         raise UserError(f"{path}: `data` must be (B,N,3) with as many labels, it is {points.shape}")
     if not np.isfinite(points).all():
