@@ -62,3 +62,10 @@ def normalize(points: np.ndarray) -> np.ndarray:
     if (np.ptp(points, axis=-2) == 0).all(axis=-1).any():
         raise UserError("all points are identical and cannot be scaled; give an object with an extent")
     return (points / radius).astype(np.float32)
+
+
+def filled(points: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Fills a cloud (N,C) of fewer than `count` points up with copies of its own, drawn at random."""
+    missing = max(0, count - len(points))
+    copies = np.random.default_rng(seed).integers(len(points), size=missing)
+    return np.concatenate([points, points[copies]])

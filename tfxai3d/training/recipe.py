@@ -111,7 +111,7 @@ class Recipe:
 def origin(split: data.Split) -> str:
     """Returns the name of the data set that a split is from: its folder's, or that they are shapes."""
     where = split.where[0]
-    return Path(where["file"]).parents[2].name if "file" in where else Path(where["dataset"]).name
+    return Path(where["dataset"]).name if "dataset" in where else Path(where["file"]).parents[2].name
 
 
 def without_empty(train: data.Split, kind: str) -> tuple[data.Split, list[int]]:

@@ -94,7 +94,7 @@ def test_a_folder_that_holds_a_packed_set_and_a_tree_is_the_packed_set(hdf5: Pat
     ("kind", "name"), [("points", "train_files.txt"), ("voxels", "modelnet10_train.npz")]
 )
 def test_a_folder_that_holds_none_is_an_error(tmp_path: Path, kind: str, name: str) -> None:
-    with pytest.raises(UserError, match=rf"{name}: no such file, nor is .* a ModelNet tree <class>/train"):
+    with pytest.raises(UserError, match=rf"{name}: no such file, nor is .* a tree <class>/train"):
         open_dataset(tmp_path, kind, "train")  # type: ignore[arg-type]
 
 
@@ -102,7 +102,8 @@ def test_a_folder_that_holds_none_is_an_error(tmp_path: Path, kind: str, name: s
     ("wrong", "message"),
     [
         ({"kind": "voxel"}, "kind is 'voxel': it must be points or voxels"),
-        ({"split": "val"}, "split is 'val': it must be train or test"),
+        ({"split": "vali"}, "split is 'vali': it must be train, val or test"),
+        ({"split": "val"}, "procedural shapes have no split val"),
         ({"num_examples": 0}, "num_examples is 0: it must be at least 1"),
         ({"seed": -1}, "it must be 0 or more"),
     ],
@@ -110,13 +111,6 @@ def test_a_folder_that_holds_none_is_an_error(tmp_path: Path, kind: str, name: s
 def test_an_argument_out_of_range_is_an_error(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         open_dataset(None, **({"kind": "points"} | wrong))
-
-
-def test_a_file_of_a_tree_without_faces_is_an_error(tree: Path) -> None:
-    (tree / "sofa" / "test" / "sofa_0000.off").write_text("OFF\n10 0 0\n" + "0 0 0\n" * 9 + "1 2 3\n")
-    assert len(open_dataset(tree, "points", num_points=10).inputs) == 5
-    with pytest.raises(UserError, match=r"sofa_0000\.off: has no faces"):
-        _ = open_dataset(tree, "voxels").inputs
 
 
 # --- procedural shapes

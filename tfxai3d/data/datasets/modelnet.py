@@ -1,15 +1,13 @@
-"""ModelNet: the HDF5 layout of `modelnet40_ply_hdf5_2048`, and trees of OFF files."""
+"""ModelNet40 in the HDF5 layout of `modelnet40_ply_hdf5_2048`."""
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from tfxai3d.data.datasets.listing import SplitName
 from tfxai3d.errors import UserError
 from tfxai3d.storage.hdf5 import read_datasets
-
-SplitName = Literal["train", "test"]
 
 # fmt: off
 MODELNET40_CLASSES: tuple[str, ...] = (
@@ -64,31 +62,6 @@ def modelnet40_shards(folder: str | os.PathLike[str], split: SplitName = "test")
     if not names:
         raise UserError(f"{listing}: lists no files")
     return [Path(folder) / name for name in names]
-
-
-def modelnet_files(
-    folder: str | os.PathLike[str], split: SplitName = "test"
-) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
-    """Lists the meshes of a ModelNet tree, `<class>/{train,test}/*.off`, by class and name.
-
-    Returns:
-        M paths, labels int64 (M,) and the class names they count.
-
-    Raises:
-        UserError: If the folder is no such tree.
-    """
-    root = Path(folder)
-    names = tuple(sorted(path.parent.name for path in root.glob(f"*/{split}") if path.is_dir()))
-    if not names:
-        raise UserError(f"{folder}: no <class>/{split} folders; give a ModelNet tree of OFF files")
-    files = [(path, i) for i, name in enumerate(names) for path in _off_files(root / name / split)]
-    return [path for path, _ in files], np.array([label for _, label in files]), names
-
-
-def _off_files(folder: Path) -> list[Path]:
-    if files := sorted(folder.glob("*.off")):
-        return files
-    raise UserError(f"{folder}: holds no .off files")
 
 
 def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:

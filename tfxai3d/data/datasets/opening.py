@@ -10,14 +10,17 @@ from typing import get_args
 import numpy as np
 
 from tfxai3d.data import shapes
-from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES, SplitName, load_modelnet40, modelnet_files
+from tfxai3d.data.datasets.listing import Listed, SplitName, choose_split, list_table, list_tree
+from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES, load_modelnet40
 from tfxai3d.data.datasets.split import Made, Split, Stored, relabel
+from tfxai3d.data.datasets.stored import Examples3D, load_h5, load_medmnist
 from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES, load_modelnet10
-from tfxai3d.data.geometry import Mesh
-from tfxai3d.data.orientation import rotated_grids, rotated_points, z_up_to_y_up
+from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
+from tfxai3d.data.orientation import rotated_grids, rotated_points, rotations_about
 from tfxai3d.data.readers.loading import load_points
 from tfxai3d.data.readers.reading import read
-from tfxai3d.data.voxelization import poses, voxelize
+from tfxai3d.data.sampling import filled
+from tfxai3d.data.voxelization import poses, voxelize, voxelize_points
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind
 
@@ -39,12 +42,17 @@ def open_dataset(
     - None: procedural shapes. The shapes of a test split differ from those of the train split of any seed.
     - `{split}_files.txt`: ModelNet40 as HDF5 shards, for points; see `load_modelnet40`.
     - `modelnet10_{split}.npz`: ModelNet10 as voxels, empty grids included; see `load_modelnet10`.
-    - `<class>/{split}/*.off`: a ModelNet tree of meshes, z up, which are sampled or voxelised.
+    - `<class>/{split}/*` or `{split}/<class>/*`: files that `read` knows, such as ModelNet's; meshes and
+      clouds have z up and are sampled or voxelised. In `<class>/*` every fifth file is for testing.
+    - A CSV file with the columns path, label and split (optional): the same for the files that it names.
+    - An NPZ file of MedMNIST, for voxels, see `load_medmnist`; an H5 file, see `load_h5`.
+
+    Clouds of fewer than `num_points` points are filled up with copies, which a max does not see.
 
     Args:
-        source: The folder, or None.
+        source: The folder or file, or None.
         kind: "points" or "voxels": what the network takes.
-        split: "train" or "test".
+        split: "train", "test" or "val"; few sets have the last.
         num_points: Points of a cloud.
         num_examples: The most examples to take, spread evenly over the split, or how many procedural shapes
             to make. The default is all examples, or 1,000 shapes.
@@ -62,26 +70,40 @@ def open_dataset(
     if kind not in get_args(DataKind):
         raise UserError(f"kind is {kind!r}: it must be points or voxels")
     if split not in get_args(SplitName):
-        raise UserError(f"split is {split!r}: it must be train or test")
+        raise UserError(f"split is {split!r}: it must be train, val or test")
     if num_examples is not None and num_examples < 1:
         raise UserError(f"num_examples is {num_examples}: it must be at least 1")
     if source is None:
         return _procedural(kind, split, num_points, num_examples, class_names, seed)
-    folder = Path(source)
-    packed = f"modelnet10_{split}.npz" if kind == "voxels" else f"{split}_files.txt"
-    if (folder / packed).exists():
-        opened = _packed(folder, kind, split, num_points)
-    elif any(folder.glob(f"*/{split}")):
-        opened = _tree(folder, kind, split, num_points, seed)
-    else:
-        raise UserError(
-            f"{folder / packed}: no such file, nor is {folder} a ModelNet tree <class>/{split}/*.off; give a "
-            "folder that holds one of them"
-        )
+    opened = _open(Path(source), kind, split, num_points, seed)
     if class_names is not None:
         labels = relabel(opened.labels, opened.class_names, class_names)
         opened = Split(labels, tuple(class_names), opened.where, opened.examples)
     return opened if num_examples is None else opened.spread(num_examples)
+
+
+def _open(source: Path, kind: DataKind, split: SplitName, num_points: int, seed: int) -> Split:
+    """Opens a split of the set that a file or folder holds."""
+    packed = f"modelnet10_{split}.npz" if kind == "voxels" else f"{split}_files.txt"
+    if source.is_dir():
+        if (source / packed).exists():
+            return _packed(source, kind, split, num_points)
+        if listed := list_tree(source):
+            return _of_files(source, listed, kind, split, num_points, seed)
+        raise UserError(
+            f"{source / packed}: no such file, nor is {source} a tree <class>/{split}/* or "
+            f"{split}/<class>/* of files; give a folder that holds one of them, or a CSV, NPZ or H5 file"
+        )
+    if not source.is_file():
+        raise UserError(f"{source}: no such file or folder; check the path")
+    suffix = source.suffix.lower()
+    if suffix in (".csv", ".tsv", ".txt"):
+        return _of_files(source, list_table(source), kind, split, num_points, seed)
+    if suffix == ".npz" and kind == "voxels":
+        return _arrays(source, load_medmnist(source, split), kind, split, num_points)
+    if suffix in (".h5", ".hdf5"):
+        return _arrays(source, load_h5(source, kind, split), kind, split, num_points)
+    raise UserError(f"{source}: is no data set of {kind}; give a folder, or a CSV, MedMNIST NPZ or H5 file")
 
 
 def known_shapes(class_names: Sequence[str] | None) -> tuple[str, ...]:
@@ -105,6 +127,8 @@ def _procedural(
     seed: int,
 ) -> Split:
     """Opens procedural shapes. Training takes the even seeds and tests take the odd ones: none is in both."""
+    if split == "val":
+        raise UserError("procedural shapes have no split val; take another seed of train")
     known = known_shapes(class_names)
     seed = 2 * seed + (split == "test")
     labels = shapes.draw_labels(num_examples or _NUM_SHAPES, len(known), seed)
@@ -132,20 +156,45 @@ def _packed(folder: Path, kind: DataKind, split: SplitName, num_points: int) -> 
     return Split(labels, names, where, examples)
 
 
-def _tree(folder: Path, kind: DataKind, split: SplitName, num_points: int, seed: int) -> Split:
-    paths, labels, names = modelnet_files(folder, split)
+def _of_files(
+    source: Path, listed: list[Listed], kind: DataKind, split: SplitName, num_points: int, seed: int
+) -> Split:
+    """Opens files one by one; what has no up axis by its nature is taken to have z up."""
+    chosen = choose_split(source, [one.class_name for one in listed], [one.split for one in listed], split)
+    paths = [listed[number].path for number in chosen.numbers]
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:
-        path = paths[number]
         if kind == "points":
-            return rotated_points(z_up_to_y_up(load_points(path, num_points, seed)), count)
-        geometry = read(path)
-        if not isinstance(geometry, Mesh):
-            raise UserError(f"{path}: has no faces; export it as a mesh")
-        return _voxelized(geometry, count)
+            points = load_points(paths[number], num_points, seed, up="z")
+            return rotated_points(filled(points, num_points, seed), count)
+        return _grids(paths[number], count)
 
     where = [{"index": i, "file": str(path)} for i, path in enumerate(paths)]
-    return Split(labels, names, where, Made(np.arange(len(labels)), make))
+    if source.is_file():
+        where = [place | {"dataset": str(source)} for place in where]
+    return Split(chosen.labels, chosen.class_names, where, Made(np.arange(len(paths)), make))
+
+
+def _arrays(source: Path, found: Examples3D, kind: DataKind, split: SplitName, num_points: int) -> Split:
+    where = [{"index": int(i), "dataset": str(source), "split": split} for i in found.numbers]
+    if kind == "voxels":
+        return Split(found.labels, found.class_names, where, Stored(found.inputs, rotated_grids))
+    if found.inputs.shape[1] < num_points:
+        raise UserError(f"{source}: clouds have {found.inputs.shape[1]} points, {num_points} were asked for")
+    points = np.ascontiguousarray(found.inputs[:, :num_points, :3])
+    return Split(found.labels, found.class_names, where, Stored(points, rotated_points))
+
+
+def _grids(path: Path, count: int) -> Iterable[np.ndarray]:
+    """Yields the grids (D,H,W,C) of a file, rotated about the up axis z to `count` positions."""
+    found = read(path, kind="voxels")
+    if isinstance(found, Mesh):
+        return _voxelized(found, count)
+    if isinstance(found, PointCloud):
+        turned = rotations_about(2, 2 * np.pi * np.arange(count) / count)
+        return (voxelize_points(found.points @ rotation.T)[..., None] for rotation in turned)
+    grid = found.occupancy[..., None] if isinstance(found, VoxelGrid) else found.values
+    return (view[0] for view in rotated_grids(grid[None], count))
 
 
 def _voxelized(mesh: Mesh, count: int) -> Iterator[np.ndarray]:

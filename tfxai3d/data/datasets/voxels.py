@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfxai3d.data.datasets.modelnet import SplitName
+from tfxai3d.data.datasets.listing import SplitName
 from tfxai3d.errors import UserError
 from tfxai3d.storage.npz import open_npz
 

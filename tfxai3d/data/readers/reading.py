@@ -88,6 +88,11 @@ def read(
         ) from error
 
 
+def is_readable(path: Path) -> bool:
+    """Whether the extension is one that `read` knows."""
+    return _suffix(path) in EXTENSIONS
+
+
 def _suffix(path: Path) -> str:
     """Returns the extension in lower case, without .gz."""
     suffix = path.suffix.lower()
