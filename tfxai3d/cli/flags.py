@@ -34,8 +34,9 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "model": (_text, "Shipped preset, folder written by the app train or prune, or .keras file."),
     "data_dir": (
         _text,
-        "Folder of a data set, recognised by what it holds: ModelNet40's HDF5 files, voxels in "
-        "modelnet10_{train,test}.npz, or a tree <class>/{train,test}/*. Without it: procedural shapes.",
+        "A data set, told by what it holds: a folder of ModelNet40's HDF5 files, of voxels in "
+        "modelnet10_{train,test}.npz, or a tree <class>/{train,test}/* or {train,test}/<class>/* of files; "
+        "or a CSV file of path,label,split, an NPZ file of MedMNIST, an H5 file. Without: procedural shapes.",
     ),
     "split": (_one_of("train", "test"), "Which split of --data_dir."),
     "num_points": (partial(_whole, lower_bound=10), "Points of a cloud."),
@@ -44,6 +45,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "input": (_list, "Files to explain: meshes, clouds or arrays."),
     "label": (_list, "True class, the predicted one by default; with --data_dir one class or several."),
     "index": (_list, "Which examples of --label, of --shape, or of --input files with several."),
+    "array": (_text, "Which array of --input files in NPZ or H5; by default the only one that fits."),
     "up": (_one_of("y", "z"), "Up axis of the --input files; ModelNet's OFF files have z."),
     "methods": (_list, "Names of explanation methods; a wrong name lists them all."),
     "target": (
@@ -91,7 +93,8 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
 
 #: What `find_objects` reads; the default of --shape is each app's own.
 OBJECTS = {
-    "input": None, "data_dir": None, "label": None, "index": ["0"], "up": "y", "num_points": 1024, "seed": 0,
+    "input": None, "data_dir": None, "label": None, "index": ["0"], "array": None, "up": "y",
+    "num_points": 1024, "seed": 0,
 }  # fmt: skip
 #: The random rotations that test a decision.
 ROTATIONS = {"rotations": 100, "axes": "xyz", "composed": True}

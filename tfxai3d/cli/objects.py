@@ -112,10 +112,11 @@ def _of_files(kind: DataKind) -> Iterator[Object]:
     for path, index in itertools.product(FLAGS.input, indices()):
         name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
         if kind == "voxels":
-            inputs = data.load_grid(path, index, up=FLAGS.up)
+            inputs = data.load_grid(path, index, up=FLAGS.up, array=FLAGS.array)
         else:
-            inputs = data.load_points(path, FLAGS.num_points, FLAGS.seed, index)
-            inputs = data.z_up_to_y_up(inputs) if FLAGS.up == "z" else inputs
+            inputs = data.load_points(
+                path, FLAGS.num_points, FLAGS.seed, index, up=FLAGS.up, array=FLAGS.array
+            )
         yield Object(name, inputs, _one_label())
 
 

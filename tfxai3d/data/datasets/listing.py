@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -61,9 +62,7 @@ def list_tree(root: Path) -> list[Listed]:
         found = [one for one in found if one.split]
     if found and strange:
         some = ", ".join(strange[:3])
-        logging.warning(
-            "%s: passed over %d file(s) that are no objects, such as %s", root, len(strange), some
-        )
+        _say(f"{root}: passed over {len(strange)} file(s) that are no objects, such as {some}")
     return found
 
 
@@ -82,6 +81,12 @@ def list_table(path: Path) -> list[Listed]:
     if not {"path", "label"} <= set(title):
         raise UserError(f"{path}: has no columns `path` and `label`; name them in its first line")
     return [_row(path, dict(zip(title, row, strict=False)), number) for number, row in enumerate(rows[1:], 2)]
+
+
+@functools.cache
+def _say(notice: str) -> None:
+    """Gives a notice, once for both splits."""
+    logging.warning(notice)
 
 
 def _row(table: Path, cells: dict[str, str], number: int) -> Listed:
@@ -115,7 +120,7 @@ def choose_split(
     known = set(splits)
     if known == {None}:
         if split != "val":
-            logging.warning("%s: does not say what is for testing; taken is every fifth of a class", source)
+            _say(f"{source}: does not say what is for testing, so every fifth example of a class is")
         chosen = list(_divided(labels))
         splits = chosen
     elif None in known:
