@@ -1,7 +1,6 @@
-"""Meshes and points to occupancy grids.
+"""Meshes and points to occupancy grids: uint8 (D,H,W), 1 where there is matter; x, y, z of the object, z up.
 
-Grids are uint8 (D,H,W), 1 where there is matter; their axes are x, y and z of the object, z up as in
-ModelNet's OFF files. Voxel (i,j,k) is the closed cube from (i,j,k) to (i+1,j+1,k+1).
+Voxel (i,j,k) is the closed cube from (i,j,k) to (i+1,j+1,k+1).
 """
 
 from collections.abc import Iterator
@@ -65,10 +64,7 @@ def poses(mesh: Mesh, count: int = 12) -> list[Mesh]:
 
 
 def fill_inside(grid: np.ndarray) -> np.ndarray:
-    """Fills every voxel of a grid (D,H,W) that cannot be reached from outside through faces of free voxels.
-
-    Works for surfaces that are open elsewhere or intersect themselves, as many of ModelNet do.
-    """
+    """Fills what cannot be reached from outside a grid (D,H,W) through faces of free voxels."""
     return ndimage.binary_fill_holes(grid).astype(np.uint8)
 
 

@@ -28,7 +28,6 @@ def mean_activating_surface(
 
     `M = sum_i a_i S_i / sum_i a_i` over the `top` grids of the highest activation `a_i`, of which only
     positive ones count. `S_i` marks the grid's surface: occupied voxels with an empty neighbour among six.
-    The grids are streamed; those kept at any time are the best `top` of each unit.
 
     Args:
         model: Maps voxels (B,D,H,W,1) to logits: a Keras model or, for its classes, any callable.

@@ -78,7 +78,6 @@ class PointNet(Classifier):
         class_names: tuple[str, ...] | None = None,
         **kwargs: Any,
     ):
-        # === Functional graph ===
         check_choice("variant", variant, self.variants)
         points = keras.Input((None, 3), name="points")
         x: Any = points
@@ -91,8 +90,6 @@ class PointNet(Classifier):
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
         logits = pointnet_head(x, num_classes, dropout, momentum)
         super().__init__(points, logits, class_names, **kwargs)
-
-        # === Config ===
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.regularizer, self.momentum = regularizer, momentum
 

@@ -71,7 +71,6 @@ class PointNet2(Classifier):
         class_names: tuple[str, ...] | None = None,
         **kwargs: Any,
     ):
-        # === Functional graph ===
         check_choice("variant", variant, self.variants)
         dropout = _DROPOUT[variant] if dropout is None else dropout
         if not 0 < density <= 1:
@@ -89,8 +88,6 @@ class PointNet2(Classifier):
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
         logits = pointnet_head(x, num_classes, dropout, momentum)
         super().__init__(points, logits, class_names, **kwargs)
-
-        # === Config ===
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.density, self.momentum = density, momentum
 

@@ -59,7 +59,6 @@ class VRN(Classifier):
         class_names: tuple[str, ...] | None = None,
         **kwargs: Any,
     ):
-        # === Functional graph ===
         channels = _first_channels(width)
         if size < 16 or size % 16:
             raise UserError(f"size {size}: must be a multiple of 16, for the four halvings")
@@ -79,8 +78,6 @@ class VRN(Classifier):
         x = _norm_elu(keras.layers.Dense(16 * channels, **options)(x), "head", momentum)
         logits = head.logits(x, num_classes, _orthogonal(1.0))
         super().__init__(voxels, logits, class_names, **kwargs)
-
-        # === Config ===
         self.num_classes, self.width, self.occupied = num_classes, width, occupied
         self.published_shortcut, self.size, self.momentum = published_shortcut, size, momentum
 

@@ -31,21 +31,19 @@ class DynamicNetworkSurgery(PruningCallback):
     trained on; the model's own variables hold the masked ones. So any layer, optimiser and precision policy
     will do, and the pruned model is an ordinary model.
 
-    The surgery is a part of the compiled training step, also with `jit_compile`, `steps_per_execution` and
-    gradient accumulation, but not on several replicas. After each epoch the logs hold `left`, the fraction
-    of the weights left, and `cut` and `spliced`, weights a step; the progress bar shows `left` all the time.
+    It works with `jit_compile`, `steps_per_execution` and gradient accumulation, not on several replicas.
+    After each epoch the logs hold `left`, the fraction of the weights left, and `cut` and `spliced`, weights
+    a step; the progress bar shows `left` all the time.
 
     Args:
         c_rate: One value, a list of one a layer, or one by variable path. `mu` and `sigma` are those at the
             start. Give either `c_rate` or `target`.
-        target: Fraction of the weights to leave at most, the density: at each surgery the thresholds are
-            solved for it. Or a schedule: called with the step (a tensor), it returns whether it is time for
-            surgery and the sparsity, the fraction to cut, as `GradualTarget` and the pruning schedules of
-            tensorflow_model_optimization do.
+        target: Fraction of the weights to leave at most, the density, for which each surgery solves the
+            thresholds. Or a schedule, such as `GradualTarget` and those of tensorflow_model_optimization: of
+            the step (a tensor) it returns whether surgery is due, and the sparsity, the fraction to cut.
         scope: Whether the target holds for all layers together, with one threshold, or for each "layer".
-        importance: What is compared with the threshold: "magnitude" is |W|; with a target also "lamp", |W| in
-            proportion to the larger weights of its layer (`importance.lamp`), and "gradient", |W dL/dW|, the
-            estimated change of the loss, as a moving average.
+        importance: What is compared with the threshold: "magnitude" is |W|; with a target also "lamp" (see
+            `importance.lamp`), and "gradient", the moving average of |W dL/dW|.
         gamma: Surgery follows step i with probability `(1 + gamma * i) ** -power`; a schedule decides this
             itself.
         power: See gamma.

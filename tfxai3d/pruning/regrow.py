@@ -31,15 +31,12 @@ class PruneAndRegrow(PruningCallback):
 
         model.fit(..., callbacks=[pruning.PruneAndRegrow(epochs=16)])
 
-    Zeros of the kernels stay zeros, but after each of the first epochs some of the weights left change
-    places. The weights of all layers that are worth least, `w^2 E[g^2]`, are cut, and as many others grow
-    from zero. Each layer gets of them in proportion to what it has kept (after Dettmers and Zettlemoyer
-    2019), and there those grow whose gradients agreed most in the epoch, `E[g]^2 / E[g^2]`. The fraction
-    that is cut falls from `drop_fraction` to zero along a cosine (Evci et al., ICML 2020). So weights move to
-    the layers that need them.
-
-    The logs hold `left`, the fraction of the weights left, and `regrown`, a number. What is remembered is
-    checkpointed with the optimiser.
+    Zeros of the kernels stay zeros, but after each of the first epochs the weights of all layers that are
+    worth least, `w^2 E[g^2]`, are cut, and as many others grow from zero. Each layer gets of them in
+    proportion to what it has kept (after Dettmers and Zettlemoyer 2019), and there those grow whose gradients
+    agreed most in the epoch, `E[g]^2 / E[g^2]`. The fraction that is cut falls from `drop_fraction` to zero
+    along a cosine (Evci et al., ICML 2020). The logs hold `left`, the fraction of the weights left, and
+    `regrown`, a number.
 
     Args:
         epochs: The first so many epochs end with a round of cutting and growing; 0 for none.

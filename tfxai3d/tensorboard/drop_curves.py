@@ -19,10 +19,9 @@ _COLUMNS = ("accuracy", "confidence", "loss")
 def write_drop_curves(folder: AnyPath, tables: Mapping[str, DropTable]) -> None:
     """Writes drop experiments for `tensorboard --logdir`.
 
-    Each table is a run of its own, the folder `<folder>/<name>`, so that TensorBoard draws them into the same
-    charts: the scalars `dropping/accuracy`, `dropping/confidence` and `dropping/loss`, means over the
-    clouds as in `DropTable.by_step`, against the number of points removed. The figures with all lines
-    are images of the same names in the run `<folder>/figures`. What an earlier call wrote there is replaced.
+    Each table is a run of its own, `<folder>/<name>`, drawn into the same charts: `dropping/accuracy`,
+    `dropping/confidence` and `dropping/loss`, means as in `DropTable.by_step`, against the number of points
+    removed. The run `figures` has images with all lines. What an earlier call wrote there is replaced.
 
     Args:
         folder: Of the runs.

@@ -17,9 +17,8 @@ def new_writer(folder: AnyPath, replaces: str | None = None) -> Any:
 
     Args:
         folder: Of the event file; it is made.
-        replaces: What the file is of, such as "dropping": files of the same that are in the folder go, for
-            TensorBoard would draw them and the new one as one zigzag line. By default they stay, since a
-            training that goes on writes another file.
+        replaces: What the file is of, such as "dropping", to replace files of the same, which TensorBoard
+            would draw as one zigzag line. By default they stay, since a training that goes on writes another.
 
     Raises:
         UserError: If TensorBoard is not installed or the folder cannot be written.

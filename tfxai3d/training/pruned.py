@@ -22,9 +22,8 @@ from tfxai3d.training.recipe import Classify, Recipe, sized, test_facts, without
 class PruningRecipe(Recipe):
     """How a trained classifier is pruned.
 
-    The density is reached step by step within `epochs` of training, or at once with 0 epochs, as Guo et al.
-    (2016) do; `tune_epochs` follow, in whose first half weights that were cut by mistake can still come back
-    in exchange for others.
+    The density is reached step by step, or at once with 0 `epochs`, as Guo et al. (2016) do; `tune_epochs`
+    follow, in whose first half weights that were cut by mistake can still come back in exchange for others.
 
     Attributes:
         density: Fraction of the kernels' weights that is left.
@@ -112,8 +111,7 @@ def prune(
     """Prunes a classifier and tunes it, or goes on after the last finished epoch, and writes it as a preset.
 
     Writes what `fit_resumable` does; `table.csv`, what is returned; `layers.csv`, the weights left in each
-    layer, cut at once and after training; `preset`, the pruned model in compact form; and `small.keras`, the
-    same without the channels that pruning left dead or unread, if there are any.
+    layer; `preset`, the pruned model in compact form; and `small.keras`, without its dead channels, if any.
 
     Args:
         recipe: How.

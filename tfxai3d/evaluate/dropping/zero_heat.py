@@ -32,11 +32,10 @@ def remove_without_heat(
 ) -> dict[str, Outcome]:
     """Removes the points that p-grad-CAM gives no heat, as its mode `zero` does, and looks what that changes.
 
-    Such points have no part in the decision that the max over the points makes, but in a PointNet they may
-    still have one in the T-Nets, which rotate the cloud before. The outcomes tell the two apart: the points
-    are removed; they are removed after the T-Nets have seen the whole cloud; and only those are removed that
-    win a channel nowhere, neither in the T-Nets nor after them, which can change nothing at all. Beside each
-    of them as many random points are removed.
+    Such points have no part in the decision that the max over the points makes, but may have one in the
+    T-Nets, which rotate the cloud before. To tell the two apart, the points are removed; removed after the
+    T-Nets have seen the whole cloud; and only those removed that win a channel nowhere, which can change
+    nothing at all. Beside each of them as many random points are removed.
 
     Args:
         model: Maps points (B,N,3) to logits.
@@ -62,11 +61,9 @@ def remove_without_heat(
 
 
 def zero_heat_table(outcomes: dict[str, Outcome], labels: np.ndarray) -> str:
-    """Returns the outcomes in Markdown: points left, accuracy, confidence and the largest change of a logit.
+    """Returns what `remove_without_heat` did, with the true classes int (M,), in Markdown.
 
-    Args:
-        outcomes: What `remove_without_heat` returned.
-        labels: True classes, int (M,).
+    That is points left, accuracy, confidence and the largest change of a logit.
     """
     whole, rows = outcomes["nothing"].logits, []
     for name, (logits, kept) in outcomes.items():

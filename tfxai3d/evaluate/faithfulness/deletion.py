@@ -85,7 +85,7 @@ def area_between_curves(
     most important part goes. 0 is chance, and the larger, the better.
 
     Args:
-        model: A classifier that returns logits.
+        model: As for `deletion_score`, as what follows.
         inputs: Points (B,N,3), or occupancy (B,D,H,W,1).
         labels: True classes (B,).
         importance: One value a point (B,N), or a voxel (B,D,H,W), with its sign.

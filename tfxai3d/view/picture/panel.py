@@ -26,9 +26,8 @@ def render_panel(
 ) -> None:
     """Writes a picture of several objects (rows) as several methods explain them (columns).
 
-    The first column shows the object itself; beneath it stand its name, the explained class and the score.
-    Each row has one colour scale. Because the units of the methods differ, it counts in fractions of each
-    method's top importance, which is the end of the range of `color_range`.
+    The first column shows the object itself, above its name, the explained class and the score. Each row has
+    one colour scale, in fractions of each method's top importance, the end of the range of `color_range`.
 
     Args:
         path: The PNG file.

@@ -28,9 +28,8 @@ _RING, _RING_COLOR = 72, (0.80, 0.82, 0.86)  # points of each great circle of a 
 def feature_gallery(visualization: Visualization, colormap: Colormap = "magma_r") -> Gallery:
     """Lays out a `features.Visualization`, with one cell for each unit.
 
-    A voxel is a cube whose side grows with its fraction of the unit's top importance; fractions below
-    `LEAST_FRACTION` are left out. Points are balls. Patterns stand in their ball, of which three great
-    circles are drawn.
+    A voxel is a cube whose side grows with its fraction of the unit's top importance, from `LEAST_FRACTION`
+    on. Points are balls; patterns stand in their ball, of which three great circles are drawn.
 
     Args:
         visualization: The visualisation of any method.

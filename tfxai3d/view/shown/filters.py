@@ -23,10 +23,9 @@ def filter_gallery(
 ) -> Gallery:
     """Lays out the filters of one layer, a column for each model.
 
-    A filter is a block with a cube for each weight: the cube's side is |weight|, relative to the largest
-    of all that are shown, its colour the sign; a weight of 0, such as a pruned one, has no cube. The same
-    filter stands at the same place in each column. Of a layer with several input channels a filter has a
-    block for each; those of one filter are neighbours.
+    A filter is a block with a cube for each weight: the cube's side is |weight|, relative to the largest of
+    all that are shown, its colour the sign; a weight of 0 has no cube. The same filter stands at the same
+    place in each column. A filter has a block for each input channel; those of one are neighbours.
 
     Args:
         kernels: The kernels (kd,kh,kw,C,K) of the same layer in different models, by the models' names.
