@@ -9,7 +9,7 @@ from tfxai3d.errors import check_choice
 from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.layers.head import dense_norm_relu, pointnet_head
 from tfxai3d.models.layers.precision import wide
-from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
+from tfxai3d.models.layers.shared_mlp import Shape, SharedDense, SharedDenseMax
 
 Variant = Literal["full", "basic"]
 
@@ -36,9 +36,7 @@ class Transform(keras.layers.Layer):
             self.add_loss(self.regularizer / 2 * penalty)
         return ops.matmul(points, matrix)
 
-    def compute_output_shape(
-        self, points_shape: tuple[int | None, ...], offset_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, points_shape: Shape, offset_shape: Shape) -> Shape:
         """Returns the shape of the points, unchanged."""
         return points_shape
 

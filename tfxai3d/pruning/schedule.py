@@ -20,9 +20,8 @@ class Schedule(Protocol):
 class GradualTarget:
     """Cuts many weights at first and ever fewer as they get scarce (Zhu and Gupta 2017, equation 1).
 
-    The density at a step is `density + (start_density - density) * (1 - step / ramp_steps)^3`. After the
-    ramp surgery goes on at the final density until `stop_step`, so that weights that were cut by mistake can
-    still come back.
+    The density at a step is `density + (start_density - density) * (1 - step / ramp_steps)^3`. Then surgery
+    goes on until `stop_step`, so that weights that were cut by mistake can still come back.
 
     Args:
         density: Fraction of the weights left in the end.

@@ -32,18 +32,14 @@ DropStep.COLUMNS = tuple(field.name for field in dataclasses.fields(DropStep))
 
 @dataclasses.dataclass
 class DropRun:
-    """A finished or running sequence of drops.
+    """A finished or running sequence of drops."""
 
-    Attributes:
-        steps: One record an iteration.
-        dropped_at: The iteration in which each point of the original cloud went, -1 while it is there (N,).
-        stopped_by: "decision" (the class was lost), "wrong from the start" (it was before anything was
-            dropped), "number of steps", "nothing left to drop" or "minimum of points"; empty while the run
-            goes on.
-    """
-
-    steps: list[DropStep]
-    dropped_at: np.ndarray
+    steps: list[DropStep]  # one an iteration
+    dropped_at: (
+        np.ndarray
+    )  # the iteration in which each point of the whole cloud went, -1 if it is there (N,)
+    # "decision" (the class was lost), "wrong from the start" (it was before anything was dropped), "number of
+    # steps", "nothing left to drop" or "minimum of points"; empty while the run goes on.
     stopped_by: str = ""
 
     @property

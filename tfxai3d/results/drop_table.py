@@ -20,16 +20,13 @@ _MEANS = ("points", "accuracy", "loss", "confidence")
 
 @dataclasses.dataclass(frozen=True)
 class DropTable:
-    """Steps of many drop runs.
+    """Steps of many drop runs, one row a cloud and iteration.
 
-    Attributes:
-        rows: One row a cloud and iteration; the columns are those of `DropStep`, with the cloud's number and
-            its true class.
-        dropped_at: For each cloud the iteration in which each of its points went, -1 while it is there.
+    The columns of `rows` are those of `DropStep`, the cloud's number and its true class.
     """
 
     rows: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, _ROW))
-    dropped_at: tuple[np.ndarray, ...] = ()
+    dropped_at: tuple[np.ndarray, ...] = ()  # of each cloud, see `DropRun`
 
     def __len__(self) -> int:
         return len(self.dropped_at)

@@ -56,9 +56,7 @@ def coarsen(grids: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
     return tf.reduce_max(blocks, axis=(2, 4, 6))
 
 
-VOXEL_TRANSFORMS: dict[str, Transform] = {
-    function.__name__: function for function in (flip, shift, quarter_turn)
-}
+VOXEL_TRANSFORMS: dict[str, Transform] = {f.__name__: f for f in (flip, shift, quarter_turn)}
 
 
 def voxel_augmentation(names: Sequence[str] = ("flip", "shift")) -> Transform:

@@ -83,9 +83,8 @@ def dropped_points(importance: np.ndarray, mode: str, min_points: int = MIN_POIN
     """Returns which points a mode drops, bool (N,).
 
     `+average`, `+median` and `+midrange` drop points above the threshold over the positive values, their `-`
-    counterparts those below; `nonzero` drops all points with a positive value, `zero` all without. Where no
-    value is positive, only `zero` drops anything. When fewer than `min_points` would be left, the most
-    extreme ones go first; among equals the lower index goes first.
+    counterparts those below; `nonzero` drops all points with a positive value, `zero` all without. When fewer
+    than `min_points` would be left, the most extreme ones go first; among equals the lower index goes first.
 
     Args:
         importance: One value a point (N,).

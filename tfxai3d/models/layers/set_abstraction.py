@@ -15,9 +15,7 @@ import keras
 from keras import ops
 
 from tfxai3d.models.layers.neighbors import ball_query, farthest_points, gather, group
-from tfxai3d.models.layers.shared_mlp import SharedDense
-
-Shape = tuple[int | None, ...]
+from tfxai3d.models.layers.shared_mlp import Shape, SharedDense
 
 
 class _Geometry(keras.layers.Layer):

@@ -19,6 +19,8 @@ from tfxai3d.models.layers.max_linear import max_linear
 from tfxai3d.models.layers.moments import moments
 from tfxai3d.models.layers.precision import wide
 
+Shape = tuple[int | None, ...]
+
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class SharedDense(keras.layers.Layer):
@@ -34,7 +36,7 @@ class SharedDense(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units, self.momentum, self.epsilon = units, momentum, epsilon
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes the kernel (C, units) and the four BatchNorm vectors (units,)."""
         units = (self.units,)
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
@@ -80,7 +82,7 @@ class SharedDense(keras.layers.Layer):
             value = ops.cast(ops.stop_gradient(value), moving.dtype)
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the output for an input shape."""
         return (*input_shape[:-1], self.units)
 
@@ -106,6 +108,6 @@ class SharedDenseMax(SharedDense):
         """Maps points' features (B,N,C) to (B,N,units); their max over N is what `call` returns."""
         return super().call(x, training=training)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the output for an input shape."""
         return (input_shape[0], self.units)

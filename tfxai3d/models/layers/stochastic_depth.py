@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfxai3d.errors import UserError
+from tfxai3d.models.layers.shared_mlp import Shape
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
@@ -48,9 +49,7 @@ class StochasticDepth(keras.layers.Layer):
             features = self.branch(x, training=True)
         return shortcut + features, [scope.get_current_value(variable) for variable in statistics]
 
-    def compute_output_shape(
-        self, x_shape: tuple[int | None, ...], shortcut_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, x_shape: Shape, shortcut_shape: Shape) -> Shape:
         """Returns the shape of the shortcut."""
         return shortcut_shape
 

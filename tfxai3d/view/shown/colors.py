@@ -27,10 +27,9 @@ def colormap_for(colormap: Colormap | None, *importance: np.ndarray) -> Colormap
 def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple[float, float]:
     """Returns the importance at the lower and the upper end of the colours.
 
-    Zero is always in the range. Its ends are the 98 % quantiles of the positive and of the negative
-    values, for "coolwarm" the farther of them on both sides, so that zero is the grey in the middle; for
-    "green_red" the range is 0 to the median of the positive values, where the published colours cut. Values
-    outside take the colour of the nearest end.
+    Zero is always in the range. Its ends are the 98 % quantiles of the positive and of the negative values,
+    for "coolwarm" the farther of them on both sides; for "green_red" the range is 0 to the median of the
+    positive values, where the published colours cut. Values outside take the colour of the nearest end.
 
     Args:
         importance: One value for each point, (N,).
@@ -59,10 +58,10 @@ def point_colors(
     """Returns one colour for each point or voxel.
 
     "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without
-    importance are pale and show the shape, important ones are dark. "coolwarm" is for signed importance: red
-    speaks for the target, blue against it, grey neither. "green_red" are the published colours of
-    p-grad-CAM (Struhs 2020): values v are cut at the median of the positive ones, then red = v / max, green
-    = 1 - v / max, blue = 0; points without importance (zero or less) are black.
+    importance are pale, important ones dark. "coolwarm" is for signed importance: red speaks for the target,
+    blue against it, grey neither. "green_red" are the published colours of p-grad-CAM (Struhs 2020): values
+    v are cut at the median of the positive ones, then red = v / max, green = 1 - v / max, blue = 0; points
+    without importance (zero or less) are black.
 
     Args:
         importance: One value for each point, (N,).
