@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfxai3d import pruning
-from tfxai3d.pruning.importance import lamp
+from tfxai3d.pruning.thresholds import lamp
 
 
 @settings(max_examples=30, deadline=None)

@@ -13,8 +13,7 @@ from keras import ops
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.kernels import Selection, check_finite
-from tfxai3d.pruning.plan import CRate, Importance, Plan, Scope
-from tfxai3d.pruning.schedule import Schedule
+from tfxai3d.pruning.plan import CRate, Importance, Plan, Schedule, Scope
 from tfxai3d.pruning.surgery import SurgeryState, begin, cut_and_splice
 
 _SALIENCY_MEMORY = 0.9
@@ -43,7 +42,7 @@ class DynamicNetworkSurgery(PruningCallback):
             the step (a tensor) it returns whether surgery is due, and the sparsity, the fraction to cut.
         scope: Whether the target holds for all layers together, with one threshold, or for each "layer".
         importance: What is compared with the threshold: "magnitude" is |W|; with a target also "lamp" (see
-            `importance.lamp`), and "gradient", the moving average of |W dL/dW|.
+            `thresholds.lamp`), and "gradient", the moving average of |W dL/dW|.
         gamma: Surgery follows step i with probability `(1 + gamma * i) ** -power`; a schedule decides this
             itself.
         power: See gamma.

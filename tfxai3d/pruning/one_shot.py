@@ -6,10 +6,8 @@ import keras
 from keras import ops
 
 from tfxai3d.pruning import thresholds
-from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
-from tfxai3d.pruning.plan import Scope
-from tfxai3d.pruning.schedule import check_density
+from tfxai3d.pruning.plan import Scope, check_density
 
 
 def prune_magnitude(
@@ -39,7 +37,7 @@ def prune_magnitude(
     selected = select_kernels(model, include, exclude, biases)
     check_finite(selected)
     kernels = list(selected.values())
-    importances = [BY_VALUE[importance](kernel) for kernel in kernels]
+    importances = [thresholds.BY_VALUE[importance](kernel) for kernel in kernels]
     masks = [ops.ones(kernel.shape, "bool") for kernel in kernels]
     t = thresholds.solve(importances, masks, target, scope == "layer")
     for i, (kernel, h, mask) in enumerate(zip(kernels, importances, masks, strict=True)):

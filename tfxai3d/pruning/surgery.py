@@ -9,7 +9,6 @@ from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import thresholds
-from tfxai3d.pruning.importance import BY_VALUE
 from tfxai3d.pruning.plan import Plan
 
 
@@ -57,7 +56,7 @@ def cut_and_splice(
         threshold: The t of each so far (L,); they stay unless the plan has a target.
         density: Fraction of the weights to leave at most.
     """
-    importances = saliency or [BY_VALUE[plan.importance](w) for w in weights]
+    importances = saliency or [thresholds.BY_VALUE[plan.importance](w) for w in weights]
     if plan.target is not None:
         threshold = thresholds.solve(importances, masks, density, plan.scope == "layer")
     pairs = enumerate(zip(importances, masks, strict=True))

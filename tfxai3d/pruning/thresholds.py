@@ -1,11 +1,11 @@
-"""What surgery does to a mask, and the threshold that leaves a given fraction of the weights.
+"""The importance of weights, what surgery does to a mask by it, and the threshold for a given density.
 
 Notation of Guo et al. (2016): a weight's importance h, its mask T, and a layer's threshold t. A weight is cut
 below 0.9 t, kept or spliced from 1.1 t on, and stays as it is in between.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,27 @@ from keras import ops
 
 CUT, SPLICE = 0.9, 1.1
 _BISECTIONS = 24  # down to 6e-8 of the largest weight: of millions, few have their threshold in there
+
+
+def lamp(kernel: Any) -> Any:
+    """Returns each weight's fraction of what is left of its kernel once all smaller ones are cut.
+
+    That is `|w| / sqrt(sum of v^2 over all v of the kernel with |v| >= |w|)`, between 0 and 1, and 1 for the
+    largest: the square root of the layer-adaptive magnitude of Lee et al. (ICLR 2021), which orders alike.
+    It does not change with the scale of a kernel, so that one threshold for all layers leaves some weights
+    in each of them; by |W| it may cut layers of small weights entirely.
+    """
+    wide = keras.backend.result_type("float32", kernel.dtype)
+    h = ops.cast(ops.reshape(ops.abs(kernel), (-1,)), wide)
+    h = ops.divide_no_nan(h, ops.max(h))  # so that no square underflows
+    ascending = ops.sort(h)
+    tails = ops.flip(ops.cumsum(ops.flip(ops.square(ascending))))
+    tail = ops.take(tails, ops.searchsorted(ascending, h))
+    return ops.reshape(ops.divide_no_nan(h, ops.sqrt(tail)), kernel.shape)
+
+
+BY_VALUE: dict[str, Callable[[Any], Any]] = {"magnitude": ops.abs, "lamp": lamp}
+"""The functions of a kernel W by their names in `DynamicNetworkSurgery`."""
 
 
 def update_mask(importance: Any, mask: Any, threshold: Any) -> Any:
