@@ -12,7 +12,7 @@ class OtherAxisUp(NamedTuple):
     """What a network makes of an object that was turned upright."""
 
     label: int  # the class that it sees then
-    probability: float  # of that class
+    probability: float  # probability of that class
     before: float  # the highest probability of any class for the object as it is
 
 

@@ -32,8 +32,8 @@ class ActivationMaximization:
         layer: Name of the layer whose channels are shown; the classes by default.
         steps: Number of steps.
         pool: How a channel's activations at all places become one number.
-        shape: Of one input, needed where the model takes any; (1024,3) for points by default.
-        seed: Of the first input and the shaking.
+        shape: Shape of one input, needed where the model takes any; (1024,3) for points by default.
+        seed: Seed of the first input and the shaking.
         batch_size: The most units at once.
         data_kind: "points" or "voxels"; by default what the model says.
 

@@ -92,7 +92,7 @@ class _Best:
         self.top = top
         self.activations = np.zeros((0, 0))  # (U,K), best first; among equal ones the earlier grid
         self.examples = np.zeros((0, 0), int)  # numbers of the grids (U,K)
-        self.surfaces: dict[int, np.ndarray] = {}  # of all these grids, bool (D,H,W), by their numbers
+        self.surfaces: dict[int, np.ndarray] = {}  # surfaces of these grids, bool (D,H,W), by number
 
     def add(self, examples: np.ndarray, activations: np.ndarray, grids: np.ndarray) -> None:
         """Takes in the grids (B,D,H,W) with numbers (B,) and activations (B,U)."""

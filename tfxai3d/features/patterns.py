@@ -31,7 +31,7 @@ def first_layer_patterns(
         channels: Numbers of the channels; all by default.
         scale: Which of the ball sizes, from 0; the single-scale network has one.
         resolution: Grid points along the diameter, odd so that the centroid is one of them.
-        fraction: Of the ball's grid points, how many to return; the strongest.
+        fraction: Fraction of the ball's grid points to return, the strongest ones.
 
     Returns:
         A Visualization: `inputs` are the strongest points (U,M,3) relative to the centroid, in the unit of

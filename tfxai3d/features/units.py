@@ -71,7 +71,7 @@ def unit_numbers(units: Sequence[str] | None, class_names: Sequence[str] = ()) -
 
     Args:
         units: Class names, or numbers from 0 as text; None for the first 8.
-        class_names: Of the classes; empty where the units are channels.
+        class_names: Names of the classes; empty where the units are channels.
 
     Raises:
         UserError: If there is no unit, or one is neither a class nor a number.

@@ -58,7 +58,7 @@ class PointNet(Classifier):
         regularizer: Weight of the feature transform's orthogonality loss.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
-        **kwargs: Of keras.Model.
+        **kwargs: Further arguments of keras.Model.
     """
 
     data_kind = "points"

@@ -51,7 +51,7 @@ class PointNet2(Classifier):
             training can start with 512 points at density 0.5, in a third of the time.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
-        **kwargs: Of keras.Model.
+        **kwargs: Further arguments of keras.Model.
     """
 
     data_kind = "points"

@@ -41,7 +41,7 @@ class VRN(Classifier):
             start on coarser grids.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
-        **kwargs: Of keras.Model.
+        **kwargs: Further arguments of keras.Model.
     """
 
     data_kind = "voxels"

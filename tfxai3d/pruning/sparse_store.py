@@ -23,8 +23,8 @@ def save_sparse(
     Args:
         path: An NPZ file.
         model: A built model.
-        dtype: Of stored matrices; vectors stay as they are. With float32, a float32 model comes back bit for
-            bit, with float16 rounded.
+        dtype: Type of the stored matrices; vectors stay as they are. As float32, a float32 model comes back
+            bit for bit, as float16 rounded.
 
     Returns:
         `total` and `left`, numbers of kernel weights; `density`, the fraction that is left; `bytes` of the

@@ -26,7 +26,7 @@ class DropTable:
     """
 
     rows: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0, _ROW))
-    dropped_at: tuple[np.ndarray, ...] = ()  # of each cloud, see `DropRun`
+    dropped_at: tuple[np.ndarray, ...] = ()  # that of each cloud, see `DropRun`
 
     def __len__(self) -> int:
         return len(self.dropped_at)

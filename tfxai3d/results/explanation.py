@@ -8,7 +8,7 @@ import numpy as np
 from tfxai3d.storage import AnyPath, open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
-# Of the methods whose name is not written as it is spelt.
+# Titles of the methods whose name is not written as it is spelt.
 _FIRST_TITLES = {
     "p_grad_cam": "p-grad-CAM",
     "grad_cam": "Grad-CAM",

@@ -21,7 +21,7 @@ class Visualization:
         importance: How much each point (U,N) or voxel (U,D,H,W) counts, float32; each method has its measure.
         activations: The highest activation of each unit that the method met, float32 (U,).
         channels: Numbers of the units in their layer, int (U,).
-        names: Of the units.
+        names: Names of the units.
         method: "activation_maximization", "mean_surface" or "patterns".
         options: The method's options, JSON-compatible.
         kind: "points" or "voxels".

@@ -24,7 +24,7 @@ def write_drop_curves(folder: AnyPath, tables: Mapping[str, DropTable]) -> None:
     removed. The run `figures` has images with all lines. What an earlier call wrote there is replaced.
 
     Args:
-        folder: Of the runs.
+        folder: Folder of the runs.
         tables: The experiments by name, such as "point_saliency".
 
     Raises:

@@ -22,13 +22,13 @@ class ExplainEveryEpochs(keras.callbacks.Callback):
 
     Args:
         inputs: Points (B,N,3) or voxels (B,D,H,W,1).
-        folder: Of the explanations.
+        folder: Folder of the explanations.
         method: Name of a method.
         every: Number of epochs from one explanation to the next.
         target: The predicted classes of each time by default, or what explainers take; the true classes show
             how the network learns them.
         tensorboard: Folder for TensorBoard, in whose tab Mesh the coloured clouds appear; None for none.
-        **options: Of the method.
+        **options: Options of the method.
 
     Raises:
         UserError: If there is no such method or `every` is below 1; when the training begins, if the method

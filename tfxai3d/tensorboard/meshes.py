@@ -15,7 +15,7 @@ class MeshWriter:
     """Writes explanations as meshes, which `tensorboard --logdir` shows in its tab Mesh.
 
     Args:
-        folder: Of the event files.
+        folder: Folder of the event files.
         colormap: One of `tfxai3d.view.COLORMAPS`; by default the one that suits each explanation.
 
     Raises:
@@ -38,9 +38,9 @@ class MeshWriter:
         Points keep their colours of the other views; of a grid, the middles of its occupied voxels are shown.
 
         Args:
-            explanation: Of points or voxels.
+            explanation: An explanation of points or of voxels.
             step: Where TensorBoard's slider shows it, such as the epoch.
-            prefix: Of the names.
+            prefix: What the names begin with.
 
         Raises:
             UserError: If an example has no points or voxels.

@@ -16,7 +16,7 @@ def new_writer(folder: AnyPath, replaces: str | None = None) -> Any:
     """Returns a `tf.summary.SummaryWriter`.
 
     Args:
-        folder: Of the event file; it is made.
+        folder: Folder of the event file; it is made.
         replaces: What the file is of, such as "dropping", to replace files of the same, which TensorBoard
             would draw as one zigzag line. By default they stay, since a training that goes on writes another.
 

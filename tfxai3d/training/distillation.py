@@ -19,7 +19,7 @@ def soften_labels(batches: "tf.data.Dataset", teacher: keras.Model, share: float
     Args:
         batches: Inputs and one-hot labels (B,C).
         teacher: Maps the inputs to logits (B,C); its dropout is off.
-        share: Of the teacher in the mixture; the rest is the label's.
+        share: The teacher's part of the mixture; the rest is the label's.
 
     Returns:
         The same inputs, and labels (B,C) that sum to one.

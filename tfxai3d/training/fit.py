@@ -39,7 +39,7 @@ def compile_classifier(
         warmup_steps: Steps in which the learning rate rises from zero.
         learning_rate: Its peak.
         weight_decay: Decoupled decay of all matrices; BatchNorm vectors and biases do not decay.
-        label_smoothing: Share of the label spread over all classes.
+        label_smoothing: Part of the label that is spread over all classes.
         clip_norm: Largest global norm of the gradient.
     """
     warmup = {"warmup_target": learning_rate, "warmup_steps": warmup_steps}
@@ -74,7 +74,7 @@ def fit_resumable(
         output_dir: Where everything goes.
         validate: Called after each epoch with the records before it; its accuracy joins the log.
         tensorboard: Also write scalars for TensorBoard.
-        callbacks: Of `model.fit`; what they keep among the optimiser's variables is resumed as well.
+        callbacks: Callbacks of `model.fit`; what they keep among the optimiser's variables is resumed, too.
 
     Returns:
         One record an epoch.

@@ -16,9 +16,9 @@ def widened(narrow: keras.Model, shapes: Sequence[tuple[int, ...]], seed: int = 
 
     Args:
         narrow: A trained model whose kernels end in the axes of their input and output channels.
-        shapes: Of the wide network's weights, in the order of `narrow.weights`: the same architecture with a
-            whole multiple of the channels, or the same number.
-        seed: Of the shares.
+        shapes: Shapes of the wide network's weights, in the order of `narrow.weights`: the same architecture
+            with a whole multiple of the channels, or the same number.
+        seed: Seed of the random division.
 
     Raises:
         UserError: If the shapes are those of another network.

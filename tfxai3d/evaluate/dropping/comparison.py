@@ -43,7 +43,7 @@ def compare_modes(
         rotation_test: The rotated copies that are tested in each iteration, if any.
         num_drop: Points dropped in a step of "asm".
         asm_control: Run a random control of "asm", too; it takes many iterations.
-        pooling: Of the gradient over the channels in p-grad-CAM.
+        pooling: How p-grad-CAM pools the gradient over the channels.
         seed: Seed of the controls.
         folder: Keeps the rows, steps.csv and runs.csv, after each object, and the settings: called again, the
             comparison goes on where it was stopped.

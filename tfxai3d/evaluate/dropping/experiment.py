@@ -46,7 +46,7 @@ class Condition(NamedTuple):
 
         Args:
             model: Maps points (B,N,3) to logits.
-            options: Of methods, by name; those that this method takes are used.
+            options: Options of methods, by name; those that this method takes are used.
             recompute: Whether the importance is computed anew in each step, not once for the whole cloud.
             batch_size: The most clouds that the network sees at once.
             seed: Seed of the random orders.
@@ -93,7 +93,7 @@ def drop_curves(
         num_drop: Points dropped in a step.
         num_steps: Steps; a cloud keeps at least `MIN_POINTS` points.
         recompute: Compute the importance anew in each step, not once.
-        options: Of methods, by name, such as `power`; see `explain.create`.
+        options: Options of the methods, by name, such as `power`; see `explain.create`.
         batch_size: Clouds at once.
         seed: Seed of the random orders.
         folder: Keeps the table of each condition, `<condition>.h5`, after each batch, and the settings:

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 class Channels:
     """The last axis of a tensor, at inference."""
 
-    shape: tuple[int | None, ...]  # of the tensor, the unknown sizes None
+    shape: tuple[int | None, ...]  # shape of the tensor, unknown sizes None
     dtype: str  # its name
     # The value that a channel has everywhere and for all inputs, NaN where it varies, (C,).
     constant: np.ndarray

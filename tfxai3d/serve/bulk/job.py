@@ -37,7 +37,7 @@ class Job:
     Attributes:
         saved_model: Folder of the SavedModel, as every worker finds it.
         output_dir: Folder of the results, as every worker finds it.
-        method: Of `explain.method_names`; one in the file, or one that needs gradients alone.
+        method: A name of `explain.method_names`; in the file, or one that needs gradients alone.
         format: "tfrecord" or "parquet".
         num_points: The most points of a cloud.
         batch_size: The most clouds at once.
@@ -77,7 +77,7 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
     Args:
         job: What to do.
         patterns: Files or patterns; see `plan.find_files` and `records.read_records`.
-        options: Of Beam, such as `--runner=FlinkRunner`; without a runner, the work is done in this process.
+        options: Options of Beam, such as `--runner=FlinkRunner`; without a runner this process does the work.
 
     Raises:
         UserError: If there are no such files, the SavedModel cannot do it, or the folder holds the results of

@@ -13,7 +13,7 @@ from tfxai3d.view.shown.camera import AZIMUTHS
 from tfxai3d.view.shown.colors import Colormap, colormap_for
 from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel
 
-# Of the figure, in inches.
+# Sizes in the figure, in inches.
 _CELL, _BAR, _GAP, _TITLE, _CAPTION = 2.6, 1.0, 0.15, 0.4, 0.4
 _LOWEST, _HIGHEST = 1.2, 3.4  # a cell
 

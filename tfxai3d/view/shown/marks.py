@@ -8,7 +8,7 @@ import numpy as np
 
 _FULL = 0.47  # half a side; the gap between neighbours shows them as single voxels
 _SMALL = 0.22  # half a side of a cube in empty space, at the top of the scale
-ARRAYS = ("centres", "sizes", "importance", "places")  # of marks, one row a mark
+ARRAYS = ("centres", "sizes", "importance", "places")  # what has one row a mark
 FAINTEST = 0.5
 """The fraction of the top importance from which on a voxel of empty space is drawn."""
 
