@@ -106,7 +106,8 @@ def vote(
     Returns:
         The answers; their logits are the logarithms of the mean probabilities.
     """
-    total, count = np.zeros(()), 0
+    total: np.ndarray | float = 0.0
+    count = 0
     for view in views:
         total = total + classify(model, view, labels, batch_size, verbose).probabilities.astype(np.float64)
         count += 1
