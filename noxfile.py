@@ -43,7 +43,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Runs the README's test command."""
-    session.install("-e", ".[view,tensorboard,beam,test]")
+    session.install("-e", ".[view,tensorboard,beam,lidar,volumes,test]")
     chosen = session.posargs or ["-n", "2", "--dist", "loadfile"]
     data = os.environ.get("TFXAI3D_DATA") or (str(DATA.resolve()) if DATA.is_dir() else None)
     session.run("python", "-m", "pytest", *chosen, env={"TFXAI3D_DATA": data})

@@ -36,5 +36,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.voxelization import poses as poses
     from tfxai3d.data.voxelization import voxelize as voxelize
     from tfxai3d.data.voxelization import voxelize_points as voxelize_points
+    from tfxai3d.data.writers import write_column as write_column
+    from tfxai3d.data.writers import write_volume as write_volume
 
 __getattr__, __dir__ = lazy(__name__)

@@ -49,8 +49,8 @@ def coordinates(columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str
     by_name: dict[str, np.ndarray] = {}
     for name, values in columns.items():
         own, usual = name.strip().lower(), column_name(name)
-        # A column of the very name goes before one that is only called so elsewhere.
-        by_name.setdefault(own if usual in written else usual, values)
+        key = own if usual in written else usual  # the very name goes before what is only called so elsewhere
+        by_name[key if key not in by_name else f"{key}_2"] = values
     if missing := [axis for axis in "xyz" if axis not in by_name]:
         known = " ".join(columns) or "none"
         raise UserError(f"has no column {missing[0]}, only {known}; give a cloud with x, y and z")

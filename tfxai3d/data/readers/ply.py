@@ -4,6 +4,7 @@ Not by trimesh: 5.2 reads all faces by the number of corners of the first one, w
 fails on lists in other elements. Errors do not name the file: `reading.read` does.
 """
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -44,16 +45,7 @@ class _Element(NamedTuple):
 
 def read_ply(raw: bytes) -> Mesh | PointCloud:
     """Reads a PLY file; polygons of any numbers of corners become triangles, other lists are passed over."""
-    end = re.search(rb"end_header[^\n]*\n", raw, re.IGNORECASE)
-    if raw[:3].lower() != b"ply" or not end:
-        raise UserError(f"has no complete PLY header; {CUT_OFF}")
-    lines = [line.split() for line in raw[: end.start()].decode("latin-1").lower().splitlines()]
-    form = next((words[1] for words in lines if words[:1] == ["format"] and len(words) > 1), "")
-    if form not in _FORMATS:
-        raise UserError(
-            f"has the format {form!r}, which is not supported; export it as {' or '.join(_FORMATS)}"
-        )
-    elements, body = _elements(lines), raw[end.end() :]
+    _, form, elements, body = _parts(raw)
     if form == "ascii":  # read as if it were binary, each number a double
         body = np.array(body.split(), dtype=np.float64).astype("<f8").tobytes()
         elements = [_doubles(element) for element in elements]
@@ -64,6 +56,67 @@ def read_ply(raw: bytes) -> Mesh | PointCloud:
     if body[place:].strip(b"\0\r\n\t "):
         raise UserError(f"holds {len(body) - place:,} bytes more than its header declares; {CUT_OFF}")
     return _geometry(values)
+
+
+def with_column(raw: bytes, values: np.ndarray, name: str) -> bytes:
+    """Returns a PLY file with a further property of its vertices, all else as it is.
+
+    Args:
+        raw: The file.
+        values: A number for each vertex, float32 (N,).
+        name: Of the property.
+
+    Raises:
+        UserError: If the vertices have such a property, or are not where they are looked for.
+    """
+    header, form, elements, body = _parts(raw)
+    number = next(number for number, element in enumerate(elements) if element.name == "vertex")
+    if name.lower() in (p.name for p in elements[number].properties):
+        raise UserError(f"has a property {name} already; choose another name")
+    declared = re.search(
+        rb"^\s*element\s+vertex[^\n]*\n(?:(?!\s*element|\s*end_header)[^\n]*\n)*",
+        header,
+        re.IGNORECASE | re.MULTILINE,
+    )
+    assert declared  # it was found by its words
+    ending = b"\r\n" if declared[0].endswith(b"\r\n") else b"\n"
+    longer = header[: declared.end()] + f"property float {name}".encode() + ending + header[declared.end() :]
+    if form == "ascii":
+        return longer + _longer_lines(body, elements, number, values)
+    place = 0
+    for element in elements[:number]:
+        _, place = _read(element, body, place, _FORMATS[form])
+    vertex, columns = elements[number], values.astype(f"{_FORMATS[form]}f4")
+    ends = [place]
+    for _ in range(vertex.rows):
+        ends.append(ends[-1] + _row_size(vertex, body, ends[-1], _FORMATS[form]))
+    rows = (body[i:j] + columns[k : k + 1].tobytes() for k, (i, j) in enumerate(itertools.pairwise(ends)))
+    return longer + body[:place] + b"".join(rows) + body[ends[-1] :]
+
+
+def _longer_lines(body: bytes, elements: list[_Element], number: int, values: np.ndarray) -> bytes:
+    """Returns the lines of an ASCII body, those of element `number` with one value more each."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    if len(lines) != sum(element.rows for element in elements):
+        raise UserError("has rows that do not take a line each; export it again")
+    start = sum(element.rows for element in elements[:number])
+    for place, value in enumerate(values.tolist(), start):
+        lines[place] = lines[place].rstrip() + f" {value!r}".encode()
+    return b"\n".join([*lines, b""])
+
+
+def _parts(raw: bytes) -> tuple[bytes, str, list[_Element], bytes]:
+    """Returns the header, the format, the elements and the body of a file."""
+    end = re.search(rb"^\s*end_header[^\n]*\n", raw, re.IGNORECASE | re.MULTILINE)
+    if raw[:3].lower() != b"ply" or not end:
+        raise UserError(f"has no complete PLY header; {CUT_OFF}")
+    lines = [line.split() for line in raw[: end.start()].decode("latin-1").lower().splitlines()]
+    form = next((words[1] for words in lines if words[:1] == ["format"] and len(words) > 1), "")
+    if form not in _FORMATS:
+        raise UserError(
+            f"has the format {form!r}, which is not supported; export it as {' or '.join(_FORMATS)}"
+        )
+    return raw[: end.end()], form, _elements(lines), raw[end.end() :]
 
 
 def _elements(lines: list[list[str]]) -> list[_Element]:
@@ -131,6 +184,17 @@ def _lengths(element: _Element, body: bytes, place: int, order: str) -> list[int
         if length < 0 or place > len(body):
             raise UserError(f"is shorter than its header declares; {CUT_OFF}")
     return lengths
+
+
+def _row_size(element: _Element, body: bytes, place: int, order: str) -> int:
+    """Returns the bytes of the row at a place."""
+    sizes = zip(element.properties, _lengths(element, body, place, order), strict=True)
+    return sum(
+        np.dtype(p.length).itemsize + length * np.dtype(p.type).itemsize
+        if p.length
+        else np.dtype(p.type).itemsize
+        for p, length in sizes
+    )
 
 
 def _read_rows(element: _Element, body: bytes, place: int, order: str) -> tuple[dict[str, Column], int]:

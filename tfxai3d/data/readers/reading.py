@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tfxai3d.data.geometry import Mesh, PointCloud, Volume, VoxelGrid
-from tfxai3d.data.readers import arrays, binvox, h5, meshes, off, pcd, ply, tables
+from tfxai3d.data.readers import arrays, binvox, h5, lidar, meshes, off, pcd, ply, tables, volumes
 from tfxai3d.errors import UserError
 
 Geometry = PointCloud | Mesh | VoxelGrid | Volume
@@ -29,13 +29,26 @@ _SINGLE: dict[str, Callable[[bytes], Geometry]] = {
     ".txt": tables.read_table,
     ".csv": tables.read_table,
     ".binvox": binvox.parse,
+    ".bin": lidar.read_bin,
+}
+# ... or in a file that its library opens itself ...
+_FILES: dict[str, Callable[[Path], Geometry]] = {
+    ".las": lidar.read_las,
+    ".laz": lidar.read_las,
+    ".e57": lidar.read_e57,
+    ".nii": volumes.read_nifti,
+    ".nrrd": volumes.read_itk,
+    ".nhdr": volumes.read_itk,
+    ".mha": volumes.read_itk,
+    ".mhd": volumes.read_itk,
+    ".dcm": volumes.read_itk,
 }
 # ... or one of several arrays or examples.
 _ARRAYS = (".npy", ".npz", ".h5", ".hdf5")
 
 _MAX_SINGLE_BYTES = 1 << 30  # these are read into memory whole, and as text take several times their size
 
-EXTENSIONS = (*_SINGLE, *_ARRAYS)
+EXTENSIONS = (*_SINGLE, *_FILES, *_ARRAYS)
 """The extensions that `read` knows, in lower case; each may be followed by .gz."""
 
 
@@ -55,6 +68,8 @@ def read(
       0 and 1 or any values. `kind` tells one from the other; without it bool and uint8 of three dimensions
       are voxels, and so is what has more than 12 columns. NPZ also holds meshes, as `vertices` and `faces`.
     - binvox: voxels.
+    - LAS, LAZ, E57, BIN (KITTI, nuScenes): clouds, in metres. With the extra `lidar`, but for BIN.
+    - NIfTI, NRRD, MHA, MHD, DICOM (a file, or the folder of one series): volumes. With the extra `volumes`.
 
     Files of one object are read up to 1 GiB, arrays up to 4 GiB, whatever their headers declare, no pickle is
     ever opened, and HDF5 is read by another process.
@@ -99,11 +114,21 @@ def _suffix(path: Path) -> str:
     return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
 
 
+def _is_dicom(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
 @contextlib.contextmanager
 def _unpacked(path: Path, suffix: str) -> Iterator[Path]:
     """Yields the file, or where it is gzipped a temporary one that holds what it does."""
     if path.is_dir():
-        raise UserError("is a folder; give a file")
+        if not any(map(_is_dicom, path.iterdir())):
+            raise UserError("is a folder; give a file")
+        yield path
+        return
     if not path.is_file():
         raise UserError("no such file; check the path")
     if suffix not in EXTENSIONS:
@@ -131,9 +156,12 @@ def _read(path: Path, suffix: str, index: int, kind: arrays.Kind | None, array: 
         return arrays.read_npz(path, index, kind, array)
     if suffix in _ARRAYS:
         return arrays.geometry(*h5.read_example(path, index, kind, array))
+    if path.is_dir():
+        arrays.check_index(index, 1)
+        return volumes.read_itk(path)
     if (size := path.stat().st_size) > _MAX_SINGLE_BYTES:
         raise UserError(
             f"has {size:,} bytes, more than the limit of {_MAX_SINGLE_BYTES:,}; simplify the object"
         )
     arrays.check_index(index, 1)
-    return _SINGLE[suffix](path.read_bytes())
+    return _FILES[suffix](path) if suffix in _FILES else _SINGLE[suffix](path.read_bytes())

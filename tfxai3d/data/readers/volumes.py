@@ -1,0 +1,77 @@
+"""Scans: NIfTI by nibabel; NRRD, MetaImage and DICOM by SimpleITK in another process, for it is C++.
+
+Errors do not name the file: `reading.read` does.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfxai3d.data.geometry import Volume
+from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.storage.isolated import call
+from tfxai3d.storage.limits import MAX_BYTES, check_size
+
+_RIGHT_ANTERIOR = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM counts to the left and the back, NIfTI against it
+
+
+def read_nifti(path: Path) -> Volume:
+    """Reads a NIfTI file; a fourth axis, or the fifth of vectors, is the channels."""
+    try:
+        import nibabel
+    except ImportError as error:
+        raise missing_extra("nibabel", "volumes") from error
+    image: Any = nibabel.load(path)
+    dtype = image.get_data_dtype()
+    check_size(math.prod(image.shape) * dtype.itemsize, path.stat().st_size)
+    check_size(math.prod(image.shape) * 8, MAX_BYTES)
+    values = np.asanyarray(image.dataobj)
+    if dtype.names:  # RGB
+        values = np.stack([values[name] for name in dtype.names], axis=-1)
+    if values.ndim == 5 and values.shape[3] == 1:
+        values = values[:, :, :, 0]
+    return Volume(values, image.affine)
+
+
+def read_itk(path: Path) -> Volume:
+    """Reads an NRRD, MetaImage or DICOM file, or the DICOM series of a folder."""
+    found = call(_itk, path, memory=2 * MAX_BYTES)
+    return Volume(found["values"], found["affine"])
+
+
+def _itk(path: str) -> Mapping[str, np.ndarray]:
+    try:
+        import SimpleITK as sitk
+    except ImportError as error:
+        raise missing_extra("SimpleITK", "volumes") from error
+    file = Path(path)
+    if file.is_dir():
+        series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(path)
+        if len(series) != 1:
+            raise UserError(f"holds {len(series)} DICOM series; give a folder of one")
+        image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(path, series[0]))
+    else:
+        _check_data_file(file)
+        image = sitk.ReadImage(path)
+    if image.GetDimension() != 3:
+        raise UserError(f"is an image of {image.GetDimension()} dimensions; give a volume")
+    values = sitk.GetArrayFromImage(image)  # z, y, x and channels
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    return {"values": np.ascontiguousarray(values.swapaxes(0, 2)), "affine": _RIGHT_ANTERIOR @ matrix}
+
+
+def _check_data_file(path: Path) -> None:
+    """Raises UserError if a header that stands alone names data in another folder: it could be any file."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16).decode("latin-1")
+    named = re.search(
+        r"^\s*(?:ElementDataFile\s*=|data ?file:)\s*(.*?)\s*$", head, re.MULTILINE | re.IGNORECASE
+    )
+    if named and re.search(r"[/\\]|\.\.", named[1]):
+        raise UserError(f"takes its values from {named[1]!r}; put them into the same folder")
