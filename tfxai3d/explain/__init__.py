@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from tfxai3d.explain.methods.gradient_times_input import GradientTimesInput as GradientTimesInput
     from tfxai3d.explain.methods.guided_backprop import GuidedBackprop as GuidedBackprop
     from tfxai3d.explain.methods.integrated_gradients import IntegratedGradients as IntegratedGradients
+    from tfxai3d.explain.methods.kernel_shap import KernelSHAP as KernelSHAP
+    from tfxai3d.explain.methods.leave_one_out import LeaveOneOut as LeaveOneOut
+    from tfxai3d.explain.methods.lime import LIME as LIME
     from tfxai3d.explain.methods.mean_field_shapley import MeanFieldShapley as MeanFieldShapley
+    from tfxai3d.explain.methods.occlusion import Occlusion as Occlusion
     from tfxai3d.explain.methods.p_grad_cam import PGradCAM as PGradCAM
     from tfxai3d.explain.methods.point_saliency import PointSaliency as PointSaliency
+    from tfxai3d.explain.methods.rise import RISE as RISE
+    from tfxai3d.explain.methods.shapley_sampling import ShapleySampling as ShapleySampling
     from tfxai3d.explain.methods.smooth_grad import SmoothGrad as SmoothGrad
     from tfxai3d.explain.methods.vanilla_gradient import VanillaGradient as VanillaGradient
     from tfxai3d.explain.methods.var_grad import VarGrad as VarGrad

@@ -23,12 +23,14 @@ class Parts(NamedTuple):
         importance: One value a point (B,N) or voxel (B,D,H,W).
         scores: Logits (B,C).
         convergence_delta: For path methods, the sum of attributions minus the score difference (B,).
+        standard_error: Of the importance, for methods that estimate it by samples.
     """
 
     attributions: tf.Tensor
     importance: tf.Tensor
     scores: tf.Tensor
     convergence_delta: tf.Tensor | None = None
+    standard_error: tf.Tensor | None = None
 
 
 class Explainer(abc.ABC):
@@ -136,6 +138,7 @@ class Explainer(abc.ABC):
             kind=self.network.kind,
             method_title=self.title,
             convergence_delta=parts.convergence_delta,
+            standard_error=parts.standard_error,
             class_names=self.network.class_names,
             against=None if against is None else against.astype(np.int64),
         )

@@ -17,7 +17,7 @@ _FIRST_TITLES = {
     "var_grad": "VarGrad",
 }
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
-_OPTIONAL_ARRAYS = ("convergence_delta", "against")
+_OPTIONAL_ARRAYS = ("convergence_delta", "against", "standard_error")
 _TEXTS = ("method", "options", "kind", "class_names")
 
 
@@ -42,6 +42,7 @@ class Explanation:
         class_names: Names of the C classes, if known.
         against: For contrasts, the class that each example's target is held against, int (B,).
         method_title: The name of the method as people write it, if known.
+        standard_error: Of the importance, shape of it, where a method estimates it by samples.
     """
 
     inputs: np.ndarray
@@ -56,6 +57,7 @@ class Explanation:
     class_names: tuple[str, ...] | None = None
     against: np.ndarray | None = None
     method_title: str | None = None
+    standard_error: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

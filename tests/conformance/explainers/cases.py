@@ -21,17 +21,25 @@ MODELS = {
 }
 METHODS = explain.method_names()
 SLOW = {"pointnet2", "vrn"}
+FEW = {"num_clusters": 4, "block_size": 8, "budget": 16}
 OPTIONS = {
     "integrated_gradients": {"steps": 3},
     "expected_gradients": {"samples": 3},
+    "kernel_shap": FEW,
+    "leave_one_out": {"block_size": 8},
+    "lime": FEW,
     "mean_field_shapley": {"nodes": 3},
+    "occlusion": {"size": 0.5},
+    "rise": FEW,
+    "shapley_sampling": {**FEW, "budget": 32},
     "smooth_grad": {"samples": 3},
     "var_grad": {"samples": 3},
 }
-SEEDED = ("expected_gradients", "smooth_grad", "var_grad")
+SEEDED = ("expected_gradients", "lime", "rise", "smooth_grad", "var_grad")
 NEED_FEATURES = {"critical_points", "feature_magnitude", "grad_cam", "p_grad_cam"}
 NEED_KERAS = {*NEED_FEATURES, "deconvnet", "guided_backprop"}
 POINTS_ONLY = {"critical_points", "point_saliency"}
+NEED_NO_GRADIENT = {"kernel_shap", "leave_one_out", "lime", "occlusion", "rise", "shapley_sampling"}
 WHATEVER_THE_TARGET = {"critical_points", "feature_magnitude"}
 ONE_A_POINT = NEED_FEATURES  # the attributions repeat the importance
 

@@ -174,5 +174,5 @@ def test_methods_by_name():
     assert sorted(METHODS) == METHODS
     assert {explain.get(name).method for name in METHODS} == set(METHODS)
     assert explain.get("p_grad_cam") is explain.PGradCAM
-    with pytest.raises(UserError, match=r"unknown method 'lime'; known are .*p_grad_cam"):
-        explain.get("lime")
+    with pytest.raises(UserError, match=r"unknown method 'lemon'; known are .*p_grad_cam"):
+        explain.get("lemon")

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conformance.explainers.cases import METHODS, NEED_FEATURES, NEED_KERAS, OPTIONS, make
+from tests.conformance.explainers.cases import (
+    METHODS,
+    NEED_FEATURES,
+    NEED_KERAS,
+    NEED_NO_GRADIENT,
+    OPTIONS,
+    make,
+)
 from tests.reference import networks
 from tests.reference.networks import POINTS, VOXELS
 from tests.reference.precision import precision
@@ -59,12 +66,20 @@ def not_differentiable():
 
 
 # The others explain features or pools inside the model, whose gradient is not cut off.
-@pytest.mark.parametrize("method", sorted(set(METHODS) - NEED_FEATURES - {"mean_field_shapley"}))
+@pytest.mark.parametrize(
+    "method", sorted(set(METHODS) - NEED_FEATURES - NEED_NO_GRADIENT - {"mean_field_shapley"})
+)
 def test_a_model_that_is_not_differentiable_at_its_input(method):
     explainer = explain.get(method)(not_differentiable(), data_kind="points", **OPTIONS.get(method, {}))
     with pytest.raises(UserError, match="'rounded' is not differentiable at its input") as caught:
         explainer(POINTS[:2])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", sorted(NEED_NO_GRADIENT))
+def test_methods_that_take_points_away_need_no_gradient(method):
+    explainer = explain.get(method)(not_differentiable(), data_kind="points", **OPTIONS[method])
+    assert np.isfinite(explainer(POINTS[:2]).importance).all()
 
 
 def test_a_model_of_integers():

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.expected_max import expected_max
+from tfxai3d.explain.engine.max_pools import replace_max
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import has_layer, shadow
 from tfxai3d.models.layers.neighbors import gather
 from tfxai3d.models.layers.set_abstraction import Group, NeighborMax
-from tfxai3d.models.layers.shared_mlp import SharedDenseMax
 
 
 class PresenceNetwork:
@@ -71,16 +71,8 @@ class PresenceNetwork:
                 vars(copy)["call"] = lambda x, **_: (
                     over_balls(name, copy.features(x), balls.pop(0)) if balls else plain(x)
                 )
-            elif self._in_balls:
-                return
-            elif isinstance(original, SharedDenseMax):
-                vars(copy)["call"] = lambda x, **_: over_points(name, copy.features(x))
-            elif isinstance(original, keras.layers.GlobalMaxPooling1D):
-                vars(copy)["call"] = lambda x, *_: over_points(name, x) if _has_rows(x, inputs) else plain(x)
-            elif type(original).__name__ == "Max" and original.axis in (1, (1,), [1]):
-                vars(copy)["call"] = lambda x: (
-                    _like_max(over_points(name, x), original) if _has_rows(x, inputs) else plain(x)
-                )
+            elif not self._in_balls:
+                replace_max(original, copy, inputs.shape[1], over_points)
 
         with keras.StatelessScope():
             logits = shadow(self._model, adjust)(inputs, training=False)
@@ -105,12 +97,3 @@ def max_over_balls(
     flat = tf.reshape(features, (-1, shape[2], features.shape[-1]))
     best = expected_max(flat, tf.reshape(there, (-1, shape[2])), density)
     return tf.reshape(best, (shape[0], shape[1], features.shape[-1]))
-
-
-def _has_rows(features: tf.Tensor, inputs: tf.Tensor) -> bool:
-    """Whether features (B,M,K) have one row a point."""
-    return features.shape.rank == 3 and features.shape[1] == inputs.shape[1]
-
-
-def _like_max(pooled: tf.Tensor, operation: Any) -> tf.Tensor:
-    return pooled[:, None] if operation.keepdims else pooled

@@ -1,0 +1,150 @@
+"""The game on networks whose points meet in one max: their features once, then the head alone."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfxai3d.explain.engine.game import Game
+from tfxai3d.explain.engine.max_pools import replace_max
+from tfxai3d.explain.engine.network import Network
+from tfxai3d.explain.engine.shadow import shadow
+from tfxai3d.explain.engine.target import rows, target_score
+
+
+class MaxNetwork:
+    """A network that maps each point on its own to features, and their max over the points to logits.
+
+    Args:
+        network: What is explained.
+        model: Its Keras model.
+    """
+
+    def __init__(self, network: Network, model: keras.Model):
+        self._network, self._model = network, model
+
+    def features(self, points: tf.Tensor) -> tf.Tensor:
+        """Returns the features (B,N,K) of points (B,N,3) that go into the max."""
+        return self._run(points, None)[0][0]
+
+    def head(self, pooled: tf.Tensor) -> tf.Tensor:
+        """Returns the logits (P,C) of maxima (P,K)."""
+        shape = self._network.shape or (None, 3)
+        return self._run(tf.zeros((1, shape[0] or 1, shape[-1]), pooled.dtype), pooled)[1]
+
+    def holds(self) -> bool:
+        """Whether the network is of this form: one max, and clouds of a few random points say so too."""
+        shape = self._network.shape or (None, 3)
+        draw = np.random.default_rng(0).uniform(-1, 1, (3, shape[0] or 12, shape[-1]))
+        clouds = tf.constant(draw, self._network.dtype)
+        seen, _ = self._run(clouds, None)
+        if len(seen) != 1 or seen[0].shape.rank != 3:
+            return False
+        # Each cloud gets half its points from the next: features of a point alone must not change by that.
+        half = clouds.shape[1] // 2
+        mixed = tf.concat([clouds[:, :half], tf.roll(clouds, 1, axis=0)[:, half:]], axis=1)
+        parts = tf.concat([seen[0][:, :half], tf.roll(seen[0], 1, axis=0)[:, half:]], axis=1)
+        ours, theirs = self.head(tf.reduce_max(parts, axis=1)).numpy(), self._network(mixed).numpy()
+        return bool(np.allclose(ours, theirs, atol=1e-4 * max(np.abs(theirs).max(), 1e-6)))
+
+    def _run(self, points: tf.Tensor, pooled: tf.Tensor | None) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Returns what goes into each max over the points, and the logits with `pooled` in its place."""
+        seen: list[tf.Tensor] = []
+
+        def pool(name: str, features: tf.Tensor) -> tf.Tensor:
+            seen.append(features)
+            return tf.reduce_max(features, axis=1) if pooled is None else pooled
+
+        def adjust(original: Any, copy: Any) -> None:
+            replace_max(original, copy, points.shape[1], pool)
+
+        with keras.StatelessScope():
+            logits = shadow(self._model, adjust)(points, training=False)
+        return seen, dataclasses.replace(self._network, function=lambda _: logits)(points)
+
+
+def max_network(network: Network, model: Any) -> MaxNetwork | None:
+    """Returns the model as a MaxNetwork, or None if it is none."""
+    if network.kind != "points" or not isinstance(model, keras.Model):
+        return None
+    found = MaxNetwork(network, model)
+    try:
+        with tf.init_scope():
+            return found if found.holds() else None
+    except (ValueError, TypeError, tf.errors.OpError):  # a network that takes no cloud of a few points
+        return None
+
+
+def max_game(game: Game, split: MaxNetwork) -> "MaxGame":
+    """Returns the same game with the features of its units computed, which all coalitions share."""
+    features = split.features(game.example[None])[0]
+    # Points of no unit are always there: they are one unit more, the last.
+    unit = tf.where(game.labels < 0, game.players, game.labels)
+    best = tf.math.unsorted_segment_max(features, unit, game.players + 1)
+    origin = split.features(tf.zeros_like(game.example[None]))[0, 0]
+    fields = {field.name: getattr(game, field.name) for field in dataclasses.fields(Game)}
+    return MaxGame(**fields, max_network=split, units=best[:-1], always=best[-1], empty=origin)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaxGame(Game):
+    """The same game as `Game`, exactly: a coalition costs a max over its units' features and the head.
+
+    Attributes:
+        max_network: The network, split at its max.
+        units: The largest features of each unit (M,K).
+        always: Those of the points that are in no unit (K,).
+        empty: What stands for no point, the features of the origin (K,).
+    """
+
+    max_network: MaxNetwork
+    units: tf.Tensor
+    always: tf.Tensor
+    empty: tf.Tensor
+
+    def losses(self) -> tf.Tensor:
+        """Returns the losses (M,) from the two largest values of each channel."""
+        everyone = tf.concat([self.units, self.always[None]], axis=0)
+        first, second = tf.unstack(tf.math.top_k(tf.transpose(everyone), 2).values, axis=-1)
+        left = tf.where(self.units == first, second, first)
+        loss = self.everything() - self._of_maxima(left)
+        return tf.where(tf.reduce_any(left < first, axis=1), loss, 0)  # exactly 0, whatever the rounding
+
+    def along(self, ranks: tf.Tensor) -> tf.Tensor:
+        """Returns the scores (R,M) after each arrival, from the running maxima of each order."""
+
+        def walk(row: tf.Tensor) -> tf.Tensor:
+            if self.progress:
+                self.progress(row * self.players, tf.size(ranks))
+            arrived = _running_max(tf.gather(self.units, tf.argsort(ranks[row])))
+            return self._of_maxima(tf.maximum(arrived, self.always))
+
+        return tf.map_fn(
+            walk, tf.range(tf.shape(ranks)[0]), parallel_iterations=1, fn_output_signature=self.example.dtype
+        )
+
+    def _scores(self, present: tf.Tensor) -> tf.Tensor:
+        def pooled(there: tf.Tensor) -> tf.Tensor:
+            return tf.maximum(tf.reduce_max(tf.boolean_mask(self.units, there), axis=0), self.always)
+
+        return self._of_maxima(
+            tf.map_fn(pooled, present, parallel_iterations=1, fn_output_signature=self.units.dtype)
+        )
+
+    def _of_maxima(self, pooled: tf.Tensor) -> tf.Tensor:
+        """Returns the scores (P,) of maxima (P,K), where the lowest number stands for no point."""
+        logits = self.max_network.head(tf.where(pooled <= pooled.dtype.min, self.empty, pooled))
+        score = target_score(logits, rows(self.target, tf.zeros(tf.shape(logits)[:1], tf.int32)))
+        return tf.cast(score, self.example.dtype)
+
+
+def _running_max(values: tf.Tensor) -> tf.Tensor:
+    """Returns the max of each row (M,K) and all before it, in log2(M) steps."""
+
+    def double(shift: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return 2 * shift, tf.concat([values[:shift], tf.maximum(values[shift:], values[:-shift])], axis=0)
+
+    shapes = (tf.TensorShape([]), values.shape)
+    return tf.while_loop(lambda shift, _: shift < tf.shape(values)[0], double, (1, values), shapes)[1]
