@@ -44,7 +44,7 @@ from tfxai3d.results.explanation import DataKind
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.OBJECTS,
+    cli.OBJECTS | cli.PERTURBATION,
     model="pointnet_modelnet40",
     methods=["vanilla_gradient", "guided_backprop", "integrated_gradients"],
     shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"],
@@ -70,8 +70,8 @@ def main(argv: list[str]) -> None:
     output_dir = Path(FLAGS.output_dir)
     cli.load_tensorflow()
     model = models.load(FLAGS.model)
-    options = {name: FLAGS[name].value for name in ("batch_size", "data_kind", "layer", "steps", "seed")}
-    explainers = [explain.create(name, model, **options) for name in FLAGS.methods]
+    options = cli.given("batch_size", "data_kind", "layer", "steps", "seed", *cli.PERTURBATION)
+    explainers = [explain.create(name, model, progress=True, **options) for name in FLAGS.methods]
     kind, class_names = explainers[0].network.kind, explainers[0].network.class_names
     target = FLAGS.target and explain.named_target(FLAGS.target, class_names)
     if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:

@@ -111,7 +111,7 @@ def _saved_model() -> Iterator[str]:
         yield FLAGS.saved_model
         return
     model = models.load(FLAGS.model)
-    options = {name: FLAGS[name].value for name in ("batch_size", "steps", "seed")}
+    options = cli.given("batch_size", "steps", "seed")
     explainers = [explain.create(method, model, data_kind="points", **options) for method in FLAGS.methods]
     with tempfile.TemporaryDirectory() as folder:
         serve.export(model, Path(folder, "model"), explainers)

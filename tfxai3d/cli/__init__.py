@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
     from tfxai3d.cli.app import run as run
     from tfxai3d.cli.flags import OBJECTS as OBJECTS
+    from tfxai3d.cli.flags import PERTURBATION as PERTURBATION
     from tfxai3d.cli.flags import ROTATIONS as ROTATIONS
     from tfxai3d.cli.flags import TRAINING as TRAINING
     from tfxai3d.cli.flags import define_flags as define_flags
+    from tfxai3d.cli.flags import given as given
     from tfxai3d.cli.flags import rotation_test as rotation_test
     from tfxai3d.cli.objects import Object as Object
     from tfxai3d.cli.objects import class_numbers as class_numbers

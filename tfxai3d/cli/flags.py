@@ -57,6 +57,12 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "data_kind": (_one_of("points", "voxels"), "What a .keras file takes that does not say."),
     "layer": (_text, "Layer of the features, for the CAM family on a model without an endpoint."),
     "steps": (partial(_whole, lower_bound=2), "Steps of integrated_gradients."),
+    "units": (
+        _one_of("points", "clusters", "voxels", "blocks"),
+        "What methods such as lime and shapley_sampling take away at once; the method's own by default.",
+    ),
+    "num_clusters": (_from_one, "Clusters of a cloud, for --units=clusters."),
+    "budget": (_from_one, "Forward passes an object of lime, kernel_shap, rise, shapley_sampling."),
     "pooling": (_one_of("max", "mean"), "Pooling of the gradient over the channels in p_grad_cam."),
     "power": (_float, "Power of the distance from the centre in point_saliency; published 1, for DGCNN 6."),
     "rotations": (
@@ -96,6 +102,8 @@ OBJECTS = {
     "input": None, "data_dir": None, "label": None, "index": ["0"], "array": None, "up": "y",
     "num_points": 1024, "seed": 0,
 }  # fmt: skip
+#: What methods take away that look at the score without it.
+PERTURBATION = {"units": None, "num_clusters": 20, "budget": None}
 #: The random rotations that test a decision.
 ROTATIONS = {"rotations": 100, "axes": "xyz", "composed": True}
 #: How a network is trained, but for the numbers of examples and epochs.
@@ -115,6 +123,11 @@ def define_flags(*groups: Mapping[str, Any], **defaults: Any) -> None:
     for name, default in defaults.items():
         define, help_text = _VOCABULARY[name]
         define(name, default, help_text)
+
+
+def given(*names: str) -> dict[str, Any]:
+    """Returns the values of those flags that have one, by name."""
+    return {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].value is not None}
 
 
 def rotation_test(model: Any) -> evaluate.RotationTest | None:

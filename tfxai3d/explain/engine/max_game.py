@@ -31,13 +31,13 @@ class MaxNetwork:
 
     def head(self, pooled: tf.Tensor) -> tf.Tensor:
         """Returns the logits (P,C) of maxima (P,K)."""
-        shape = self._network.shape or (None, 3)
-        return self._run(tf.zeros((1, shape[0] or 1, shape[-1]), pooled.dtype), pooled)[1]
+        points, channels = self._network.shape or (None, 3)
+        return self._run(tf.zeros((1, points or 1, channels or 3), pooled.dtype), pooled)[1]
 
     def holds(self) -> bool:
         """Whether the network is of this form: one max, and clouds of a few random points say so too."""
-        shape = self._network.shape or (None, 3)
-        draw = np.random.default_rng(0).uniform(-1, 1, (3, shape[0] or 12, shape[-1]))
+        points, channels = self._network.shape or (None, 3)
+        draw = np.random.default_rng(0).uniform(-1, 1, (3, points or 12, channels or 3))
         clouds = tf.constant(draw, self._network.dtype)
         seen, _ = self._run(clouds, None)
         if len(seen) != 1 or seen[0].shape.rank != 3:

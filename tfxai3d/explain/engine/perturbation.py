@@ -93,7 +93,7 @@ class Perturbation(Explainer):
                 for some in (values, error, values / tf.cast(size, values.dtype))
             ]
             place = tf.where(labels < 0, tf.shape(size)[0], labels)
-            return tuple(tf.gather(some, place) for some in spread)  # type: ignore[return-value]
+            return tuple(tf.gather(some, place) for some in spread)
 
         places = tf.TensorSpec(inputs.shape[1:-1], inputs.dtype)
         importance, error, share = tf.map_fn(
