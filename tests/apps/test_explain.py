@@ -171,7 +171,7 @@ def _mistakes():
         return make
 
     return {
-        "method": (lambda folder: ["--methods=lime"], "unknown method 'lime'; known are .*vanilla_gradient"),
+        "method": (lambda folder: ["--methods=no"], "unknown method 'no'; known are .*vanilla_gradient"),
         "no method": (lambda folder: ["--methods="], "names no method"),
         "method twice": (lambda folder: ["--methods=deconvnet,deconvnet"], "names a method twice"),
         "target": (lambda folder: ["--target=desk"], "--target: 'desk' is no class of the model"),

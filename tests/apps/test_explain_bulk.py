@@ -85,7 +85,7 @@ def test_a_modelnet_folder_and_what_is_rejected(run, tmp_path):
         (["--input=nothing/*.h5"], "nothing/*.h5: matches no file"),
         (["--data_dir=nothing"], "no such file; give a ModelNet40 HDF5 folder"),
         (["--input=a", "--num_examples=3"], "--num_examples is the number of procedural clouds"),
-        (["--methods=lime"], "unknown method 'lime'"),
+        (["--methods=lemon"], "unknown method 'lemon'"),
         (["--saved_model=nothing", f"--input={__file__}"], "bulk runs read"),
     ],
 )

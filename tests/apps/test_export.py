@@ -69,7 +69,7 @@ def test_code_in_a_keras_file_is_not_run(run, tmp_path):
     ("arguments", "message"),
     [
         (["--methods="], "--methods= names no method"),
-        (["--methods=lime"], "unknown method 'lime'; known are"),
+        (["--methods=lemon"], "unknown method 'lemon'; known are"),
         (["--model=nothing.keras"], "nothing.keras: no such file; check the path"),
         (["--model=nothing"], "no preset 'nothing'"),
         (["--output_dir=tests"], "tests: is a folder of other things"),

@@ -33,7 +33,7 @@ def test_a_method_gets_the_options_that_it_takes(name, expected):
             ["deconvnet", "grad_cam", "deconvnet"],
             "methods=deconvnet,grad_cam,deconvnet: names a method twice",
         ),
-        (["grad_cam", "lime"], "unknown method 'lime'; known are .*, grad_cam, "),
+        (["grad_cam", "lemon"], "unknown method 'lemon'; known are .*, grad_cam, "),
     ],
 )
 def test_names_that_are_wrong(names, message):
@@ -43,5 +43,5 @@ def test_names_that_are_wrong(names, message):
 
 def test_an_unknown_method_is_named():
     for make in (explain.get, lambda name: explain.create(name, foreign(), **OPTIONS)):
-        with pytest.raises(UserError, match="unknown method 'lime'; known are "):
-            make("lime")
+        with pytest.raises(UserError, match="unknown method 'lemon'; known are "):
+            make("lemon")

@@ -243,7 +243,7 @@ def test_a_folder_of_another_run_is_refused(clouds, job, change, message):
         ({}, [__file__], "bulk runs read .tfrecord"),
         ({"batch_size": 0}, [], "batch_size must be at least 1"),
         ({"method": "grad_cam"}, None, "has no signature explain_grad_cam"),
-        ({"method": "lime"}, None, "unknown method 'lime'"),
+        ({"method": "lemon"}, None, "unknown method 'lemon'"),
     ],
 )
 def test_mistakes(clouds, job, change, patterns, message, tmp_path):

@@ -116,7 +116,7 @@ def test_mistakes_of_export(counting, tmp_path):
     model, explainers, _ = counting
     cases = [
         ({"methods": ["vanilla_gradient", explainers[0]]}, "names one method twice"),
-        ({"methods": ["lime"]}, "unknown method 'lime'"),
+        ({"methods": ["lemon"]}, "unknown method 'lemon'"),
         ({"methods": ["guided_backprop"]}, "must be a Keras model"),
         ({"methods": [explain.VanillaGradient(Counting())]}, "vanilla_gradient is of another model"),
         ({"num_points": 0}, r"num_points=0: model 'counting' takes points \(B,N,3\)"),

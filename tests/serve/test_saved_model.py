@@ -140,8 +140,8 @@ def test_what_is_not_in_the_file_is_differentiated(exported):
         loaded.explainer("grad_cam")
     with pytest.raises(UserError, match=r"has p_grad_cam with the options {'pooling': 'max'} alone"):
         loaded.explainer("p_grad_cam", pooling="mean")
-    with pytest.raises(UserError, match="unknown method 'lime'"):
-        loaded.explainer("lime")
+    with pytest.raises(UserError, match="unknown method 'lemon'"):
+        loaded.explainer("lemon")
     with pytest.raises(UserError, match=r"must be points \(B,N,3\)"):
         loaded.explainer("vanilla_gradient")(VOXELS)
 

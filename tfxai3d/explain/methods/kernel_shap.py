@@ -40,23 +40,22 @@ class KernelSHAP(RandomUnits):
 
     def values(self, game: Game) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the values (M,) and their standard errors, 0 where they are exact."""
-        players, limit = game.players, int(np.log2(self.budget + 2))
-        start, gain = game.nothing(), game.everything() - game.nothing()
+        players = game.players
+        exact = players <= int(np.log2(self.budget + 2))
 
-        def fitted(held: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            scores = game.scores(tf.shape(held)[0], lambda number: tf.gather(held, number))
-            return summing_to(held, weights, scores, start, gain)
-
-        def exact() -> tuple[tf.Tensor, tf.Tensor]:
-            held = all_coalitions(players)
-            values, _ = fitted(held, kernel_weights(held))
-            return values, tf.zeros_like(values)
-
-        def sampled() -> tuple[tf.Tensor, tf.Tensor]:
+        def drawn() -> tuple[tf.Tensor, tf.Tensor]:
             held = _drawn(self.budget // 2, players, self.seed)
-            return fitted(held, tf.ones(tf.shape(held)[:1], tf.float64))
+            return held, tf.ones(tf.shape(held)[:1], tf.float64)
 
-        return tf.cond(players <= limit, exact, sampled)
+        def every() -> tuple[tf.Tensor, tf.Tensor]:
+            held = all_coalitions(players)
+            return held, kernel_weights(held)
+
+        held, weights = tf.cond(exact, every, drawn)
+        scores = game.scores(tf.shape(held)[0], lambda number: tf.gather(held, number))
+        start = game.nothing()
+        values, error = summing_to(held, weights, scores, start, game.everything() - start)
+        return values, tf.where(exact, tf.zeros_like(error), error)
 
 
 def all_coalitions(players: tf.Tensor) -> tf.Tensor:
