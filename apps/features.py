@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -37,9 +37,6 @@ from tqdm import tqdm
 
 from tfxai3d import cli, data, features, models, view
 from tfxai3d.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 FLAGS = flags.FLAGS
 cli.define_flags(
@@ -116,15 +113,12 @@ def _units(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     return view.feature_gallery(found, FLAGS.colormap), records
 
 
-def _batches(model: keras.Model) -> Iterator[np.ndarray]:
+def _batches(model: models.Classifier) -> Iterator[np.ndarray]:
     """Yields grids of --data_dir's test split, or of procedural shapes of the model's classes."""
-    grids = data.open_dataset(
-        FLAGS.data_dir,
-        "voxels",
-        num_examples=FLAGS.num_examples or (None if FLAGS.data_dir else 200),
-        class_names=None if FLAGS.data_dir else model.class_names,
-        seed=FLAGS.seed,
-    ).inputs
+    count = FLAGS.num_examples or (None if FLAGS.data_dir else 200)
+    names = None if FLAGS.data_dir else model.class_names
+    options = {"num_examples": count, "class_names": names, "seed": FLAGS.seed}
+    grids = data.open_dataset(FLAGS.data_dir, "voxels", **options).inputs
     for start in tqdm(range(0, len(grids), FLAGS.batch_size), desc="objects", unit="batch", disable=None):
         yield grids[start : start + FLAGS.batch_size]
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -29,19 +28,11 @@ from tfxai3d import cli, data, explain, models, storage
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import claims
 
-if TYPE_CHECKING:
-    import keras
-
 FLAGS = flags.FLAGS
 cli.define_flags(
-    data_dir=None,
-    methods=None,
-    num_points=1024,
-    num_examples=100,
-    batch_size=16,
-    seed=0,
+    data_dir=None, methods=None, num_points=1024, num_examples=100, batch_size=16, seed=0,
     output_dir="out/findings",
-)
+)  # fmt: skip
 flags.DEFINE_list("models", ["pointnet_shapes", "vrn_half_modelnet10"], "Presets or folders; may be empty.")
 flags.DEFINE_list("pruned", [], "Pairs original=pruned of presets or folders whose maps are compared.")
 
@@ -84,28 +75,18 @@ def _pruning_claims(pairs: list[tuple[str, str]]) -> Iterator[str]:
     for pair in pairs:
         original, pruned = map(models.load_classifier, pair)
         inputs, labels, source = _examples(original)
-        claim = claims.before_and_after_pruning(
-            original,
-            pruned,
-            inputs,
-            labels,
-            FLAGS.methods if original.data_kind == "points" else None,
-            batch_size=FLAGS.batch_size,
-            seed=FLAGS.seed,
-        )
+        methods = FLAGS.methods if original.data_kind == "points" else None
+        options = {"batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
+        claim = claims.before_and_after_pruning(original, pruned, inputs, labels, methods, **options)
         names = " and ".join(f"`{Path(name).name}`" for name in pair)
         yield claim.markdown(f"{names}, {source}")
 
 
-def _examples(model: keras.Model) -> tuple[np.ndarray, np.ndarray, str]:
+def _examples(model: models.Classifier) -> tuple[np.ndarray, np.ndarray, str]:
     """Returns float32 inputs, none of them empty, labels as `model` counts them, and what they are."""
-    split = data.open_dataset(
-        FLAGS.data_dir,
-        model.data_kind,
-        num_points=FLAGS.num_points,
-        num_examples=None if FLAGS.data_dir else FLAGS.num_examples,
-        class_names=model.class_names,
-    )
+    count = None if FLAGS.data_dir else FLAGS.num_examples
+    options = {"num_points": FLAGS.num_points, "num_examples": count, "class_names": model.class_names}
+    split = data.open_dataset(FLAGS.data_dir, model.data_kind, **options)
     if model.data_kind == "voxels":
         split = split[np.flatnonzero(~data.find_empty(split.inputs))]
     split = split.spread(FLAGS.num_examples)

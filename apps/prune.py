@@ -39,10 +39,9 @@ cli.define_flags(
     density=0.05, label_smoothing=0.1, tensorboard=False, output_dir="out/prune",
 )  # fmt: skip
 flags.DEFINE_bool(
-    "from_scratch",
-    False,
+    "from_scratch", False,
     "Forget the weights of --model, and prune its architecture while it is trained anew, in --epochs.",
-)
+)  # fmt: skip
 flags.DEFINE_integer(
     "train_points", None, "Train on so many points of each cloud, drawn anew every step; default all.", 10
 )

@@ -35,37 +35,30 @@ cli.define_flags(
     cli.TRAINING, data_dir=None, num_train=8000, num_test=1000, tensorboard=False, output_dir="out/train"
 )
 flags.DEFINE_string(
-    "variant",
-    None,
+    "variant", None,
     "PointNet with (full, the default) or without (basic) its transforms; PointNet++ with balls of one size "
     "(ssg, the default) or three (msg).",
-)
+)  # fmt: skip
 flags.DEFINE_float("width", 1.0, "VRN only: scales the numbers of channels.", 0.125, 4)
 flags.DEFINE_string(
-    "initial",
-    None,
+    "initial", None,
     "Preset or folder whose weights to start from, for VRN also a narrower one; random ones without it.",
-)
+)  # fmt: skip
 flags.DEFINE_list(
     "stages", ["512x12", "1024x4"], "Points (or voxels along an axis) x epochs of each stage, in order."
 )
 flags.DEFINE_float(
-    "validation_fraction",
-    0.0,
-    "Part of train held back, to choose the best epoch of the last stage; 0: its last.",
-    0,
-    0.9,
-)
+    "validation_fraction", 0.0,
+    "Part of train held back, to choose the best epoch of the last stage; 0: its last.", 0, 0.9,
+)  # fmt: skip
 flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_float16", "mixed_bfloat16"], "Keras dtype policy."
 )
 flags.DEFINE_enum(
-    "strategy",
-    "none",
-    ["none", "mirrored", "multi_worker"],
+    "strategy", "none", ["none", "mirrored", "multi_worker"],
     "tf.distribute strategy: all GPUs of this machine, or the workers that TF_CONFIG names, which all run "
     "this command and share --output_dir. They divide --batch_size; BatchNorm sees one device's part.",
-)
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
