@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.results.drop_run import DropRun, DropStep
-from tfxai3d.results.drop_table import DropTable
+from tfxai3d.results.drop_table import DropRun, DropStep, DropTable
 
 
 def run_of(points, right, dropped_at=(0, 1, -1)):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfxai3d import tensorboard
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import DropRun, DropTable
-from tfxai3d.results.drop_run import DropStep
+from tfxai3d.results.drop_table import DropStep
 
 COLUMNS = ("accuracy", "confidence", "loss")
 

@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation
     from tfxai3d.evaluate.up_axis import OtherAxisUp as OtherAxisUp
     from tfxai3d.evaluate.up_axis import surer_with_other_axis_up as surer_with_other_axis_up
-    from tfxai3d.results.drop_run import DropRun as DropRun
-    from tfxai3d.results.drop_run import DropStep as DropStep
+    from tfxai3d.results.drop_table import DropRun as DropRun
+    from tfxai3d.results.drop_table import DropStep as DropStep
     from tfxai3d.results.drop_table import DropTable as DropTable
 
 __getattr__, __dir__ = lazy(__name__)

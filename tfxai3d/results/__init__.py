@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
-    from tfxai3d.results.drop_run import DropRun as DropRun
-    from tfxai3d.results.drop_run import DropStep as DropStep
+    from tfxai3d.results.drop_table import DropRun as DropRun
+    from tfxai3d.results.drop_table import DropStep as DropStep
     from tfxai3d.results.drop_table import DropTable as DropTable
     from tfxai3d.results.explanation import Explanation as Explanation
     from tfxai3d.results.visualization import Visualization as Visualization

@@ -15,7 +15,7 @@ from tfxai3d.evaluate.dropping.loop import drop_clouds, drop_points
 from tfxai3d.evaluate.dropping.mode_table import ModeComparison
 from tfxai3d.evaluate.dropping.modes import by_count, by_mode
 from tfxai3d.evaluate.rotations import RotationTest
-from tfxai3d.results.drop_run import DropRun
+from tfxai3d.results.drop_table import DropRun
 from tfxai3d.storage import AnyPath, run_folder
 
 

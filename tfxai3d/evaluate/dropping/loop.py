@@ -17,7 +17,7 @@ from tfxai3d.evaluate.dropping.importance import Importance, Recomputed
 from tfxai3d.evaluate.dropping.modes import MIRRORED, MODES, Rule, at_random, by_mode
 from tfxai3d.evaluate.rotations import RotationTest
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.results.drop_run import DropRun, DropStep
+from tfxai3d.results.drop_table import DropRun, DropStep
 
 
 def drop_clouds(

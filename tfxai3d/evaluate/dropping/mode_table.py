@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.results.drop_run import DropRun
+from tfxai3d.results.drop_table import DropRun
 from tfxai3d.storage import markdown_table, write_csv
 
 Row = dict[str, str]
