@@ -25,36 +25,25 @@ class PruningRecipe(Recipe):
     The density is reached step by step, or at once with 0 `epochs`, as Guo et al. (2016) do; `tune_epochs`
     follow, in whose first half weights that were cut by mistake can still come back in exchange for others.
 
-    Attributes:
-        density: Fraction of the kernels' weights that is left.
-        scope: Whether "global", of all layers together, or of each "layer".
-        importance: What decides which weights stay, see `DynamicNetworkSurgery`.
-        exclude: Layers to leave alone; None is what the model declares.
-        epochs: Epochs until the density is reached.
-        tune_epochs: Epochs of training at the density.
-        recover_epochs: The first so many of them in which weights can come back; None is half of them.
-        regrow_epochs: With 0 `epochs`, and in place of `recover_epochs`: the first so many of `tune_epochs`
-            that end with `PruneAndRegrow`.
-        from_scratch: Forget the weights, and prune the architecture while it is trained anew.
-        train_points: Points that are drawn of each cloud; None is all of them.
-        teacher: Preset or folder of a network whose probabilities are learnt beside the labels, see
-            `soften_labels`.
-
     Raises:
         UserError: If they do not go together.
     """
 
     label_smoothing: float = 0.1
-    density: float = 0.05
-    scope: Scope = "global"
-    importance: Importance = "magnitude"
-    exclude: Sequence[str] | None = None
-    epochs: int = 2
-    tune_epochs: int = 1
+    density: float = 0.05  # fraction of the kernels' weights that is left
+    scope: Scope = "global"  # whether "global", of all layers together, or of each "layer"
+    importance: Importance = "magnitude"  # what decides which weights stay, see `DynamicNetworkSurgery`
+    exclude: Sequence[str] | None = None  # layers to leave alone; None is what the model declares
+    epochs: int = 2  # epochs until the density is reached
+    tune_epochs: int = 1  # epochs of training at the density
+    # The first so many of them in which weights can come back; None is half of them.
     recover_epochs: int | None = None
+    # With 0 `epochs`, and in place of `recover_epochs`: the first so many of `tune_epochs` that end with
+    # `PruneAndRegrow`.
     regrow_epochs: int = 0
-    from_scratch: bool = False
-    train_points: int | None = None
+    from_scratch: bool = False  # forget the weights, and prune the architecture while it is trained anew
+    train_points: int | None = None  # points that are drawn of each cloud; None is all of them
+    # Preset or folder of a network whose probabilities are learnt beside the labels, see `soften_labels`.
     teacher: str | None = None
 
     def __post_init__(self) -> None:

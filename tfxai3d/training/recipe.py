@@ -54,25 +54,16 @@ def parse_stages(texts: Sequence[str]) -> list[Stage]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a classifier is fitted, whether it is trained or pruned.
+    """How a classifier is fitted, whether it is trained or pruned."""
 
-    Attributes:
-        batch_size: Examples a step.
-        learning_rate: Its peak.
-        weight_decay: Decoupled decay of the matrices.
-        label_smoothing: Part of the label that is spread over all classes.
-        dropout: Dropout rate of the head; None is the network's own.
-        augment: Names of augmentations, in order; None is the usual ones, see `AUGMENTATIONS`.
-        seed: Seed of the weights, the batches and the dropout.
-    """
-
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.2
-    dropout: float | None = None
+    batch_size: int = 32  # examples a step
+    learning_rate: float = 1e-3  # its peak
+    weight_decay: float = 0.01  # decoupled decay of the matrices
+    label_smoothing: float = 0.2  # part of the label that is spread over all classes
+    dropout: float | None = None  # dropout rate of the head; None is the network's own
+    # Names of augmentations, in order; None is the usual ones, see `AUGMENTATIONS`.
     augment: Sequence[str] | None = None
-    seed: int = 0
+    seed: int = 0  # seed of the weights, the batches and the dropout
 
     def compile(self, model: keras.Model, steps: int, warmup_steps: int) -> None:
         """Compiles a model for a fit of so many steps, see `compile_classifier`."""

@@ -30,28 +30,20 @@ class TrainingRecipe(Recipe):
     subsets of a cloud's points (PointNet++ then has proportionally fewer centroids and neighbours), or
     coarser voxels. Each continues from the checkpoint of the one before.
 
-    Attributes:
-        model: The network, see `models.architectures`.
-        variant: Its published form; None is the first of its `variants`.
-        width: Scales the numbers of channels, of VRN only.
-        initial: Preset or folder whose weights to start from, those of a narrower network too; None for
-            random ones.
-        stages: Points (or voxels along an axis) x epochs of each stage, in order, such as "512x12".
-        validation_fraction: Part of the examples held back, to choose the best epoch of the last stage; with
-            0 it is the last.
-        precision: Keras dtype policy.
-
     Raises:
         UserError: If they do not go together.
     """
 
-    model: str = "pointnet"
-    variant: str | None = None
-    width: float = 1.0
+    model: str = "pointnet"  # the network, see `models.architectures`
+    variant: str | None = None  # its published form; None is the first of its `variants`
+    width: float = 1.0  # scales the numbers of channels, of VRN only
+    # Preset or folder whose weights to start from, those of a narrower network too; None for random ones.
     initial: str | None = None
+    # Points (or voxels along an axis) x epochs of each stage, in order, such as "512x12".
     stages: Sequence[str] = ("512x12", "1024x4")
+    # Part of the examples held back, to choose the best epoch of the last stage; with 0 it is the last.
     validation_fraction: float = 0.0
-    precision: str = "float32"
+    precision: str = "float32"  # Keras dtype policy
 
     def __post_init__(self) -> None:
         stages, network = self.parsed_stages, models.get(self.model)

@@ -32,27 +32,17 @@ _Described = tuple[str, str, int, bool]
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a bulk run explains, and how.
+    """What a bulk run explains, and how."""
 
-    Attributes:
-        saved_model: Folder of the SavedModel, as every worker finds it.
-        output_dir: Folder of the results, as every worker finds it.
-        method: A name of `explain.method_names`; in the file, or one that needs gradients alone.
-        format: "tfrecord" or "parquet".
-        num_points: The most points of a cloud.
-        batch_size: The most clouds at once.
-        shard_size: Clouds of a file of results; a killed run loses the work on the file it was at.
-        trust: Load the SavedModel whatever operations it holds; see `serve.load`.
-    """
-
-    saved_model: str
-    output_dir: str
+    saved_model: str  # folder of the SavedModel, as every worker finds it
+    output_dir: str  # folder of the results, as every worker finds it
+    # A name of `explain.method_names`; in the file, or one that needs gradients alone.
     method: str = "integrated_gradients"
-    format: Format = "tfrecord"
-    num_points: int = 1024
-    batch_size: int = 32
-    shard_size: int = 256
-    trust: bool = False
+    format: Format = "tfrecord"  # "tfrecord" or "parquet"
+    num_points: int = 1024  # the most points of a cloud
+    batch_size: int = 32  # the most clouds at once
+    shard_size: int = 256  # clouds of a file of results; a killed run loses the work on the file it was at
+    trust: bool = False  # load the SavedModel whatever operations it holds; see `serve.load`
 
 
 @dataclasses.dataclass(frozen=True)
