@@ -132,7 +132,7 @@ def test_what_cannot_be_explained_is_listed_with_its_reason(job, saved, tmp_path
     reasons = {name.removeprefix(folder.as_posix()): why for name, why in rejected(tmp_path / "out").items()}
     expected = {
         "/a.npy#1": "holds NaN",
-        "/b.h5": "file signature not found",
+        "/b.h5": "is no HDF5 file",
         "/c.h5": "data",
         "/d.xyz": "d.xyz",
         "/f.tfrecord#1": "its feature `points` has 35 floats",

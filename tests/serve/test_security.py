@@ -131,8 +131,8 @@ def virtual(file):
         (lambda file: file.create_dataset("data", (ABSURD, 4, 3), "f4", chunks=(1, 4, 3)), "but holds 0"),
         (lambda file: file.create_dataset("data", (ABSURD, 0, 3), "f4"), "give points"),
         (lambda file: file.create_dataset("data", (4, 2**20, 2**20), "f4", chunks=(1, 8, 8)), "declares"),
-        (lambda file: file.create_dataset("data", data=h5py.Empty("f4")), "is no array"),
-        (lambda file: file.create_group("data"), "is no array"),
+        (lambda file: file.create_dataset("data", data=h5py.Empty("f4")), "has no data set `data`"),
+        (lambda file: file.create_group("data"), "has no data set `data`"),
         (virtual, "is a virtual dataset"),
     ],
 )
@@ -140,6 +140,16 @@ def test_a_bulk_run_is_not_planned_by_what_a_file_declares(bulk, write, reason):
     """Neither billions of shards nor billions of clouds of zeros: one line says why."""
     (rejected,) = bulk(write)
     assert reason in rejected.reason
+
+
+def test_a_bulk_run_lives_on_after_a_file_that_crashes(monkeypatch):
+    from tfxai3d.serve.bulk.plan import make_shards
+    from tfxai3d.serve.bulk.records import read_records
+
+    path = str(Path(__file__).parents[1] / "files" / "hostile" / "segfault.h5")
+    (shard,) = make_shards([path], 4)
+    (rejected,) = [record for source in shard.sources for record in read_records(source, 10)]
+    assert "ends the process that reads it" in rejected.reason
 
 
 def test_a_bulk_run_takes_no_memory_for_a_record_that_is_not_there(tmp_path):

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfxai3d.data.readers.reading import EXTENSIONS
 from tfxai3d.errors import UserError
 from tfxai3d.serve.folder import FACTS
-from tfxai3d.storage.limits import check_stored
+from tfxai3d.storage.hdf5 import dataset_shape
 
 TFRECORD = (".tfrecord", ".tfrecords")
 ARRAYS = (".h5", ".hdf5", ".npy")
@@ -92,11 +92,7 @@ def _count(path: str) -> int:
         if suffix == ".npy":
             shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
         elif suffix in ARRAYS:
-            import h5py
-
-            with h5py.File(path, "r") as file:
-                check_stored(file["data"])
-                shape = file["data"].shape
+            shape = dataset_shape(path, "data")
         else:
             return 1
         clouds, *sizes = shape if len(shape) == 3 else (1,)

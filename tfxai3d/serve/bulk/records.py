@@ -1,21 +1,17 @@
 """Clouds from files, one after the other; what cannot be read becomes a reason."""
 
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 import tensorflow as tf
 
 from tfxai3d import data
 from tfxai3d.errors import UserError
 from tfxai3d.serve.bulk.plan import ARRAYS, TFRECORD, Source
-from tfxai3d.storage.limits import MAX_BYTES, check_chunks, check_size, check_stored
-
-_CHUNK_CACHE = 64 << 20  # bytes; a chunk of many clouds is unpacked once, not once a cloud
+from tfxai3d.storage.hdf5 import read_rows
 
 
 class Record(NamedTuple):
@@ -61,26 +57,21 @@ def _read_array(source: Source, num_points: int) -> Iterator[Record | Rejected]:
     if Path(source.path).suffix.lower() == ".npy":
         yield from _rows(np.load(source.path, mmap_mode="r", allow_pickle=False), source, num_points)
         return
-    with h5py.File(source.path, "r", rdcc_nbytes=_CHUNK_CACHE) as file:
-        dataset = file["data"]
-        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-            raise UserError(f"{source.path}: its `data` is no array; give points (M,N,3)")
-        check_stored(dataset)
-        check_chunks(dataset)
-        check_size(math.prod(dataset.shape[-2:]) * dataset.dtype.itemsize, MAX_BYTES)
-        yield from _rows(dataset, source, num_points)
+    clouds, reasons = read_rows(source.path, "data", source.start, source.stop, ndim=2)
+    whole = iter(clouds)
+    for number in range(source.start, source.start + len(clouds) + len(reasons)):
+        name = _id(source.path, number)
+        if number in reasons:
+            yield Rejected(name, " ".join(reasons[number].split())[:300])
+        else:
+            yield _checked(name, next(whole), num_points)
 
 
 def _rows(array: Any, source: Source, num_points: int) -> Iterator[Record | Rejected]:
     if array.dtype.kind not in "iuf" or array.ndim not in (2, 3):
         raise UserError(f"{source.path}: holds {array.dtype}{array.shape}; give points (M,N,3)")
     for number in range(source.start, array.shape[0] if source.stop is None else source.stop):
-        try:
-            cloud = array[()] if array.ndim == 2 else array[number]
-        except (OSError, RuntimeError, ValueError) as error:  # a damaged chunk; the others may be whole
-            yield Rejected(_id(source.path, number), reason_of(error))
-        else:
-            yield _checked(_id(source.path, number), cloud, num_points)
+        yield _checked(_id(source.path, number), array if array.ndim == 2 else array[number], num_points)
 
 
 def _read_tfrecord(source: Source, num_points: int) -> Iterator[Record | Rejected]:
