@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from tfxai3d.data.readers.binvox import write_binvox as write_binvox
     from tfxai3d.data.readers.loading import load_grid as load_grid
     from tfxai3d.data.readers.loading import load_points as load_points
+    from tfxai3d.data.readers.loading import load_volume as load_volume
     from tfxai3d.data.readers.reading import read as read
+    from tfxai3d.data.resampling import resampled as resampled
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface
     from tfxai3d.data.voxelization import poses as poses

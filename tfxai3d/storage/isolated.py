@@ -21,7 +21,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 
 SECONDS = 5
-"""Processor time that the smallest file may take; a file of each further 10 MB may take a second more."""
+"""Processor time that the smallest file may take; each further 2 MB may take a second more."""
 
 _MEMORY = 2 << 30  # address space of the process before it reads anything is about a tenth of this
 _SLOW = 4  # seconds on the clock for each second of processor time, where others work as well
@@ -47,7 +47,7 @@ def call(
     Raises:
         UserError: If the process dies or does not come to an end; the message does not name the file.
     """
-    seconds = SECONDS + os.path.getsize(path) // 10_000_000
+    seconds = SECONDS + os.path.getsize(path) // 2_000_000
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         order = {
             "function": [function.__module__, function.__qualname__],

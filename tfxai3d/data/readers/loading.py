@@ -1,24 +1,25 @@
 """Files as inputs of networks: clouds and grids."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, Volume
+from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, Volume, VoxelGrid
 from tfxai3d.data.orientation import z_up_to_y_up
 from tfxai3d.data.readers.columns import column_name
 from tfxai3d.data.readers.reading import Geometry, read
+from tfxai3d.data.resampling import resampled
 from tfxai3d.data.sampling import normalize as to_unit_sphere
 from tfxai3d.data.sampling import sample_surface
 from tfxai3d.data.voxelization import voxelize, voxelize_points
 from tfxai3d.errors import UserError
+from tfxai3d.storage import AnyPath
 
 
 def load_points(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     num_points: int = 2048,
     seed: int = 0,
     index: int | None = None,
@@ -67,12 +68,32 @@ def load_points(
     return np.column_stack([points, *columns.values()]) if columns else points
 
 
+def load_volume(path: AnyPath, index: int | None = None, *, array: str | None = None) -> Volume:
+    """Reads a scan or a grid with its values, its affine and its spacing.
+
+    Args:
+        path: The file or DICOM folder, see `read`.
+        index: Which example of a file with several, see `read`.
+        array: Which array of an NPZ or H5 file, see `read`.
+
+    Raises:
+        UserError: As `read`; and if the file holds a mesh or a cloud.
+    """
+    found = read(path, index, "voxels", array=array)
+    if isinstance(found, VoxelGrid):
+        return Volume(found.occupancy)
+    if not isinstance(found, Volume):
+        raise UserError(f"{Path(path)}: holds no volume; give a scan or a grid")
+    return found
+
+
 def load_grid(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     index: int | None = None,
     *,
     up: Literal["y", "z"] = "z",
     array: str | None = None,
+    shape: tuple[int, int, int] | None = None,
 ) -> np.ndarray:
     """Reads a file as a grid, ready for a network of voxels.
 
@@ -83,6 +104,7 @@ def load_grid(
         index: Which example of a file with several, see `read`.
         up: The up axis of a mesh or cloud in the file. A voxel grid stays as it is.
         array: Which array of an NPZ or H5 file, see `read`.
+        shape: What a grid or volume is resampled to, see `resampled`; by default it stays as it is.
 
     Returns:
         Occupancy, float32 (32,32,32,1), z up; or of a file that holds a grid or volume (D,H,W,C), its values.
@@ -92,14 +114,13 @@ def load_grid(
     """
     geometry = read(path, index, "voxels", array=array)
     upright = z_up_to_y_up if up == "y" else np.asarray  # the map is its own inverse
-    if isinstance(geometry, Volume):
-        return geometry.values
+    if isinstance(geometry, VoxelGrid | Volume):
+        values = geometry.values if isinstance(geometry, Volume) else Volume(geometry.occupancy).values
+        return values if shape is None else resampled(values, shape)
     if isinstance(geometry, Mesh):
         grid = voxelize(Mesh(upright(geometry.vertices), geometry.faces))
-    elif isinstance(geometry, PointCloud):
-        grid = voxelize_points(upright(geometry.points))
     else:
-        grid = geometry.occupancy
+        grid = voxelize_points(upright(geometry.points))
     return grid[..., None].astype(np.float32)
 
 
