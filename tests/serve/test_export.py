@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests.reference.networks import POINTS, assert_close
 from tfxai3d import explain, serve
 from tfxai3d.errors import UserError
-from tfxai3d.serve.folder import FACTS
+from tfxai3d.models.saved_model.folder import FACTS
 
 
 class Counting(tf.Module):

@@ -13,7 +13,7 @@ from tests.reference.networks import assert_close
 from tests.reference.precision import precision
 from tfxai3d import explain, serve
 from tfxai3d.errors import UserError
-from tfxai3d.serve.trust import check_saved_model
+from tfxai3d.models.saved_model.trust import check_saved_model
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(2, 20, 3)).astype("float32")

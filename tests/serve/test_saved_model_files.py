@@ -14,7 +14,7 @@ from tests.serve import hostile
 from tests.serve.hostile import put, refused
 from tfxai3d import serve
 from tfxai3d.errors import UserError
-from tfxai3d.serve.folder import FACTS
+from tfxai3d.models.saved_model.folder import FACTS
 
 POINTS = np.ones((2, 4, 3), np.float32)
 

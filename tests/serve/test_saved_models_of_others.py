@@ -64,7 +64,7 @@ def test_of_another_kind(tmp_path):
     module.call = tf.function(lambda images: images[:, 0, 0], [tf.TensorSpec((None, 8, 8, 3))])
     tf.saved_model.save(module, str(tmp_path), {"serving_default": module.call})
     for kind, expected in (("points", "points"), ("voxels", "voxels")):
-        with pytest.raises(UserError, match=f"8, 8, 3.* {expected} .* of float32 or"):
+        with pytest.raises(UserError, match=f"8, 8, 3.* {expected} .* of floating point"):
             serve.load(tmp_path, kind)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.serve import hostile
 from tests.serve.hostile import absurd, constant, node, put, refused
 from tfxai3d import serve
-from tfxai3d.serve.operations import ALLOWED, FAMILIES, SAVER, SIZED
+from tfxai3d.models.saved_model.operations import ALLOWED, FAMILIES, SAVER, SIZED
 
 PLACES = (
     "serve",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.experiment import drop_curves as drop_curves
     from tfxai3d.evaluate.dropping.experiment import insertion_curves as insertion_curves
     from tfxai3d.evaluate.dropping.forward import Forward as Forward
+    from tfxai3d.evaluate.dropping.forward import least_points as least_points
     from tfxai3d.evaluate.dropping.importance import Fixed as Fixed
     from tfxai3d.evaluate.dropping.importance import Importance as Importance
     from tfxai3d.evaluate.dropping.importance import Recomputed as Recomputed

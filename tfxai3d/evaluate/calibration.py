@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 
 from tfxai3d.evaluate.classification import Classification
+from tfxai3d.results import heads
 
 _TEMPERATURES = (0.05, 20.0)
 
@@ -63,14 +64,11 @@ def fit_temperature(result: Classification) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    logits = result.logits.astype(np.float64)
-    right = np.take_along_axis(logits, result.labels[:, None], axis=-1)[:, 0]
+    logits, rows = result.logits.astype(np.float64), np.arange(len(result.labels))
 
     def cross_entropy(log_temperature: float) -> float:
-        scale = np.exp(-log_temperature)
-        top = scale * logits.max(axis=-1)
-        total = np.exp(scale * logits - top[:, None]).sum(axis=-1)
-        return float(np.mean(top + np.log(total) - scale * right))
+        logs = heads.log_probabilities(np.exp(-log_temperature) * logits, result.head)
+        return float(-np.mean(logs[rows, result.labels]))
 
     found = minimize_scalar(cross_entropy, bounds=tuple(np.log(_TEMPERATURES)), method="bounded")
     return float(np.exp(found.x))
@@ -78,4 +76,4 @@ def fit_temperature(result: Classification) -> float:
 
 def with_temperature(result: Classification, temperature: float) -> Classification:
     """Returns the answers with their logits divided by a temperature: same classes, other probabilities."""
-    return Classification(result.logits / temperature, result.labels)
+    return dataclasses.replace(result, logits=result.logits / temperature)

@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
+
+from tfxai3d.results import heads
+from tfxai3d.results.heads import Head
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Classification:
 
     logits: np.ndarray  # scores (M,C)
     labels: np.ndarray  # true classes, int (M,)
+    head: Head = "logits"  # what the scores are of; it decides what their probabilities are
 
     @property
     def predicted(self) -> np.ndarray:
@@ -22,9 +25,8 @@ class Classification:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Softmax of the logits (M,C)."""
-        exponents = np.exp(self.logits - self.logits.max(axis=-1, keepdims=True))
-        return exponents / exponents.sum(axis=-1, keepdims=True)
+        """The model's own probabilities of all classes (M,C)."""
+        return heads.probabilities(self.logits, self.head)
 
     @property
     def overall_accuracy(self) -> float:
@@ -70,23 +72,45 @@ class Classification:
 
 
 def classify(
-    model: keras.Model, inputs: np.ndarray, labels: np.ndarray, batch_size: int = 64, verbose: bool = False
+    model: Any, inputs: np.ndarray, labels: np.ndarray, batch_size: int = 64, verbose: bool = False
 ) -> Classification:
-    """Runs a model of logits over labelled examples.
+    """Runs a classifier over labelled examples.
 
     Args:
-        model: Maps inputs to logits.
+        model: Maps inputs to scores of classes; whatever an explainer takes.
         inputs: Examples (M,...).
         labels: True classes, int (M,).
         batch_size: Examples a forward pass.
         verbose: Show a progress bar.
+
+    Raises:
+        UserError: If the model returns a value, not scores of classes.
     """
-    logits = model.predict(inputs, batch_size=batch_size, verbose=int(verbose))
-    return Classification(np.asarray(logits), np.asarray(labels))
+    import keras
+
+    from tfxai3d.explain.engine.calls import reading_of
+    from tfxai3d.explain.engine.head import picked
+    from tfxai3d.explain.engine.network import network
+
+    if isinstance(model, keras.Model):  # whatever it takes
+        reading, called = reading_of(model), model
+    else:
+        net = network(model)
+        reading, called = net.reading, net.model
+    reading.settle(np.asarray(inputs[:2]))
+    heads.check_classes(reading.head or "logits")
+    if isinstance(called, keras.Model):
+        answers = picked(called.predict(inputs, batch_size=batch_size, verbose=int(verbose)), reading.name)
+        scores = heads.scores_of(np.asarray(answers), reading.head or "logits", bool(reading.activated))
+    else:
+        starts = range(0, len(inputs), batch_size)
+        batches = (inputs[i : i + batch_size].astype(net.dtype, copy=False) for i in starts)
+        scores = np.concatenate([np.asarray(net(keras.ops.convert_to_tensor(some))) for some in batches])
+    return Classification(scores, np.asarray(labels), reading.head or "logits")
 
 
 def vote(
-    model: keras.Model,
+    model: Any,
     views: Iterable[np.ndarray],
     labels: np.ndarray,
     batch_size: int = 64,
@@ -97,18 +121,19 @@ def vote(
     Logits have no bound: by these, one view of which the model is wildly sure could outvote all others.
 
     Args:
-        model: Maps inputs to logits.
+        model: Maps inputs to scores of classes; whatever an explainer takes.
         views: Each holds one view of every object (M,...), such as `Split.views` of tfxai3d.data makes.
         labels: True classes, int (M,).
         batch_size: Examples a forward pass.
         verbose: Show a progress bar for each view.
 
     Returns:
-        The answers; their logits are the logarithms of the mean probabilities.
+        The answers; their scores are those that have the mean probabilities.
     """
     total: np.ndarray | float = 0.0
     count = 0
     for view in views:
-        total = total + classify(model, view, labels, batch_size, verbose).probabilities.astype(np.float64)
-        count += 1
-    return Classification(np.log(np.maximum(total / count, np.finfo(np.float64).tiny)), np.asarray(labels))
+        answers = classify(model, view, labels, batch_size, verbose)
+        total, count = total + answers.probabilities.astype(np.float64), count + 1
+    scores = heads.scores_of(np.asarray(total / count), answers.head, activated=True)
+    return dataclasses.replace(answers, logits=scores)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfxai3d.data.orientation import rotations_about
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.head import log_probabilities
 from tfxai3d.explain.engine.network import network
 
 Axes = Literal["y", "xyz"]
@@ -40,7 +41,7 @@ class RotationTest:
     """Classifies rotated copies of a cloud in one compiled call, whatever its number of points.
 
     Args:
-        model: Maps points (B,N,3) to logits (B,C); whatever an explainer takes.
+        model: Maps points (B,N,3) to scores (B,C); whatever an explainer takes, or an explainer.
         rotations: Matrices (R,3,3), at least one.
         points_at_once: The most points of all copies in one forward pass (but at least one copy).
         vote: The copies decide together, by the mean of their probabilities as in `vote`, instead of each
@@ -58,20 +59,23 @@ class RotationTest:
         self.network, self.points_at_once, self.vote = network(model), points_at_once, vote
         self.rotations = tf.constant(rotations, tf.float32)
         signature = [tf.TensorSpec((None, 3), tf.float32)]
-        self._compiled = tf.function(self._logits, input_signature=signature)
+        self._compiled = tf.function(self._scores, input_signature=signature)
 
     def __call__(self, points: np.ndarray, label: int) -> tuple[float, float]:
         """Returns the fraction of a cloud's copies (N,3) classified as `label`, and their mean cross entropy.
 
         Where they vote, the fraction is 1 or 0.
         """
-        logits = self._compiled(tf.constant(points, tf.float32))
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.fill([len(logits)], label), logits)
-        votes = tf.reduce_mean(tf.nn.softmax(logits), axis=0) if self.vote else logits
+        self.network.settle(points[None])
+        self.network.check_copies(points[None])
+        scores = self._compiled(tf.constant(points, tf.float32))
+        logs = log_probabilities(scores, self.network.head)
+        losses = -logs[:, label]
+        votes = tf.reduce_mean(tf.exp(logs), axis=0) if self.vote else scores
         right = tf.argmax(votes, axis=-1) == label
         return float(tf.reduce_mean(tf.cast(right, tf.float32))), float(tf.reduce_mean(losses))
 
-    def _logits(self, points: tf.Tensor) -> tf.Tensor:
+    def _scores(self, points: tf.Tensor) -> tf.Tensor:
         copies = tf.shape(self.rotations)[0]
         batch = tf.maximum(1, self.points_at_once // tf.shape(points)[0])
         batches = (copies + batch - 1) // batch

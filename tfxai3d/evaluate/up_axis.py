@@ -3,9 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from tfxai3d import data
-from tfxai3d.evaluate.classification import Classification
+from tfxai3d.explain.engine.network import network
+from tfxai3d.results import heads
 
 
 class OtherAxisUp(NamedTuple):
@@ -20,13 +22,17 @@ def surer_with_other_axis_up(model: Any, points: np.ndarray, scores: np.ndarray)
     """Returns what the network sees with the axes y and z exchanged, if it is surer then; None if it is not.
 
     Args:
-        model: Maps points (B,N,3) to logits (B,C).
+        model: Maps points (B,N,3) to scores of classes; whatever an explainer takes.
         points: The object (N,3).
-        scores: Its logits as it is, (C,).
+        scores: Its scores as it is, (C,).
     """
     rotated = data.z_up_to_y_up(points)  # its own inverse
-    both = np.concatenate([scores[None], np.asarray(model(rotated[None], training=False))])
-    before, after = Classification(both, np.zeros(2, int)).probabilities
+    net = network(model, "points")
+    net.settle(rotated[None])
+    both = np.concatenate(
+        [scores[None], np.asarray(net.scores(net.reading.answer(tf.constant(rotated[None], net.dtype))))]
+    )
+    before, after = heads.probabilities(both, net.head)
     if after.max() <= before.max():
         return None
     return OtherAxisUp(int(after.argmax()), float(after.max()), float(before.max()))

@@ -13,6 +13,7 @@ from tfxai3d.explain.engine.network import network
 from tfxai3d.explain.engine.target import TargetFunction, TargetTensor, checked
 from tfxai3d.explain.engine.target import target_score as target_score
 from tfxai3d.results.explanation import DataKind, Explanation
+from tfxai3d.results.heads import Head
 
 
 class Parts(NamedTuple):
@@ -44,10 +45,12 @@ class Explainer(abc.ABC):
         zero_because: Why a map can be zero everywhere, in words.
 
     Args:
-        model: Maps points (B,N,3) or voxels (B,D,H,W,1) to logits (B,C): a Keras model, a loaded SavedModel
-            or one of its signatures, or any differentiable callable.
+        model: Maps points (B,N,3) or voxels (B,D,H,W,1) to scores (B,C): a Keras model, a loaded SavedModel
+            or one of its signatures, any differentiable callable, or a Network of one of them.
         batch_size: The most examples the model ever sees at once.
         data_kind: "points" or "voxels"; by default what the model's attribute `data_kind` says.
+        head: What the model returns, see `tfxai3d.results.heads`; by default what its last activation says,
+            or its answers. The scores before a softmax or sigmoid are explained.
 
     Raises:
         UserError: If batch_size is below 1, or the kind of the data is unknown, not that of the model, or not
@@ -62,11 +65,17 @@ class Explainer(abc.ABC):
         "the score does not change with the input there; its activations are off or saturated"
     )
 
-    def __init__(self, model: Any, batch_size: int = 32, data_kind: DataKind | None = None):
+    def __init__(
+        self,
+        model: Any,
+        batch_size: int = 32,
+        data_kind: DataKind | None = None,
+        head: Head | None = None,
+    ):
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, it is {batch_size}")
-        self.model, self.batch_size = model, batch_size
-        self.network = network(model, data_kind)
+        self.network = network(model, data_kind, head=head)
+        self.model, self.batch_size = self.network.model, batch_size
         if self.network.kind not in self.kinds:
             kinds = " and ".join(self.kinds)
             raise UserError(f"{self.method} explains {kinds}, {self.network.name} takes {self.network.kind}")
@@ -110,6 +119,8 @@ class Explainer(abc.ABC):
                 not differentiable there, or its scores or the attributions are not finite.
         """
         inputs = self._checked(inputs)
+        self.network.settle(inputs)
+        self.network.check_copies(inputs)
         wanted = checked(target, len(inputs), lambda: self._classes(inputs))
         parts = self._explained(inputs, wanted)
         self._check_scores(parts.scores)
@@ -120,7 +131,8 @@ class Explainer(abc.ABC):
                 f"{self.method}: the features of {self.network.name} give {parts.importance.shape[1:]} "
                 f"values for {inputs.shape[1:-1]} {self.network.kind}; name a layer with a row for each"
             )
-        options = self.options()
+        head, class_names = self.network.head, self.network.class_names
+        options = self.options() | ({} if head == "logits" else {"head": head})
         first = against = None
         if callable(wanted):
             options["target"] = getattr(wanted, "__name__", type(wanted).__name__)
@@ -139,7 +151,7 @@ class Explainer(abc.ABC):
             method_title=self.title,
             convergence_delta=parts.convergence_delta,
             standard_error=parts.standard_error,
-            class_names=self.network.class_names,
+            class_names=("value",) if class_names is None and head == "regression" else class_names,
             against=None if against is None else against.astype(np.int64),
         )
         for caution in (self.caution(explanation), self._zero(explanation)):
@@ -150,6 +162,8 @@ class Explainer(abc.ABC):
     def _explained(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
         """Returns the parts of all examples, as NumPy arrays."""
         shape = self.network.shape if self.network.shape is not None else inputs.shape[1:]
+        if self.network.size not in (None, inputs.shape[1]):
+            shape = (None, *shape[1:])  # filled up
         spec: list[Any] = [tf.TensorSpec((None, *shape), self.network.dtype)]
         spec.append(wanted if callable(wanted) else tf.TensorSpec((None, *wanted.shape[1:]), tf.int32))
         # One trace for all numbers of examples and, where the model says that it takes any, of points.
@@ -196,11 +210,10 @@ class Explainer(abc.ABC):
             raise UserError(
                 "the model's scores are not finite: its weights or the scale of the inputs are wrong"
             )
-        sums_to_one = scores.shape[-1] > 1 and np.allclose(scores.sum(-1), 1, atol=1e-3)
-        if sums_to_one and (scores >= 0).all() and not self._warned:
+        if self.network.reading.inverted and not self._warned:
             self._warned = True
             warnings.warn(
-                f"{self.network.name} returns probabilities: where it is sure their gradient vanishes; "
-                "explain the logits, the values before the softmax",
+                f"{self.network.name} returns probabilities, and what goes into its softmax cannot be seen: "
+                "their logarithms are explained",
                 stacklevel=3,
             )

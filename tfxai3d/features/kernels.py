@@ -84,9 +84,9 @@ def compare_kernels(
 
     for number, source in enumerate(sources):
         name = Path(source).name.removesuffix(".h5").removesuffix(".weights")
-        add(name, _with_weights(source, sources[0]) if number else models.from_preset(source))
+        add(name, _with_weights(source, sources[0]) if number else models.load(source))
         if number == 0 and density:
-            pruned = models.from_preset(source)
+            pruned = models.load(source)
             pruning.prune_magnitude(pruned, density)
             add(f"pruned to {density:.3g}, not tuned", pruned)
     return Kernels(str(layer), kernels)
@@ -96,10 +96,10 @@ def _with_weights(source: AnyPath, preset: AnyPath) -> keras.Model:
     """Returns the model of a preset; of a file, the model of `preset` with the file's weights."""
     path = Path(source)
     if path.suffix not in (".npz", ".h5"):
-        return models.from_preset(source)
+        return models.load(source)
     if not path.is_file():
         raise UserError(f"{source}: no such file")
-    model = models.from_preset(preset)
+    model = models.load(preset)
     if path.suffix == ".npz":
         pruning.load_sparse(path, model)
         return model

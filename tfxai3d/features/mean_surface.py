@@ -49,7 +49,7 @@ def mean_activating_surface(
     """
     if top < 1:
         raise UserError(f"top must be at least 1, it is {top}")
-    if "points" in (data_kind, getattr(model, "data_kind", None)):
+    if "points" in (data_kind, getattr(model, "data_kind", None), getattr(model, "kind", None)):
         raise UserError("the mean surface needs a voxel network; this one takes points")
     units = Units(model, layer, pool, data_kind)
     best = _Best(top)

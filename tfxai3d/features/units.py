@@ -35,8 +35,9 @@ class Units:
         if pool not in get_args(Pool):
             raise UserError(f"pool {pool!r}: must be one of {', '.join(get_args(Pool))}")
         self.network = network(model, data_kind)
+        self.network.settle()
         self.layer, self.pool = layer, pool
-        self._output = LayerOutput(self.network, model, layer, rows=False) if layer else None
+        self._output = LayerOutput(self.network, self.network.model, layer, rows=False) if layer else None
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the activations (B,K), in inference mode, of a layer with channels that is used once."""

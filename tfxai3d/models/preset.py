@@ -11,7 +11,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.models.classifier import Classifier
-from tfxai3d.models.registry import get
+from tfxai3d.models.registry import architectures, get
 from tfxai3d.storage.npz import open_npz, write_npz
 from tfxai3d.storage.sparse_arrays import pack, unpack
 from tfxai3d.storage.writing import write_json
@@ -91,7 +91,15 @@ def save_preset(model: Classifier, folder: str | os.PathLike[str], card: dict[st
         model: One of the package's networks, see `architectures`.
         folder: Where to; made if missing.
         card: The facts of the model, JSON-compatible.
+
+    Raises:
+        UserError: If the model is another one.
     """
+    if not isinstance(model, Classifier) or type(model).__name__.lower() not in architectures():
+        raise UserError(
+            f"model {model.name!r} is none of {', '.join(architectures())}, which presets are of; save it by "
+            "model.save('name.keras')"
+        )
     config = {"model": type(model).__name__, "config": model.get_config()}
     arrays: dict[str, np.ndarray] = {}
     for variable in model.weights:

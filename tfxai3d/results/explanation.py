@@ -1,6 +1,7 @@
 """The answer of every explainer, and its file, which viewers read in processes without TensorFlow."""
 
 import dataclasses
+import importlib
 from typing import Any, Literal
 
 import numpy as np
@@ -62,6 +63,29 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        shown = [self.class_name(int(label)) for label in self.target[:4]]
+        low, high = self.importance.min(initial=0), self.importance.max(initial=0)
+        return (
+            f"Explanation of {len(self)} {self.kind} {self.inputs.shape[1:]}: {self.method}({options:.90})\n"
+            f"target {', '.join(shown)}{', ...' if len(self) > 4 else ''}; scores {self.scores.shape}\n"
+            f"importance {self.importance.shape} from {low:.4g} to {high:.4g}"
+        )
+
+    def _repr_html_(self) -> str:
+        """Returns the first object, which turns, as notebooks show it."""
+        shown: str = _notebook().frame(self)
+        return shown
+
+    def show(self, index: int = 0) -> None:
+        """Shows an object, which turns: in a notebook, or in the browser.
+
+        Args:
+            index: Number of the example.
+        """
+        _notebook().show(self, index)
+
     @property
     def predicted(self) -> np.ndarray:
         """The class with the highest score of each example, int (B,)."""
@@ -102,3 +126,8 @@ class Explanation:
             texts["class_names"] = tuple(texts["class_names"]) if texts["class_names"] else None
             # Files of the first version hold no titles.
             return cls(**arrays, **texts, method_title=meta.get("method_title"))
+
+
+def _notebook() -> Any:
+    """Returns the module that draws, which is imported by name: it knows explanations, not they it."""
+    return importlib.import_module("tfxai3d.view.page.notebook")

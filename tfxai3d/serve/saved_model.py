@@ -9,9 +9,9 @@ from tfxai3d import __version__, explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import ANY_SHAPE, Network, Shape, network
 from tfxai3d.explain.explainer import Explainer
+from tfxai3d.models.saved_model.folder import FACTS, check_replaceable
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve import signatures
-from tfxai3d.serve.folder import FACTS, check_replaceable
 from tfxai3d.storage import AnyPath, atomic_folder, write_json
 
 
@@ -26,8 +26,9 @@ def export(
 
     Its signatures take any number of examples and, where the network does, of points:
 
-    - `serving_default`: `points` (B,N,3) or `voxels` (B,D,H,W,1) to `logits` (B,C), `class` int32 (B,) and
-      its `probability` (B,);
+    - `serving_default`: `points` (B,N,3) or `voxels` (B,D,H,W,1) to `logits` (B,C), the scores before a
+      softmax or sigmoid, `class` int32 (B,), its `probability` (B,) and the `probabilities` (B,C) of all, as
+      the model gives them; of a model that returns a value its `value` (B,1) alone;
     - `explain_<method>`: the same and `target`, classes int32 (B,), -1 for the predicted one, to
       `attributions`, `importance`, `scores`, `target` and, of path methods, `delta`.
 
@@ -46,18 +47,17 @@ def export(
             the shape of the inputs is not that of the model.
     """
     check_replaceable(path)
-    explainers = [
-        method if isinstance(method, Explainer) else explain.get(method)(model, data_kind=data_kind)
-        for method in methods
-    ]
+    net = network(model, data_kind)
+    explainers = [method if isinstance(method, Explainer) else explain.get(method)(net) for method in methods]
     for explainer in explainers:
-        if explainer.model is not model:
+        if explainer.model is not net.model:
             raise UserError(f"methods: the explainer {explainer.method} is of another model")
     names = [explainer.method for explainer in explainers]
     if len(set(names)) < len(names):
         raise UserError(f"methods: {', '.join(names)} names one method twice; a signature is one method's")
-    net = network(model, data_kind)
     shape = _input_shape(net, num_points)
+    for one in (net, *(explainer.network for explainer in explainers)):
+        one.settle()
     functions = {"serving_default": signatures.answer(net, shape)}
     functions |= {f"explain_{one.method}": signatures.explanation(one, shape) for one in explainers}
     module = tf.Module()
@@ -65,7 +65,7 @@ def export(
     read = {id(v): v for function in functions.values() for v in function.variables}
     module.variables_of_model = list(read.values())
     facts: dict[str, Any] = {"tfxai3d": __version__, "data_kind": net.kind, "class_names": net.class_names}
-    facts["methods"] = {explainer.method: explainer.options() for explainer in explainers}
+    facts |= {"head": net.head, "methods": {one.method: one.options() for one in explainers}}
     check_replaceable(path)  # again, for making the graphs has taken a while
     with atomic_folder(path) as folder:
         tf.saved_model.save(module, str(folder), signatures=functions)

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfxai3d.explain.engine.finite import assert_finite
+from tfxai3d.explain.engine.head import probabilities
 from tfxai3d.explain.engine.network import Network, Shape
 from tfxai3d.explain.explainer import Explainer
 
@@ -15,15 +16,21 @@ Function = Callable[..., dict[str, tf.Tensor]]
 def answer(network: Network, shape: Shape) -> Any:
     """Returns `serving_default`: inputs to `logits` (B,C), `class` int32 (B,) and its `probability` (B,).
 
-    Its one argument is called as the kind of data; `shape` is that of one example, None where it may vary.
+    `probabilities` (B,C) are those of all classes. A model that returns a value, not of classes, has a
+    `value` (B,1) alone. The one argument is called as the kind of data; `shape` is that of one example, None
+    where it may vary.
     """
 
     def call(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = network(inputs[network.kind])
+        scores = network(inputs[network.kind])
+        if network.head == "regression":
+            return {"value": scores}
+        sure = probabilities(scores, network.head)
         return {
-            "logits": logits,
-            "class": tf.argmax(logits, axis=-1, output_type=tf.int32),
-            "probability": tf.reduce_max(tf.nn.softmax(logits), axis=-1),
+            "logits": scores,
+            "class": tf.argmax(scores, axis=-1, output_type=tf.int32),
+            "probability": tf.reduce_max(sure, axis=-1),
+            "probabilities": sure,
         }
 
     return _traced(call, network, shape)

@@ -15,7 +15,6 @@ from tests.conformance.explainers.cases import (
     OPTIONS,
     make,
 )
-from tests.reference import networks
 from tests.reference.networks import POINTS, VOXELS
 from tests.reference.precision import precision
 from tfxai3d import explain
@@ -90,17 +89,16 @@ def test_a_model_of_integers():
         explain.VanillaGradient(model, data_kind="points")(np.zeros((1, 5, 3)))
 
 
-def probabilities():
-    with precision():
-        foreign = networks.foreign()
-        return keras.Model(foreign.input, keras.layers.Softmax()(foreign.output), name="sure")
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_probabilities_are_warned_of_once(method):
-    options = OPTIONS.get(method, {}) | ({"layer": "rows"} if method in NEED_FEATURES else {})
-    explainer = explain.get(method)(probabilities(), data_kind="points", **options)
-    with pytest.warns(UserWarning, match="model 'sure' returns probabilities") as caught:
+@pytest.mark.parametrize("method", sorted(set(METHODS) - NEED_KERAS - {"mean_field_shapley"}))
+def test_a_softmax_that_cannot_be_undone_is_warned_of_once(method, tmp_path):
+    points = keras.Input((None, 3))
+    x = keras.layers.GlobalMaxPooling1D()(keras.layers.Dense(6)(points))
+    sure = keras.Model(points, keras.layers.Dense(4, "softmax")(x))
+    sure.export(str(tmp_path), verbose=False)
+    explainer = explain.get(method)(
+        tf.saved_model.load(str(tmp_path)), data_kind="points", **OPTIONS.get(method, {})
+    )
+    with pytest.warns(UserWarning, match="returns probabilities, and what goes into its softmax") as caught:
         explainer(POINTS[:2])
     assert len(caught) == 1
     assert caught[0].filename == __file__  # the warning points at the user's line

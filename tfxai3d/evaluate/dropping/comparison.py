@@ -10,6 +10,7 @@ from tqdm import tqdm
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.classification import classify
+from tfxai3d.evaluate.dropping.forward import least_points
 from tfxai3d.evaluate.dropping.importance import Recomputed
 from tfxai3d.evaluate.dropping.loop import drop_clouds, drop_points
 from tfxai3d.evaluate.dropping.mode_table import ModeComparison
@@ -36,7 +37,7 @@ def compare_modes(
     """Drops points of objects by each mode until the decision changes, and again as many at random.
 
     Args:
-        model: Maps points (B,N,3) to logits; its attribute `class_names` names the classes.
+        model: Maps points (B,N,3) to scores of classes; whatever explain.PGradCAM takes.
         points: Objects (M,N,3).
         labels: True classes, int (M,).
         modes: Modes of `MODES` that are not random, or "asm": point saliency.
@@ -56,13 +57,16 @@ def compare_modes(
     for mode in set(modes) - {"asm"}:
         by_mode(mode)
     p_grad_cam, saliency = explain.PGradCAM(model, pooling), explain.PointSaliency(model)
+    names = p_grad_cam.network.class_names
     own = {"mode": list(modes), "num_drop": num_drop, "asm_control": asm_control, "pooling": pooling}
 
     def runs(cloud: np.ndarray, label: int, mode: str) -> Iterator[DropRun]:
         """Yields the run of a mode, and its random control."""
         if mode == "asm":
-            rated, rule = Recomputed(saliency), by_count(num_drop)
-            *_, (run,) = drop_clouds(rated, [cloud], [label], rule, rotation_test=rotation_test)
+            least = least_points(saliency.network, cloud)
+            rated, rule = Recomputed(saliency), by_count(num_drop, min_points=least)
+            tested = drop_clouds(rated, [cloud], [label], rule, rotation_test=rotation_test, min_points=least)
+            *_, (run,) = tested
         else:
             *_, run = drop_points(p_grad_cam, rotation_test, cloud, label, mode)
         yield run
@@ -80,7 +84,7 @@ def compare_modes(
             label = int(labels[number])
             for mode in modes:
                 for control, run in enumerate(runs(points[number], label, mode)):
-                    done.add(run, number, model.class_names[label], mode, bool(control))
+                    done.add(run, number, names[label] if names else str(label), mode, bool(control))
             if folder is not None:
                 done.save(Path(folder))
     return done

@@ -10,10 +10,11 @@ from tqdm import tqdm
 from tfxai3d import explain
 from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate.dropping.forward import Forward
+from tfxai3d.evaluate.dropping.forward import Forward, least_points
 from tfxai3d.evaluate.dropping.importance import Fixed, Importance, Recomputed, random_importance
 from tfxai3d.evaluate.dropping.loop import drop_clouds
 from tfxai3d.evaluate.dropping.modes import Order, by_count
+from tfxai3d.explain.engine.network import network
 from tfxai3d.results.drop_table import DropTable
 from tfxai3d.storage import AnyPath, file_name, run_folder
 
@@ -91,7 +92,7 @@ def drop_curves(
         conditions: What is compared: methods of `tfxai3d.explain` or "random", with ":lowest" after the name
             where the least important points go first.
         num_drop: Points dropped in a step.
-        num_steps: Steps; a cloud keeps at least `MIN_POINTS` points.
+        num_steps: Steps; a cloud keeps at least as many points as `least_points` finds.
         recompute: Compute the importance anew in each step, not once.
         options: Options of the methods, by name, such as `power`; see `explain.create`.
         batch_size: Clouds at once.
@@ -114,18 +115,21 @@ def drop_curves(
         for text, condition in parsed.items()
     }
     own = {"num_drop": num_drop, "num_steps": num_steps, "recompute": recompute, "seed": seed}
+    least = least_points(network(model), points[0]) if len(points) else MIN_POINTS
     tables = {}
     with run_folder(folder, {**(settings or {}), **own, **options, "clouds": len(points)}, "*.h5"):
         for text, condition in parsed.items():
             path = Path(folder, f"{file_name(text)}.h5") if folder is not None else None
             table = DropTable.load(path) if path and path.exists() else DropTable()
             count, steps = condition.schedule(num_drop, num_steps, recompute)
-            rule = by_count(count, condition.order)
+            rule = by_count(count, condition.order, least)
             with tqdm(total=len(points), initial=len(table), desc=text, disable=None) as progress:
                 while len(table) < len(points):
                     some = slice(len(table), len(table) + batch_size)
                     rated = raters[text](points[some], labels[some], len(table))
-                    *_, runs = drop_clouds(rated, points[some], labels[some], rule, steps=steps)
+                    *_, runs = drop_clouds(
+                        rated, points[some], labels[some], rule, steps=steps, min_points=least
+                    )
                     table = table.extended(runs, labels[some])
                     if path:
                         table.save(path)

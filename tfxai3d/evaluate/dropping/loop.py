@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
-from tfxai3d.evaluate.dropping.forward import Clouds
+from tfxai3d.evaluate.dropping.forward import Clouds, least_points
 from tfxai3d.evaluate.dropping.importance import Importance, Recomputed
 from tfxai3d.evaluate.dropping.modes import MIRRORED, MODES, Rule, at_random, by_mode
 from tfxai3d.evaluate.rotations import RotationTest
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.results.drop_table import DropRun, DropStep
+from tfxai3d.results.heads import Head, log_probabilities
 
 
 def drop_clouds(
@@ -28,6 +30,7 @@ def drop_clouds(
     *,
     steps: int | None = None,
     rotation_test: RotationTest | None = None,
+    min_points: int = MIN_POINTS,
 ) -> Iterator[list[DropRun]]:
     """Drops points of many clouds, each independent of the others: alone it would fare the same.
 
@@ -44,6 +47,7 @@ def drop_clouds(
         steps: Drop so often, whatever the decision; a last test follows. Without it a cloud is done when
             its prediction is wrong and at most half of its rotated copies are right.
         rotation_test: The copies to test, if any.
+        min_points: The fewest points that the rule leaves, see `least_points`.
 
     Yields:
         The runs so far, the same list after each iteration, so that a caller can show progress.
@@ -61,17 +65,26 @@ def drop_clouds(
         left = [np.flatnonzero(runs[i].dropped_at < 0) for i in active]
         remaining = [clouds[i][kept] for i, kept in zip(active, left, strict=True)]
         last = done == steps
-        if last:
-            values, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
-        else:
-            values, logits = importance.rate(remaining, left, labels[active], np.array(active))
+        try:
+            if last:
+                values, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
+            else:
+                values, logits = importance.rate(remaining, left, labels[active], np.array(active))
+        except tf.errors.InvalidArgumentError as error:
+            count = min(map(len, remaining))
+            raise UserError(
+                f"the network does not take {count} points: give the rule the fewest it takes, min_points"
+            ) from error
+        network = getattr(getattr(importance, "forward", None), "network", None)
+        head: Head = network.head if network is not None else "logits"
         each = zip(active, remaining, logits, strict=True)
-        tested = [_tested(row, cloud, int(labels[i]), rotation_test) for i, cloud, row in each]
+        tested = [_tested(row, head, cloud, int(labels[i]), rotation_test) for i, cloud, row in each]
         for i, kept, value, step in zip(active, left, values, tested, strict=True):
             lost = steps is None and step.predicted != labels[i] and step.accuracy <= 0.5
             dropped = np.zeros(len(kept), bool) if lost or last else rule(value, done)
             runs[i].dropped_at[kept[dropped]] = done
-            runs[i].stopped_by = _stopped_by(lost, last, done, len(kept), bool(dropped.any()))
+            at_least = len(kept) <= min_points
+            runs[i].stopped_by = _stopped_by(lost, last, done, at_least, bool(dropped.any()))
             runs[i].steps.append(dataclasses.replace(step, iteration=done, dropped=int(dropped.sum())))
         seconds = (time.perf_counter() - start) / len(active)
         for i in active:
@@ -89,6 +102,7 @@ def drop_points(
     *,
     counts: Sequence[int] | None = None,
     seed: int = 0,
+    min_points: int | None = None,
 ) -> Iterator[DropRun]:
     """Drops points of one cloud by a mode of p-grad-CAM until the decision is lost; see `drop_clouds`.
 
@@ -102,6 +116,7 @@ def drop_points(
             default those of a run of the mode that is mirrored, which is done first, unseen. When they run
             out, their mean repeats, rounded up.
         seed: Random modes only.
+        min_points: The fewest points that are left; by default what `least_points` finds.
 
     Yields:
         The run so far, the same object after each iteration, so that a caller can show progress.
@@ -112,10 +127,18 @@ def drop_points(
     if mode not in MODES:
         raise UserError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
     if mode in MIRRORED and counts is None:
-        *_, mirrored = drop_points(explainer, rotation_test, points, label, MIRRORED[mode])
+        mirrored_mode = MIRRORED[mode]
+        arguments = (explainer, rotation_test, points, label, mirrored_mode)
+        *_, mirrored = drop_points(*arguments, min_points=min_points)
         counts = mirrored.counts
-    rule = at_random(list(counts or ()) or [0], seed) if mode in MIRRORED else by_mode(mode)
-    for (run,) in drop_clouds(Recomputed(explainer), [points], [label], rule, rotation_test=rotation_test):
+    _check([points], [label], None)
+    if min_points is None:
+        min_points = least_points(explainer.network, points) if hasattr(explainer, "network") else MIN_POINTS
+    random = mode in MIRRORED
+    rule = at_random(list(counts or ()) or [0], seed, min_points) if random else by_mode(mode, min_points)
+    for (run,) in drop_clouds(
+        Recomputed(explainer), [points], [label], rule, rotation_test=rotation_test, min_points=min_points
+    ):
         yield run
 
 
@@ -138,25 +161,24 @@ def _check(clouds: Clouds, labels: Sequence[int] | np.ndarray, steps: int | None
 
 
 def _tested(
-    logits: np.ndarray, cloud: np.ndarray, label: int, rotation_test: RotationTest | None
+    scores: np.ndarray, head: Head, cloud: np.ndarray, label: int, rotation_test: RotationTest | None
 ) -> DropStep:
     """Returns the record of a cloud before anything is dropped."""
-    if not 0 <= label < len(logits):
-        raise UserError(f"labels must be in 0..{len(logits) - 1}, one is {label}")
-    wide = logits.astype(np.float64)
-    log_probability = float(wide[label] - wide.max() - np.log(np.exp(wide - wide.max()).sum()))
-    predicted = int(np.argmax(logits))
+    if not 0 <= label < len(scores):
+        raise UserError(f"labels must be in 0..{len(scores) - 1}, one is {label}")
+    log_probability = float(log_probabilities(scores.astype(np.float64), head)[label])
+    predicted = int(np.argmax(scores))
     accuracy, loss = (float(predicted == label), -log_probability)
     if rotation_test is not None:
         accuracy, loss = rotation_test(cloud, label)
     return DropStep(0, len(cloud), predicted, float(np.exp(log_probability)), accuracy, loss, 0, 0.0)
 
 
-def _stopped_by(lost: bool, last: bool, done: int, points: int, dropped: bool) -> str:
+def _stopped_by(lost: bool, last: bool, done: int, at_least: bool, dropped: bool) -> str:
     if lost:
         return "decision" if done else "wrong from the start"
     if last:
         return "number of steps"
     if dropped:
         return ""
-    return "minimum of points" if points == MIN_POINTS else "nothing left to drop"
+    return "minimum of points" if at_least else "nothing left to drop"

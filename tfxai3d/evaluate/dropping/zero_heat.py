@@ -1,20 +1,20 @@
 """What points without heat are good for: they are removed all at once, in several ways."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from tfxai3d import explain, models
-from tfxai3d.errors import UserError
 from tfxai3d.evaluate.classification import Classification
 from tfxai3d.evaluate.dropping.forward import Forward
 from tfxai3d.evaluate.dropping.modes import dropped_points, random_points
 from tfxai3d.explain.engine.layer_output import LayerOutput
-from tfxai3d.explain.engine.network import network
+from tfxai3d.explain.engine.network import Network, network
 from tfxai3d.models.layers.shared_mlp import SharedDenseMax
+from tfxai3d.results.heads import Head
 from tfxai3d.storage import markdown_table
 
 _HEAD = ("removed at once", "points left", "accuracy", "confidence", "largest change of a logit")
@@ -28,17 +28,18 @@ class Outcome(NamedTuple):
 
 
 def remove_without_heat(
-    model: models.PointNet, points: np.ndarray, labels: np.ndarray, *, batch_size: int = 32, seed: int = 0
+    model: Any, points: np.ndarray, labels: np.ndarray, *, batch_size: int = 32, seed: int = 0
 ) -> dict[str, Outcome]:
     """Removes the points that p-grad-CAM gives no heat, as its mode `zero` does, and looks what that changes.
 
     Such points have no part in the decision that the max over the points makes, but may have one in the
     T-Nets, which rotate the cloud before. To tell the two apart, the points are removed; removed after the
     T-Nets have seen the whole cloud; and only those removed that win a channel nowhere, which can change
-    nothing at all. Beside each of them as many random points are removed.
+    nothing at all. Beside each of them as many random points are removed. Of networks other than PointNet
+    only the first is known.
 
     Args:
-        model: Maps points (B,N,3) to logits.
+        model: Maps points (B,N,3) to scores of classes; whatever explain.PGradCAM takes.
         points: Clouds (M,N,3).
         labels: True classes, int (M,).
         batch_size: Clouds at once.
@@ -48,11 +49,9 @@ def remove_without_heat(
         The outcomes by name of the removal; "nothing" is that of the whole clouds.
 
     Raises:
-        UserError: If the model is no PointNet: only there it is known what a point can change.
+        UserError: As explain.PGradCAM.
     """
-    if not isinstance(model, models.PointNet):
-        raise UserError(f"{model.name!r} is no PointNet: only there is it known what a point can change")
-    removal = _Removal(model, batch_size, seed)
+    removal = _Removal(network(model), batch_size, seed)
     outcomes: dict[str, list[Outcome]] = {}
     for i in tqdm(range(0, len(points), batch_size), unit="batch", disable=None):
         for name, outcome in removal(points[i : i + batch_size], labels[i : i + batch_size]):
@@ -60,14 +59,14 @@ def remove_without_heat(
     return {name: Outcome(*map(np.concatenate, zip(*parts, strict=True))) for name, parts in outcomes.items()}
 
 
-def zero_heat_table(outcomes: dict[str, Outcome], labels: np.ndarray) -> str:
+def zero_heat_table(outcomes: dict[str, Outcome], labels: np.ndarray, head: Head = "logits") -> str:
     """Returns what `remove_without_heat` did, with the true classes int (M,), in Markdown.
 
-    That is points left, accuracy, confidence and the largest change of a logit.
+    That is points left, accuracy, confidence and the largest change of a logit. `head` is the network's.
     """
     whole, rows = outcomes["nothing"].logits, []
     for name, (logits, kept) in outcomes.items():
-        result = Classification(logits, labels)
+        result = Classification(logits, labels, head)
         sure = result.probabilities[np.arange(len(labels)), labels].mean()
         change = np.abs(logits - whole).max()
         numbers = [f"{kept.mean():.0f}", f"{result.overall_accuracy:.1%}", f"{sure:.3f}", f"{change:.2g}"]
@@ -78,13 +77,14 @@ def zero_heat_table(outcomes: dict[str, Outcome], labels: np.ndarray) -> str:
 class _Removal:
     """Removes points of batches of clouds in all the ways that are compared."""
 
-    def __init__(self, model: models.PointNet, batch_size: int, seed: int):
+    def __init__(self, net: Network, batch_size: int, seed: int):
         pools: tuple[Literal["max", "mean"], ...] = ("max", "mean")
-        self._heat = {pool: explain.PGradCAM(model, pool, batch_size=batch_size) for pool in pools}
-        maxima = [layer.name for layer in model.layers if isinstance(layer, SharedDenseMax)]
-        self._won = [explain.CriticalPoints(model, name, batch_size=batch_size) for name in maxima]
-        self._forward = Forward(model, batch_size)
-        self._features = LayerOutput(network(model), model)
+        self._heat = {pool: explain.PGradCAM(net, pool, batch_size=batch_size) for pool in pools}
+        layers = net.model.layers if isinstance(net.model, models.PointNet) else []
+        maxima = [layer.name for layer in layers if isinstance(layer, SharedDenseMax)]
+        self._won = [explain.CriticalPoints(net, name, batch_size=batch_size) for name in maxima]
+        self._forward = Forward(net, batch_size)
+        self._features = LayerOutput(net, net.model, net.layer)
         self._after_transforms = tf.function(self._masked, autograph=False, reduce_retracing=True)
         self._rng = np.random.default_rng(seed)
 
@@ -98,8 +98,9 @@ class _Removal:
             if len(self._won) > 1:
                 logits = self._after_transforms(points, ~gone).numpy()
                 yield f"{name}, after the T-Nets", Outcome(logits, (~gone).sum(axis=1))
-        gone = _without(np.sum([explainer(points).importance for explainer in self._won], axis=0))
-        yield from self._removed("points that win nowhere", points, gone)
+        if self._won:
+            gone = _without(np.sum([explainer(points).importance for explainer in self._won], axis=0))
+            yield from self._removed("points that win nowhere", points, gone)
 
     def _removed(self, name: str, points: np.ndarray, gone: np.ndarray) -> Iterator[tuple[str, Outcome]]:
         size = points.shape[1]

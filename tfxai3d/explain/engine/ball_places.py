@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxai3d.explain.engine.network import Network, inference
+from tfxai3d.explain.engine.calls import inference
+from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import has_layer, shadow
 from tfxai3d.models.layers.neighbors import gather
 from tfxai3d.models.layers.set_abstraction import Group
@@ -34,7 +35,7 @@ def scaled_network(network: Network, model: keras.Model, points: tf.Tensor, powe
         A Network of the factors (B,N,3), one an axis.
     """
 
-    def function(factors: tf.Tensor) -> Any:
+    def function(factors: tf.Tensor) -> tf.Tensor:
         def adjust(original: Any, copy: Any) -> None:
             if isinstance(original, Group):
 
@@ -45,6 +46,6 @@ def scaled_network(network: Network, model: keras.Model, points: tf.Tensor, powe
 
                 vars(copy)["call"] = call
 
-        return inference(shadow(model, adjust))(points)
+        return network.scores(inference(shadow(model, adjust))(points))
 
     return dataclasses.replace(network, function=function)

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxai3d.explain.engine.network import Network, inference
+from tfxai3d.explain.engine.calls import inference
+from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import has_layer, shadow
 from tfxai3d.models.layers.set_abstraction import PointIndexing
 
@@ -39,9 +40,10 @@ def frozen_network(network: Network, model: Any, inputs: tf.Tensor) -> Callable[
     _with_indexing(model, recording)(inputs)
 
     def of_rows(example: tf.Tensor) -> Network:
-        def function(clouds: tf.Tensor) -> Any:
+        def function(clouds: tf.Tensor) -> tf.Tensor:
             indices: Iterator[tf.Tensor] = (tf.gather(index, example) for index in found)
-            return _with_indexing(model, lambda find: lambda *places: next(indices))(clouds)
+            frozen = _with_indexing(model, lambda find: lambda *places: next(indices))
+            return network.scores(frozen(clouds))
 
         return dataclasses.replace(network, function=function)
 

@@ -30,8 +30,10 @@ class LayerExplainer(Explainer):
 
     def __init__(self, model: Any, layer: str | None = None, **kwargs: Any):
         super().__init__(model, **kwargs)
-        self.layer, self.features = layer, LayerOutput(self.network, model, layer)
-        self._carries = self.features.name == getattr(model, "endpoint", None) and hasattr(model, "to_points")
+        self.layer = layer or self.network.layer
+        self.features = LayerOutput(self.network, self.model, self.layer)
+        endpoint = getattr(self.model, "endpoint", None)
+        self._carries = self.features.name == endpoint and hasattr(self.model, "to_points")
 
     def options(self) -> dict[str, Any]:
         """Returns the layer, if one was named."""

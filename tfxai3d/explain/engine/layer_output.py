@@ -1,7 +1,7 @@
 """What a layer of a Keras model gives on the way to the logits, with its gradient if it is wanted."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -39,7 +39,10 @@ class LayerOutput:
             raise UserError(f"{network.name} must be a Keras model: the output of a layer is needed")
         name = layer or getattr(model, "endpoint", None)
         if name is None:
-            raise UserError(f"{network.name} names no endpoint: give layer, the name of one of its layers")
+            fitting = ", ".join(_fitting(model, network.kind)) or "none that shows its shape"
+            raise UserError(
+                f"{network.name} names no endpoint: give layer=, one of its layers; features have {fitting}"
+            )
         self.name, self._network, self._model = name, network, model
         self._layer, self._rows = _layer(network, model, name), rows
 
@@ -56,10 +59,17 @@ class LayerOutput:
             UserError: If the layer is not used exactly once, or its output is no tensor of features.
         """
         seen: list[Any] = []
+        points = self._network.kind == "points" and self._rows
 
         def see(output: Any) -> Any:
-            seen.append(change(output))
-            return seen[-1]
+            self._check(output)
+            flat = (
+                output[:, :, 0] if points and output.shape.rank == 4 else output
+            )  # (B,N,1,K), of old programs
+            kept = self._network.unfilled(flat, inputs) if points else flat
+            seen.append(change(kept))
+            whole = self._network.filled(seen[-1], like=flat) if points else seen[-1]
+            return whole[:, :, None] if whole.shape.rank < output.shape.rank else whole
 
         def adjust(original: Any, copy: Any) -> None:
             if original is self._layer:
@@ -70,11 +80,10 @@ class LayerOutput:
                     vars(copy)["call"] = lambda *args, **kwargs: see(plain(*args, **kwargs))
 
         with keras.StatelessScope():
-            answer = shadow(self._model, adjust)(inputs, training=False)
+            answer = shadow(self._model, adjust)(self._network.filled(inputs), training=False)
         if len(seen) != 1:
             raise UserError(f"{self} is used {len(seen)} times; its output is needed once")
-        self._check(seen[0])
-        return seen[0], self._network.logits(answer)
+        return seen[0], self._network.scores(answer)
 
     def with_gradient(
         self, inputs: tf.Tensor, target: TargetTensor
@@ -95,12 +104,17 @@ class LayerOutput:
         gradient = tape.gradient(score, output)
         if gradient is None:
             raise UserError(f"no gradient reaches the output of {self}")
-        return output, tf.convert_to_tensor(gradient), scores
+        gradient = tf.convert_to_tensor(gradient)
+        if self._rows and self._network.kind == "points":
+            gradient = _without_dead(output, gradient)
+        return output, gradient, scores
 
     def _check(self, output: Any) -> None:
         if not tf.is_tensor(output) or not output.dtype.is_floating:
             raise UserError(f"{self} gives no tensor of numbers, whose channels are features")
         rank = {"points": 3, "voxels": 5}[self._network.kind] if self._rows else None
+        if rank == 3 and output.shape.rank == 4 and output.shape[2] == 1:
+            return
         if output.shape.rank < 2 or rank not in (None, output.shape.rank):
             what = f"features of {self._network.kind} are needed, with {rank} axes" if rank else "no channels"
             raise UserError(f"{self} gives features {tuple(output.shape)}; {what}")
@@ -109,12 +123,54 @@ class LayerOutput:
         return f"layer {self.name!r} of {self._network.name}"
 
 
+def _without_dead(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Returns the gradient (B,M,K) without that of channels in which a max finds all points equal.
+
+    An ordinary max shares the gradient of such a channel among all points, most often one whose ReLU no
+    point activates; none of them made the decision (see `max_over_points`). A mean over the points does give
+    all of them the same, in the other channels too, and keeps it.
+    """
+    equal = tf.reduce_max(features, axis=1) == tf.reduce_min(features, axis=1)
+    least, most = tf.reduce_min(tf.abs(gradient), axis=1), tf.reduce_max(tf.abs(gradient), axis=1)
+    of_max = tf.reduce_any(~equal & (least == 0) & (most > 0), axis=1, keepdims=True)
+    return tf.where((equal & (least > 0) & of_max)[:, None], tf.zeros_like(gradient), gradient)
+
+
 def _layer(network: Network, model: keras.Model, name: str) -> Any:
-    """Returns the one layer of a name; a mistake is answered with names that are near."""
-    layers = {id(part): part for part in model._flatten_layers(include_self=False)}.values()
-    found = [part for part in layers if part.name == name]
-    if len(found) != 1:
-        near = difflib.get_close_matches(name, [part.name for part in layers], n=4, cutoff=0.3)
-        hint = f"; there are {', '.join(near)} and more" if near and not found else ""
-        raise UserError(f"{network.name} has {len(found) or 'no'} layers named {name!r}{hint}")
-    return found[0]
+    """Returns the one layer of a name, or of a path such as backbone/conv where names repeat.
+
+    Raises:
+        UserError: If there is none or several; the message names those that are near or fit.
+    """
+    paths = dict(_paths(model))
+    found = [part for path, part in paths.items() if path == name or path.endswith(f"/{name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        known = ", ".join(path for path, part in paths.items() if part in found)
+        raise UserError(f"{network.name} has {len(found)} layers named {name!r}: give one of {known}")
+    near = difflib.get_close_matches(name, list(paths), n=4, cutoff=0.3)
+    others = [path for path in _fitting(model, network.kind) if path not in near]
+    hint = f"; there are {', '.join([*near, *others])} and more" if near or others else ""
+    raise UserError(f"{network.name} has no layers named {name!r}{hint}")
+
+
+def _paths(model: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields each layer, also the nested ones, with its path; a layer that stands in two places once."""
+    seen = set()
+    for part in model._flatten_layers(include_self=False, recursive=False):
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield f"{above}{part.name}", part
+            yield from _paths(part, f"{above}{part.name}/")
+
+
+def _fitting(model: keras.Model, kind: str) -> list[str]:
+    """Returns the last few layers whose output are features of points or voxels, as far as they show it."""
+    rank = 3 if kind == "points" else 5
+    fitting = []
+    for path, part in _paths(model):
+        shape = getattr(getattr(part, "output", None), "shape", ()) if part._inbound_nodes else ()
+        if len(shape) == rank and not isinstance(part, keras.layers.InputLayer):
+            fitting.append(path)
+    return fitting[:-6:-1]

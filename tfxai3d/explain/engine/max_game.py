@@ -61,8 +61,8 @@ class MaxNetwork:
             replace_max(original, copy, points.shape[1], pool)
 
         with keras.StatelessScope():
-            logits = shadow(self._model, adjust)(points, training=False)
-        return seen, dataclasses.replace(self._network, function=lambda _: logits)(points)
+            answer = shadow(self._model, adjust)(points, training=False)
+        return seen, self._network.scores(answer)
 
 
 def max_network(network: Network, model: Any) -> MaxNetwork | None:

@@ -92,10 +92,10 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
 
     overridden = {operation: f"tfxai3d_{rule}_{operation}" for operation in _IN_GRAPHS}
 
-    def call(inputs: tf.Tensor) -> Any:
+    def call(inputs: tf.Tensor) -> tf.Tensor:
         graph = tf.compat.v1.get_default_graph()
         with keras.StatelessScope(), graph.gradient_override_map(overridden):
-            return copy(inputs, training=False)
+            return network.scores(copy(inputs, training=False))
 
     shape = network.shape or ANY_SHAPE[network.kind]
     # Traced once, for the check and for all explanations; and a graph of its own, because only the gradient

@@ -1,6 +1,5 @@
 """A point network as a function of the probability with which each of its points is there."""
 
-import dataclasses
 from typing import Any
 
 import keras
@@ -53,9 +52,11 @@ class PresenceNetwork:
         balls: list[tf.Tensor] = []
         pools: list[str] = []
 
+        filled = self._network.filled(inputs)
+
         def over_points(name: str, features: tf.Tensor) -> tf.Tensor:
             pools.append(name)
-            return expected_max(features, presence, density)
+            return expected_max(self._network.unfilled(features, inputs), presence, density)
 
         def over_balls(name: str, features: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
             pools.append(name)
@@ -72,16 +73,16 @@ class PresenceNetwork:
                     over_balls(name, copy.features(x), balls.pop(0)) if balls else plain(x)
                 )
             elif not self._in_balls:
-                replace_max(original, copy, inputs.shape[1], over_points)
+                replace_max(original, copy, filled.shape[1], over_points)
 
         with keras.StatelessScope():
-            logits = shadow(self._model, adjust)(inputs, training=False)
+            answer = shadow(self._model, adjust)(filled, training=False)
         if not pools:
             raise UserError(
                 f"{self._network.name} has no max over its points, through which Shapley values could be "
                 "computed: a method that removes points, or gradients, must do"
             )
-        return dataclasses.replace(self._network, function=lambda _: logits)(inputs)
+        return self._network.scores(answer)
 
 
 def max_over_balls(

@@ -27,4 +27,4 @@ class Deconvnet(VanillaGradient):
 
     def __init__(self, model: Any, **kwargs: Any):
         super().__init__(model, **kwargs)
-        self.network = modified(self.network, model, self.rule)
+        self.network = modified(self.network, self.model, self.rule)

@@ -54,7 +54,7 @@ class MeanFieldShapley(Explainer):
         if self.nodes < 1:
             raise UserError(f"nodes must be at least 1, it is {nodes}")
         if self.network.kind == "points":
-            self._presence = PresenceNetwork(self.network, model)
+            self._presence = PresenceNetwork(self.network, self.model)
 
     def options(self) -> dict[str, Any]:
         """Returns the number of nodes and, of voxels, the seed."""

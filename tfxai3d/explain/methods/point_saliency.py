@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.ball_places import groups_points, scaled_network
 from tfxai3d.explain.engine.gradients import input_gradient
+from tfxai3d.explain.engine.head import log_probabilities
 from tfxai3d.explain.engine.target import TargetTensor, resolved, target_score
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.results.explanation import DataKind
@@ -66,7 +67,7 @@ class PointSaliency(Explainer):
         """Returns the saliency of each point and its three terms."""
         if self.centre == "ball":
             return self._within_balls(inputs, target)
-        downhill, scores = input_gradient(self.network, inputs, lambda logits: -_loss(logits, target))
+        downhill, scores = input_gradient(self.network, inputs, lambda scores: -self._loss(scores, target))
         offset = inputs - self._centre_of(inputs)
         distance = tf.norm(offset, axis=-1, keepdims=True)
         terms = downhill * offset * distance**self.power
@@ -75,8 +76,17 @@ class PointSaliency(Explainer):
     def _within_balls(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the saliency with the places in the balls for the offset from the cloud's centre."""
         scaled = scaled_network(self.network, self.model, inputs, self.power)
-        terms, scores = input_gradient(scaled, tf.ones_like(inputs), lambda logits: -_loss(logits, target))
+        terms, scores = input_gradient(
+            scaled, tf.ones_like(inputs), lambda scores: -self._loss(scores, target)
+        )
         return Parts(terms, tf.reduce_sum(terms, axis=-1), scores)
+
+    def _loss(self, scores: tf.Tensor, target: TargetTensor) -> tf.Tensor:
+        """Returns the cross entropy of the target (B,), or minus the score of a target that is no class."""
+        if callable(target) or target.shape.rank != 1 or self.network.head == "regression":
+            return -target_score(scores, target)
+        logs = log_probabilities(scores, self.network.head)
+        return -tf.gather(logs, resolved(target, scores), batch_dims=1)
 
     def _centre_of(self, points: tf.Tensor) -> tf.Tensor:
         """Returns the centre (B,1,3), or (3,) where it was given."""
@@ -85,13 +95,6 @@ class PointSaliency(Explainer):
         if self.centre == "mean":
             return tf.reduce_mean(points, axis=1, keepdims=True)
         return tf.constant(self.centre, points.dtype)
-
-
-def _loss(scores: tf.Tensor, target: TargetTensor) -> tf.Tensor:
-    """Returns the cross entropy of the target (B,), or minus the score of a target that is no class."""
-    if callable(target) or target.shape.rank != 1:
-        return -target_score(scores, target)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=resolved(target, scores), logits=scores)
 
 
 def _median(points: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfxai3d.data.readers.reading import EXTENSIONS
 from tfxai3d.errors import UserError
-from tfxai3d.serve.folder import FACTS
+from tfxai3d.models.saved_model.folder import FACTS
 from tfxai3d.storage.hdf5 import dataset_shape
 
 TFRECORD = (".tfrecord", ".tfrecords")

@@ -1,5 +1,6 @@
 """What a bulk run writes: explanations as TFRecord or Parquet, rejected records as lines of JSON."""
 
+import collections
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ import pyarrow.parquet
 import tensorflow as tf
 
 from tfxai3d.serve.bulk.records import Rejected
+from tfxai3d.storage import AnyPath
 from tfxai3d.storage.writing import atomic_path, write_text
 
 Format = Literal["tfrecord", "parquet"]
@@ -34,6 +36,13 @@ def write_rows(path: Path, format: Format) -> Iterator[Callable[[list[Row]], Non
     open_file = {"tfrecord": _tfrecord, "parquet": _parquet}[format]
     with atomic_path(path) as temporary, open_file(temporary) as write:
         yield write
+
+
+def commonest_reason(output_dir: AnyPath) -> str:
+    """Returns the reason of most of the records that a run could not explain; it must have rejected one."""
+    files = sorted(Path(output_dir).glob("rejected-*.jsonl"))
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    return collections.Counter(str(json.loads(line)["reason"]) for line in lines).most_common(1)[0][0]
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:

@@ -1,8 +1,9 @@
 """What a SavedModel of a stranger may hold: checked before TensorFlow reads its graphs.
 
 TensorFlow runs whatever a graph says, files and network included. So a graph may hold the operations of
-`serve.operations` and no others, wherever they stand: in functions that call one another, in branches that
-are never taken, in functions that nothing calls. What is on that list still takes time and memory.
+`models.saved_model.operations` and no others, wherever they stand: in functions that call one another, in
+branches that are never taken, in functions that nothing calls. What is on that list still takes time and
+memory.
 """
 
 import functools
@@ -17,7 +18,7 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxai3d.errors import UserError
-from tfxai3d.serve.operations import ALLOWED, SAVER, SIZED
+from tfxai3d.models.saved_model.operations import ALLOWED, SAVER, SIZED
 from tfxai3d.storage.limits import MAX_BYTES, check_size
 
 MAX_OPERATIONS = 5_000_000

@@ -1,0 +1,1 @@
+"""SavedModels of anybody: what they may hold, and reading them."""
