@@ -22,21 +22,19 @@ For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, explain, models, results, view
+from tfxai3d import cli, data, evaluate, explain, results, view
 from tfxai3d.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 FLAGS = flags.FLAGS
 cli.define_flags(
     cli.OBJECTS,
     cli.ROTATIONS,
+    cli.MODEL,
+    data_kind="points",
     model="pointnet_modelnet40",
     shape=["chair"],
     num_drop=5,
@@ -63,23 +61,27 @@ def main(argv: list[str]) -> None:
     centre = _centre()
     found = cli.find_objects()
     cli.load_tensorflow()
-    model = models.load(FLAGS.model)
-    explainer = explain.PointSaliency(model, centre=centre, power=FLAGS.power, data_kind="points")
-    targets = cli.class_numbers(found, explainer.network.class_names)
-    rotation_test = _rotation_test(model)
-    rule = evaluate.by_count(FLAGS.num_drop, "lowest" if FLAGS.drop_neg else "highest")
+    net = cli.load_network()
+    explainer = explain.PointSaliency(net, centre=centre, power=FLAGS.power)
+    if cli.num_points(net) != FLAGS.num_points:
+        found = cli.find_objects(net)
+    targets = cli.class_numbers(found, net.class_names)
+    rotation_test = _rotation_test(net)
+    order: evaluate.Order = "lowest" if FLAGS.drop_neg else "highest"
     for item, target in zip(found, targets, strict=True):
         explanation = explainer(item.inputs[None], target)
         label = int(explanation.target[0])
         print(f"{item.name}, {len(item.inputs)} points:", cli.question(explanation))
         cli.print_row(results.DropStep.COLUMNS)
+        least = evaluate.least_points(net, item.inputs)
         for (run,) in evaluate.drop_clouds(
             evaluate.Recomputed(explainer),
             [item.inputs],
             [label],
-            rule,
+            evaluate.by_count(FLAGS.num_drop, order, least),
             steps=None if FLAGS.until_changed else FLAGS.num_steps,
             rotation_test=rotation_test,
+            min_points=least,
         ):
             cli.print_row(run.steps[-1].record(explanation.class_name).values())
         folder = Path(FLAGS.output_dir) / item.name
@@ -90,16 +92,16 @@ def main(argv: list[str]) -> None:
             run.dropped_at,
             results.DropTable().extended([run], [label]).rows,
             label,
-            f"{item.name}: point saliency, {'lowest' if FLAGS.drop_neg else 'highest'} first",
+            f"{item.name}: point saliency, {order} first",
             explanation.class_names,
         )
         print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
 
 
-def _rotation_test(model: keras.Model) -> evaluate.RotationTest | None:
+def _rotation_test(net: explain.Network) -> evaluate.RotationTest | None:
     if FLAGS.num_votes > 1:
-        return evaluate.RotationTest(model, data.even_rotations(FLAGS.num_votes), vote=True)
-    return cli.rotation_test(model)
+        return evaluate.RotationTest(net, data.even_rotations(FLAGS.num_votes), vote=True)
+    return cli.rotation_test(net)
 
 
 def _centre() -> str | list[float]:

@@ -26,11 +26,13 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, models, storage, view
+from tfxai3d import cli, data, evaluate, storage, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
     cli.ROTATIONS,
+    cli.MODEL,
+    data_kind="points",
     model="pointnet_modelnet40",
     data_dir=None,
     num_points=1024,
@@ -59,16 +61,16 @@ def main(argv: list[str]) -> None:
     output_dir = Path(FLAGS.output_dir)
     cli.check_outputs()
     cli.load_tensorflow()
-    model = models.load_classifier(FLAGS.model)
+    net = cli.load_network()
     num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.num_examples * _SHAPES_FOR_ONE
-    split = cli.open_test_split("points", None if FLAGS.data_dir else num_shapes, model.class_names)
-    objects = split[evaluate.first_right(model, split.inputs, split.labels, FLAGS.num_examples)]
+    split = cli.open_split(net, None if FLAGS.data_dir else num_shapes, class_names=net.class_names)
+    objects = split[evaluate.first_right(net, split.inputs, split.labels, FLAGS.num_examples)]
     comparison = evaluate.compare_modes(
-        model,
+        net,
         objects.inputs,
         objects.labels,
         FLAGS.mode,
-        cli.rotation_test(model),
+        cli.rotation_test(net),
         num_drop=FLAGS.num_drop,
         asm_control=FLAGS.asm_control,
         pooling=FLAGS.pooling,

@@ -32,11 +32,12 @@ from pathlib import Path
 
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, models, results, storage, tensorboard, view
+from tfxai3d import cli, data, evaluate, results, storage, tensorboard, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    model=None,
+    cli.MODEL,
+    data_kind="points",
     data_dir=None,
     num_points=1024,
     num_examples=None,
@@ -69,12 +70,11 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     for text in FLAGS.condition:
         evaluate.Condition.parse(text)
-    model = models.load_classifier(preset)
-    split = cli.open_test_split(
-        "points", FLAGS.num_examples or (None if FLAGS.data_dir else 100), model.class_names
-    )
+    net = cli.load_network(preset)
+    count = FLAGS.num_examples or (None if FLAGS.data_dir else 100)
+    split = cli.open_split(net, count, class_names=net.class_names)
     tables = evaluate.drop_curves(
-        model,
+        net,
         split.inputs,
         split.labels,
         FLAGS.condition,
@@ -97,7 +97,7 @@ def main(argv: list[str]) -> None:
         for row in table.by_step_and_class(split.class_names)
     ]
     storage.write_csv(output_dir / "curves.csv", rows)
-    published = evaluate.ZHENG.get(type(model).__name__) if FLAGS.data_dir else None
+    published = evaluate.ZHENG.get(type(net.model).__name__) if FLAGS.data_dir else None
     text = evaluate.drop_summary(tables, published)
     storage.write_text(output_dir / "table.md", text)
     print(text, end="")

@@ -18,19 +18,17 @@ from __future__ import annotations
 import itertools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, models, storage, view
+from tfxai3d import cli, data, evaluate, explain, storage, view
 from tfxai3d.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 FLAGS = flags.FLAGS
 cli.define_flags(
+    cli.MODEL,
     model="pointnet_modelnet40",
     data_dir=None,
     split="test",
@@ -61,14 +59,14 @@ def main(argv: list[str]) -> None:
     output_dir = Path(FLAGS.output_dir)
     _check_flags()
     cli.load_tensorflow()
-    model = models.load_classifier(FLAGS.model)
-    result, where, facts = _answers(model, FLAGS.split)
-    names = model.class_names or tuple(map(str, range(model.output_shape[-1])))
+    net = cli.load_network()
+    result, where, facts = _answers(net, FLAGS.split)
+    names = net.class_names or tuple(map(str, range(result.logits.shape[-1])))
     report = {
         "model": FLAGS.model, **facts, "views": FLAGS.votes, **evaluate.classification_report(result, names),
     }  # fmt: skip
     if FLAGS.temperature_split:
-        temperature = evaluate.fit_temperature(_answers(model, FLAGS.temperature_split)[0])
+        temperature = evaluate.fit_temperature(_answers(net, FLAGS.temperature_split)[0])
         result = evaluate.with_temperature(result, temperature)
         report["temperature"] = round(temperature, 4)
         report["calibration_error_with_it"] = round(evaluate.reliability(result).expected_error, 4)
@@ -95,27 +93,19 @@ def _check_flags() -> None:
 
 
 def _answers(
-    model: keras.Model, split: Any
+    net: explain.Network, split: Any
 ) -> tuple[evaluate.Classification, list[dict[str, Any]], dict[str, Any]]:
     """Returns the answers to a split, where its examples are from, and facts of it for the report."""
-    examples = data.open_dataset(
-        FLAGS.data_dir,
-        model.data_kind,
-        split,
-        num_points=FLAGS.num_points,
-        num_examples=FLAGS.num_examples,
-        class_names=model.class_names,
-        seed=FLAGS.seed,
-    )
+    examples = cli.open_split(net, FLAGS.num_examples, split, net.class_names)
     views = iter(examples.views(FLAGS.votes))
     first = next(views)
     views = itertools.chain([first], views)
-    facts: dict[str, Any] = {"points": FLAGS.num_points}
-    if model.data_kind == "voxels":
+    facts: dict[str, Any] = {"points": cli.num_points(net)}
+    if net.kind == "voxels":
         # Empty grids stay, so that the accuracy is of all examples.
         facts = {"voxels": first.shape[1], "empty_grids": np.flatnonzero(data.find_empty(first)).tolist()}
-        views = (np.asarray(data.coarsen(view, model.size)) for view in views)
-    result = evaluate.vote(model, views, examples.labels, FLAGS.batch_size, sys.stdout.isatty())
+        views = (cli.fitted(view, net) for view in views)
+    result = evaluate.vote(net, views, examples.labels, FLAGS.batch_size, sys.stdout.isatty())
     return result, examples.where, facts
 
 

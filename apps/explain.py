@@ -38,19 +38,17 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, evaluate, explain, models, view
+from tfxai3d import cli, evaluate, explain, view
 from tfxai3d.errors import UserError
-from tfxai3d.results.explanation import DataKind
 
 FLAGS = flags.FLAGS
 cli.define_flags(
     cli.OBJECTS | cli.PERTURBATION,
+    cli.MODEL,
     model="pointnet_modelnet40",
     methods=["vanilla_gradient", "guided_backprop", "integrated_gradients"],
     shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"],
     target=None,
-    data_kind=None,
-    layer=None,
     steps=50,
     shard_size=256,
     batch_size=32,
@@ -69,15 +67,14 @@ def main(argv: list[str]) -> None:
         raise UserError("--mistakes needs --data_dir, the data set that apps/evaluate.py classified")
     output_dir = Path(FLAGS.output_dir)
     cli.load_tensorflow()
-    model = models.load(FLAGS.model)
-    options = cli.given("batch_size", "data_kind", "layer", "steps", "seed", *cli.PERTURBATION)
-    explainers = [explain.create(name, model, progress=True, **options) for name in FLAGS.methods]
-    kind, class_names = explainers[0].network.kind, explainers[0].network.class_names
-    target = FLAGS.target and explain.named_target(FLAGS.target, class_names)
+    net = cli.load_network()
+    options = cli.given("batch_size", "steps", "seed", *cli.PERTURBATION)
+    explainers = [cli.create_explainer(name, net, progress=True, **options) for name in FLAGS.methods]
+    target = FLAGS.target and explain.named_target(FLAGS.target, net.class_names)
     if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:
-        return _explain_split(output_dir, explainers, target)
-    found = _mistakes(kind) if FLAGS.mistakes else cli.find_objects(kind)
-    targets = [target] * len(found) if FLAGS.target else cli.class_numbers(found, class_names)
+        return _explain_split(output_dir, net, explainers, target)
+    found = _mistakes(net) if FLAGS.mistakes else cli.find_objects(net)
+    targets = [target] * len(found) if FLAGS.target else cli.class_numbers(found, net.class_names)
     rows, records = [], []
     for number, (item, target) in enumerate(zip(found, targets, strict=True), start=1):
         print(f"[{number}/{len(found)}] {item.name}:", end=" ", flush=True)
@@ -96,16 +93,18 @@ def main(argv: list[str]) -> None:
     print(f"results in {output_dir}")
 
 
-def _explain_split(output_dir: Path, explainers: list[explain.Explainer], target: Any) -> None:
+def _explain_split(
+    output_dir: Path, net: explain.Network, explainers: list[explain.Explainer], target: Any
+) -> None:
     """Explains the whole test split, a folder of files a method."""
-    inputs = cli.open_test_split(explainers[0].network.kind).inputs
-    decisive = ("model", "data_dir", "target", "num_points", "seed", "shard_size")
+    inputs = cli.open_split(net).inputs
+    names = ("model", "data_dir", "target", "num_points", "seed", "shard_size")
+    decisive = {name: FLAGS[name].value for name in names}
     starts = range(0, len(inputs), FLAGS.shard_size)
     for explainer in explainers:
-        shards = ((inputs[i : i + FLAGS.shard_size].astype(np.float32), target) for i in starts)
-        paths = explain.write_store(
-            explainer, shards, output_dir / explainer.method, {name: FLAGS[name].value for name in decisive}
-        )
+        parts = (inputs[i : i + FLAGS.shard_size].astype(np.float32) for i in starts)
+        shards = ((cli.fitted(part, net), target) for part in parts)
+        paths = explain.write_store(explainer, shards, output_dir / explainer.method, decisive)
         for _ in tqdm(paths, total=len(starts), desc=explainer.method, unit="file", disable=None):
             pass
     cli.write_report(__name__, output_dir, {"objects": []})
@@ -130,19 +129,20 @@ def _explained(
     return row, {"object": item.name, **evaluate.decision_facts(row[0]), "methods": facts}
 
 
-def _mistakes(kind: DataKind) -> list[cli.Object]:
+def _mistakes(net: explain.Network) -> list[cli.Object]:
     """Returns the misclassified examples of --index, to be explained as what they were taken for."""
     listed, numbers = evaluate.read_mistakes(FLAGS.mistakes), cli.indices()
     if max(numbers) >= len(listed):
         raise UserError(f"--index={max(numbers)}: {FLAGS.mistakes} lists {len(listed)} mistakes")
-    split = cli.open_test_split(kind)
+    split = cli.open_split(net)
     found = []
     for mistake in (listed[number] for number in numbers):
         index, true, predicted = mistake.index, mistake.true, mistake.predicted
         if index >= len(split) or split.class_names[split.labels[index]] != true:
             raise UserError(f"{FLAGS.mistakes}: example {index} of --data_dir is no {true!r}; other data?")
         (inputs,) = split[[index]].inputs
-        found.append(cli.Object(f"{true}_as_{predicted}_{index}", inputs.astype(np.float32), predicted))
+        inputs = cli.fitted(inputs.astype(np.float32), net)
+        found.append(cli.Object(f"{true}_as_{predicted}_{index}", inputs, predicted))
     return cli.with_unique_names(found)
 
 

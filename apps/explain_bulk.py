@@ -27,11 +27,13 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, explain, models, serve, storage
+from tfxai3d import cli, data, explain, serve, storage
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
+    cli.MODEL,
+    data_kind="points",
     model="pointnet_shapes",
     methods=["integrated_gradients"],
     input=None,
@@ -42,7 +44,6 @@ cli.define_flags(
     batch_size=32,
     shard_size=256,
     seed=0,
-    trust_saved_model=False,
     output_dir="out/explain_bulk",
 )
 flags.DEFINE_string(
@@ -73,6 +74,11 @@ def main(argv: list[str]) -> None:
             print(
                 f"{method}: explained {done.explained}, rejected {done.rejected}; {done.shards} files{there}"
             )
+            if done.rejected:
+                reason = bulk.commonest_reason(folder)
+                if not done.explained:
+                    raise UserError(f"nothing was explained, most often because: {reason}")
+                print(f"most often rejected because: {reason}")
     print(f"results in {output_dir}")
 
 
@@ -110,11 +116,11 @@ def _saved_model() -> Iterator[str]:
     if FLAGS.saved_model:
         yield FLAGS.saved_model
         return
-    model = models.load(FLAGS.model)
+    net = cli.load_network()
     options = cli.given("batch_size", "steps", "seed")
-    explainers = [explain.create(method, model, data_kind="points", **options) for method in FLAGS.methods]
+    explainers = [cli.create_explainer(method, net, **options) for method in FLAGS.methods]
     with tempfile.TemporaryDirectory() as folder:
-        serve.export(model, Path(folder, "model"), explainers)
+        serve.export(net, Path(folder, "model"), explainers)
         yield str(Path(folder, "model"))
 
 

@@ -35,16 +35,17 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from tfxai3d import cli, data, features, models, view
+from tfxai3d import cli, data, explain, features, view
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
+    {name: default for name, default in cli.MODEL.items() if name not in ("model", "layer")},
     data_dir=None, num_points=512, num_examples=None, density=None, batch_size=2, seed=0, pictures=True,
     colormap="magma_r", view=False, output_dir="out/features",
 )  # fmt: skip
 flags.DEFINE_multi_string(
-    "model", ["vrn_half_modelnet10"], "Shipped preset or a folder written by apps/train.py or apps/prune.py. "
+    "model", ["vrn_half_modelnet10"], "Any model, as for the other programs. "
     "For --filters give it several times; after the first also weights of the same network, .npz of "
     "pruning.save_sparse or .weights.h5.",
 )  # fmt: skip
@@ -91,17 +92,17 @@ def _check_flags() -> None:
 
 def _units(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     """Returns what was found for the units, and saves it."""
-    model = models.load_classifier(FLAGS.model[0])
+    net = cli.load_network(FLAGS.model[0])
     named = not FLAGS.layer and FLAGS.method != "patterns"
-    channels = features.unit_numbers(FLAGS.units, model.class_names or () if named else ())
+    channels = features.unit_numbers(FLAGS.units, net.class_names or () if named else ())
     if FLAGS.method == "patterns":
-        found = features.first_layer_patterns(model, channels)
+        found = features.first_layer_patterns(net.model, channels)
     elif FLAGS.method == "mean_surface":
-        found = features.mean_activating_surface(model, _batches(model), channels, FLAGS.layer, FLAGS.top)
+        found = features.mean_activating_surface(net, _batches(net), channels, FLAGS.layer, FLAGS.top)
     else:
-        shape = (FLAGS.num_points, 3) if model.data_kind == "points" else None
+        shape = (cli.num_points(net), 3) if net.kind == "points" else None
         search = features.ActivationMaximization(
-            model, FLAGS.layer, FLAGS.steps, shape=shape, seed=FLAGS.seed, batch_size=FLAGS.batch_size
+            net, FLAGS.layer, FLAGS.steps, shape=shape, seed=FLAGS.seed, batch_size=FLAGS.batch_size
         )
         print(f"{FLAGS.steps} steps for {len(channels)} units", flush=True)
         found = search(channels, progress=True)
@@ -113,14 +114,14 @@ def _units(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     return view.feature_gallery(found, FLAGS.colormap), records
 
 
-def _batches(model: models.Classifier) -> Iterator[np.ndarray]:
+def _batches(net: explain.Network) -> Iterator[np.ndarray]:
     """Yields grids of --data_dir's test split, or of procedural shapes of the model's classes."""
     count = FLAGS.num_examples or (None if FLAGS.data_dir else 200)
-    names = None if FLAGS.data_dir else model.class_names
+    names = None if FLAGS.data_dir else net.class_names
     options = {"num_examples": count, "class_names": names, "seed": FLAGS.seed}
     grids = data.open_dataset(FLAGS.data_dir, "voxels", **options).inputs
     for start in tqdm(range(0, len(grids), FLAGS.batch_size), desc="objects", unit="batch", disable=None):
-        yield grids[start : start + FLAGS.batch_size]
+        yield cli.fitted(grids[start : start + FLAGS.batch_size], net)
 
 
 def _filters(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:

@@ -22,22 +22,19 @@ it: pale points have none. For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfxai3d import cli, evaluate, explain, models, results, view
-
-if TYPE_CHECKING:
-    import keras
+from tfxai3d import cli, evaluate, explain, results, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
     cli.OBJECTS,
     cli.ROTATIONS,
+    cli.MODEL,
+    data_kind="points",
     model="pointnet_modelnet40",
     shape=["chair"],
-    layer=None,
     pooling="max",
     rotations=500,
     pictures=True,
@@ -60,17 +57,19 @@ def main(argv: list[str]) -> None:
     cli.check_outputs()
     found = cli.find_objects()
     cli.load_tensorflow()
-    model = models.load(FLAGS.model)
-    explainer = explain.PGradCAM(model, FLAGS.pooling, FLAGS.layer, data_kind="points")
-    targets = cli.class_numbers(found, explainer.network.class_names)
-    rotation_test = cli.rotation_test(model)
+    net = cli.load_network()
+    explainer = explain.PGradCAM(net, FLAGS.pooling)
+    if cli.num_points(net) != FLAGS.num_points:
+        found = cli.find_objects(net)
+    targets = cli.class_numbers(found, net.class_names)
+    rotation_test = cli.rotation_test(net)
     for number, (item, target) in enumerate(zip(found, targets, strict=True)):
         explanation = explainer(item.inputs[None], target)
         print(
             f"[{number + 1}/{len(found)}] {item.name}, {len(item.inputs)} points:", cli.question(explanation)
         )
         if FLAGS.input is not None:
-            _hint_at_up_axis(explanation, model)
+            _hint_at_up_axis(explanation, net)
         run = _drop(explainer, rotation_test, explanation)
         folder = Path(FLAGS.output_dir) / item.name
         cli.write_drop_run(__name__, folder, item.name, explanation, run)
@@ -85,9 +84,9 @@ def main(argv: list[str]) -> None:
             view.open_window(explanation, colormap=FLAGS.colormap)
 
 
-def _hint_at_up_axis(explanation: explain.Explanation, model: keras.Model) -> None:
+def _hint_at_up_axis(explanation: explain.Explanation, net: explain.Network) -> None:
     """Says so where the network is surer of the same file with the other axis up, the usual mistake."""
-    found = evaluate.surer_with_other_axis_up(model, explanation.inputs[0], explanation.scores[0])
+    found = evaluate.surer_with_other_axis_up(net, explanation.inputs[0], explanation.scores[0])
     if found:
         other, name = "y" if FLAGS.up == "z" else "z", explanation.class_name(found.label)
         print(f"hint: with --up={other} the network sees {name!r}", end=" ")

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from absl import flags
 
-from tfxai3d import cli, evaluate, models, storage
+from tfxai3d import cli, evaluate, storage
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    model=None,
+    cli.MODEL,
+    data_kind="points",
     data_dir=None,
     num_points=1024,
     num_examples=None,
@@ -36,14 +37,13 @@ def main(argv: list[str]) -> None:
     cli.check_outputs()
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
-    model = models.load_classifier(preset)
-    split = cli.open_test_split(
-        "points", FLAGS.num_examples or (None if FLAGS.data_dir else 100), model.class_names
-    )
+    net = cli.load_network(preset)
+    count = FLAGS.num_examples or (None if FLAGS.data_dir else 100)
+    split = cli.open_split(net, count, class_names=net.class_names)
     outcomes = evaluate.remove_without_heat(
-        model, split.inputs, split.labels, batch_size=FLAGS.batch_size, seed=FLAGS.seed
+        net, split.inputs, split.labels, batch_size=FLAGS.batch_size, seed=FLAGS.seed
     )
-    table = evaluate.zero_heat_table(outcomes, split.labels)
+    table = evaluate.zero_heat_table(outcomes, split.labels, net.head)
     storage.write_text(output_dir / "table.md", table)
     cli.write_report(__name__, output_dir, {"model": preset})
     print(table, end="")

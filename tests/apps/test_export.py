@@ -61,7 +61,7 @@ def test_code_in_a_keras_file_is_not_run(run, tmp_path):
     os.remove(marker)  # building the model ran it
     code, out, err = run(f"--model={tmp_path / 'bad.keras'}", "--data_kind=points")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "not a .keras file that can be read safely" in err
+    assert "holds the code of a Lambda layer, which is not run" in err
     assert not os.path.exists(marker)
 
 

@@ -7,7 +7,9 @@ from tfxai3d._lazy import lazy
 if TYPE_CHECKING:
     from tfxai3d.cli.app import check_outputs as check_outputs
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
+    from tfxai3d.cli.app import quiet as quiet
     from tfxai3d.cli.app import run as run
+    from tfxai3d.cli.flags import MODEL as MODEL
     from tfxai3d.cli.flags import OBJECTS as OBJECTS
     from tfxai3d.cli.flags import PERTURBATION as PERTURBATION
     from tfxai3d.cli.flags import ROTATIONS as ROTATIONS
@@ -15,11 +17,16 @@ if TYPE_CHECKING:
     from tfxai3d.cli.flags import define_flags as define_flags
     from tfxai3d.cli.flags import given as given
     from tfxai3d.cli.flags import rotation_test as rotation_test
+    from tfxai3d.cli.models import create_explainer as create_explainer
+    from tfxai3d.cli.models import load_model as load_model
+    from tfxai3d.cli.models import load_network as load_network
     from tfxai3d.cli.objects import Object as Object
     from tfxai3d.cli.objects import class_numbers as class_numbers
     from tfxai3d.cli.objects import find_objects as find_objects
+    from tfxai3d.cli.objects import fitted as fitted
     from tfxai3d.cli.objects import indices as indices
-    from tfxai3d.cli.objects import open_test_split as open_test_split
+    from tfxai3d.cli.objects import num_points as num_points
+    from tfxai3d.cli.objects import open_split as open_split
     from tfxai3d.cli.objects import with_unique_names as with_unique_names
     from tfxai3d.cli.recipes import from_flags as from_flags
     from tfxai3d.cli.recipes import open_splits as open_splits

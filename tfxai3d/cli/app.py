@@ -1,11 +1,12 @@
 """How every app runs: its flagfiles, one-line errors, exit codes, and what is checked before any work."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from absl import app, flags
@@ -60,12 +61,19 @@ def load_tensorflow() -> None:
     Apps call it once their flags are known to be right, so that help and mistakes take no seconds. Some of
     the notices ignore TF_CPP_MIN_LOG_LEVEL and are written by C++, hence the redirection.
     """
+    with quiet():
+        importlib.import_module("tensorflow")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps what C++ writes to stderr off the terminal while the block runs."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
-            importlib.import_module("tensorflow")
+            yield
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)

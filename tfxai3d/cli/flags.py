@@ -16,6 +16,7 @@ from typing import Any
 from absl import flags
 
 from tfxai3d import evaluate, view
+from tfxai3d.results.heads import HEADS
 
 flags.disclaim_key_flags()  # the flags belong to the app that calls `define_flags`
 
@@ -31,7 +32,18 @@ def _one_of(*values: str) -> Callable[..., Any]:
 
 
 _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
-    "model": (_text, "Shipped preset, folder written by the app train or prune, or .keras file."),
+    "model": (
+        _text,
+        "Shipped preset, folder written by the app train or prune, .keras or .h5 file of any Keras model, or "
+        "folder of a SavedModel.",
+    ),
+    "head": (
+        _one_of(*HEADS),
+        "What --model returns: probabilities is a softmax, binary one column for two classes, regression a "
+        "value; by default told by its last activation or its answers.",
+    ),
+    "class_names": (_list, "Names of the classes of a --model that does not say them, or a file of them."),
+    "import": (_text, "Python module or .py file that defines the custom layers of --model; it is run."),
     "data_dir": (
         _text,
         "A data set, told by what it holds: a folder of ModelNet40's HDF5 files, of voxels in "
@@ -54,8 +66,12 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "the shape's class, else the predicted class.",
     ),
     "trust_saved_model": (_bool, "Load a SavedModel whatever operations it holds; for files of your own."),
-    "data_kind": (_one_of("points", "voxels"), "What a .keras file takes that does not say."),
-    "layer": (_text, "Layer of the features, for the CAM family on a model without an endpoint."),
+    "data_kind": (_one_of("points", "voxels"), "What a --model takes that does not say."),
+    "layer": (
+        _text,
+        "Layer of the features, for the CAM family on a model without an endpoint; backbone/conv where names "
+        "repeat. A wrong name lists those that fit.",
+    ),
     "steps": (partial(_whole, lower_bound=2), "Steps of integrated_gradients."),
     "units": (
         _one_of("points", "clusters", "voxels", "blocks"),
@@ -97,6 +113,11 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "output_dir": (_text, "Folder of the results."),
 }
 
+#: Any model; `load_network` reads them.
+MODEL = {
+    "model": None, "data_kind": None, "head": None, "layer": None, "class_names": None, "import": None,
+    "trust_saved_model": False,
+}  # fmt: skip
 #: What `find_objects` reads; the default of --shape is each app's own.
 OBJECTS = {
     "input": None, "data_dir": None, "label": None, "index": ["0"], "array": None, "up": "y",

@@ -6,13 +6,13 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from absl import flags
 
 from tfxai3d import data, explain
 from tfxai3d.errors import UserError
-from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage.writing import file_name
 
 FLAGS = flags.FLAGS
@@ -33,11 +33,11 @@ class Object:
     label: str | None
 
 
-def find_objects(kind: DataKind = "points") -> list[Object]:
-    """Returns what the flags of `OBJECTS` ask for.
+def find_objects(net: explain.Network | None = None) -> list[Object]:
+    """Returns what the flags of `OBJECTS` ask for, as the network takes it.
 
     Args:
-        kind: "points" or "voxels": what the network takes.
+        net: The network; without it clouds of --num_points, so that mistakes are found before it is loaded.
 
     Raises:
         UserError: If the flags contradict each other, ask for nothing, or for what is not there.
@@ -45,26 +45,54 @@ def find_objects(kind: DataKind = "points") -> list[Object]:
     if FLAGS.input is not None and FLAGS.data_dir:
         raise UserError("give --input or --data_dir, not both")
     if FLAGS.data_dir:
-        found = _of_data_set(kind)
+        found = _of_data_set(net)
     elif FLAGS.input is not None:
-        found = _of_files(kind)
+        found = _of_files(net)
     else:
-        found = _shapes(kind)
+        found = _shapes(net)
     return with_unique_names(found)
 
 
-def open_test_split(
-    kind: DataKind, num_examples: int | None = None, class_names: Sequence[str] | None = None
+def open_split(
+    net: explain.Network | None,
+    num_examples: int | None = None,
+    split: Literal["train", "test"] = "test",
+    class_names: Sequence[str] | None = None,
 ) -> data.Split:
-    """Returns the test split of --data_dir, of procedural shapes without it; see `data.open_dataset`."""
+    """Returns a split of --data_dir, of procedural shapes without it, as the network takes it.
+
+    Args:
+        net: The network; clouds of --num_points without it.
+        num_examples: See `data.open_dataset`, as the others.
+        split: Which.
+        class_names: What the labels count; by default the classes of the set.
+    """
     return data.open_dataset(
         FLAGS.data_dir,
-        kind,
-        num_points=FLAGS.num_points,
+        "points" if net is None else net.kind,
+        split,
+        num_points=num_points(net),
         num_examples=num_examples,
         class_names=class_names,
         seed=FLAGS.seed,
     )
+
+
+def num_points(net: explain.Network | None) -> int:
+    """Returns --num_points, or the number that the network takes if it takes no other."""
+    fixed = net.shape[0] if net is not None and net.kind == "points" and net.shape is not None else None
+    return int(fixed or FLAGS.num_points)
+
+
+def fitted(inputs: np.ndarray, net: explain.Network | None) -> np.ndarray:
+    """Returns grids (...,D,D,D,1) as coarse as the network takes them; other inputs as they are."""
+    if net is None or net.kind == "points" or net.shape is None or None in net.shape:
+        return inputs
+    size, sides = net.shape[0], inputs.shape[-4:-1]
+    if len({*net.shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % int(size or 1):
+        return inputs  # an error of the network's if it does not fit
+    grids = inputs.reshape((-1, *inputs.shape[-4:]))
+    return np.asarray(data.coarsen(grids, int(size or 1))).reshape((*inputs.shape[:-4], *net.shape))
 
 
 def with_unique_names(objects: Iterable[Object]) -> list[Object]:
@@ -87,9 +115,13 @@ def with_unique_names(objects: Iterable[Object]) -> list[Object]:
 def class_numbers(objects: Iterable[Object], class_names: Sequence[str] | None) -> list[int | None]:
     """Returns the class of each object as the model counts it, None for the predicted one.
 
+    A model that names no classes is asked why it predicts what it does, unless --label says otherwise.
+
     Raises:
         UserError: If the model does not know one.
     """
+    if class_names is None and not FLAGS.label:
+        return [None for _ in objects]
     return [None if item.label is None else explain.class_number(item.label, class_names) for item in objects]
 
 
@@ -108,26 +140,26 @@ def indices() -> list[int]:
     return numbers
 
 
-def _of_files(kind: DataKind) -> Iterator[Object]:
+def _of_files(net: explain.Network | None) -> Iterator[Object]:
     for path, index in itertools.product(FLAGS.input, indices()):
         name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
-        if kind == "voxels":
+        if net is not None and net.kind == "voxels":
             inputs = data.load_grid(path, index, up=FLAGS.up, array=FLAGS.array)
         else:
             inputs = data.load_points(
-                path, FLAGS.num_points, FLAGS.seed, index, up=FLAGS.up, array=FLAGS.array
+                path, num_points(net), FLAGS.seed, index, up=FLAGS.up, array=FLAGS.array
             )
-        yield Object(name, inputs, _one_label())
+        yield Object(name, fitted(inputs, net), _one_label())
 
 
-def _shapes(kind: DataKind) -> Iterator[Object]:
+def _shapes(net: explain.Network | None) -> Iterator[Object]:
     for shape, seed in itertools.product(FLAGS.shape, indices()):
         mesh = data.shapes.make_shape(shape, seed)
-        if kind == "voxels":
+        if net is not None and net.kind == "voxels":
             inputs = data.voxelize(mesh.z_up())[..., None].astype(np.float32)
         else:
-            inputs = data.shapes.sample_shape(mesh, FLAGS.num_points, FLAGS.seed).points
-        yield Object(f"{shape}_{seed}", inputs, _one_label() or shape)
+            inputs = data.shapes.sample_shape(mesh, num_points(net), FLAGS.seed).points
+        yield Object(f"{shape}_{seed}", fitted(inputs, net), _one_label() or shape)
 
 
 def _one_label() -> str | None:
@@ -136,10 +168,10 @@ def _one_label() -> str | None:
     return FLAGS.label[0] if FLAGS.label else None
 
 
-def _of_data_set(kind: DataKind) -> Iterator[Object]:
+def _of_data_set(net: explain.Network | None) -> Iterator[Object]:
     if not FLAGS.label:
         raise UserError("--data_dir needs --label, the class to explain, such as --label=chair")
-    split = open_test_split(kind)
+    split = open_split(net)
     known = split.class_names
     for label, index in itertools.product(FLAGS.label, indices()):
         if label not in known:
@@ -150,4 +182,4 @@ def _of_data_set(kind: DataKind) -> Iterator[Object]:
         if index >= len(examples):
             raise UserError(f"--index={index}: --data_dir has {len(examples)} test examples of {label!r}")
         (inputs,) = split[examples[[index]]].inputs
-        yield Object(f"{label}_{index}", inputs.astype(np.float32), label)
+        yield Object(f"{label}_{index}", fitted(inputs.astype(np.float32), net), label)
