@@ -133,8 +133,8 @@ BAD: dict[str, tuple[str, bytes | str, str]] = {
     ),
     "h5 of other names": (
         "a.h5",
-        h5(points=CLOUD, more=CLOUDS, label=[1, 2]),
-        "holds label (2,), more (3, 12, 3), points (12, 3); name the array to read",
+        h5(one=CLOUD, more=CLOUDS, label=[1, 2]),
+        "holds label (2,), more (3, 12, 3), one (12, 3); name the array to read",
     ),
     "empty h5": ("a.h5", h5(), "holds no array of numbers"),
     "npz of other names": ("a.npz", npz(a=CLOUD, b=CLOUD), "holds a (12, 3), b (12, 3); name the array"),

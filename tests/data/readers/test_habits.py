@@ -2,22 +2,29 @@
 
 import gzip
 import logging
+import re
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.reference.files import (
+    BOX,
     CLOUD,
     CLOUDS,
     GRIDS,
+    OBJ,
     POLYGONS,
     SQUARE,
     Put,
     h5,
     npy,
     npz,
+    off,
+    ply,
     read_cloud,
+    rows,
     surface,
 )
 from tfxai3d.data.geometry import Mesh, PointCloud, Volume, VoxelGrid
@@ -50,6 +57,7 @@ def cube_lines(extra: str = "", color: str = "") -> str:
         "STCNOFF\n8 6 12 " + "  ".join(f"{c} 0 0 1 1 0 0 1 .5 .5" for c in CUBE.split("  ")) + " " + SIDES,
         "STOFF\n" + cube_lines("0.5 0.5"),
         "OFF8 6 0\n" + cube_lines().split("\n", 1)[1],
+        cube_lines(),
     ],
 )
 def test_off_is_read_by_its_numbers(put: Put, content: str) -> None:
@@ -100,6 +108,25 @@ def test_ply_keeps_what_else_is_known_of_a_point(put: Put) -> None:
     cloud = read(put("a.ply", f"{header}end_header\n".encode() + table.tobytes()))
     assert isinstance(cloud, PointCloud)
     assert cloud.columns["red"].tolist() == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.off", off(SQUARE, POLYGONS).decode()),
+        ("a.ply", ply((rows(SQUARE) + "3 0 1 2\n4 0 2 3 4\n").encode()).decode()),
+        ("a.obj", OBJ + "f 1 2 3\nf 1/1 3/2 4/3 5/4\n"),
+        ("a.stl", BOX.export(file_type="stl_ascii")),
+        ("a.pcd", "FIELDS x y z\nPOINTS 12\nDATA ascii\n" + rows(CLOUD)),
+    ],
+)
+def test_a_decimal_comma_is_one_in_every_text(put: Put, name: str, content: str) -> None:
+    expected: Any = read(put(name, content))
+    head, mark, body = content.rpartition("end_header\n")
+    found: Any = read(put(f"b{name}", head + mark + re.sub(r"(?<=\d)\.(?=\d)", ",", body)))
+    for field in ("points", "vertices", "faces"):
+        if hasattr(expected, field):
+            np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
 
 
 SHORT_PCD = "FIELDS X Y Z rgb\nSIZE 4 4 4 4\nTYPE F F F U\nWIDTH 12\nDATA ascii\n"

@@ -30,7 +30,9 @@ def _example(path: str, index: int, kind: Kind | None, name: str | None) -> Mapp
 
     with h5py.File(path, "r") as file:
         arrays = datasets(file)
-        data = arrays[choose({key: array.shape for key, array in arrays.items()}, kind, name, ("data",))]
+        data = arrays[
+            choose({key: array.shape for key, array in arrays.items()}, kind, name, ("data", "points"))
+        ]
         check_chunks(data)
         check_stored(data)
         found, array = pick(data, index, kind)

@@ -133,7 +133,9 @@ def _cloud(geometry: Geometry, count: int, seed: int) -> PointCloud:
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         return PointCloud(points, dict(zip(("nx", "ny", "nz"), normals.T, strict=True)))
     if not isinstance(geometry, PointCloud):
-        raise UserError("a voxel grid is not a point cloud; give it to a voxel network")
+        raise UserError(
+            "a voxel grid is not a point cloud; give points (N,3) or (M,N,3), or take a voxel network"
+        )
     if len(geometry.points) <= count:
         return geometry
     chosen = np.random.default_rng(seed).choice(len(geometry.points), size=count, replace=False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.data.geometry import Mesh, PointCloud
-from tfxai3d.data.readers.polygons import CUT_OFF, fans, text_lines
+from tfxai3d.data.readers.polygons import CUT_OFF, decimal_points, fans, text_lines
 from tfxai3d.errors import UserError
 
 _STL_WORDS = ("solid", "vertex", "endsolid")
@@ -30,7 +30,7 @@ def read_stl(raw: bytes) -> Mesh | PointCloud:
             raise UserError(f"is no text STL, and a binary one of another length; {CUT_OFF}") from error
         # Without the names of solids: trimesh trips over one like `vertex`.
         kept = [line if line[0] == "vertex" else line[:1] for line in words if line[0] in _STL_WORDS]
-        loaded = load_stl_ascii(io.BytesIO("\n".join(map(" ".join, kept)).encode()))
+        loaded = load_stl_ascii(io.BytesIO(decimal_points("\n".join(map(" ".join, kept))).encode()))
         read = sum(len(part["vertices"]) for part in _parts(loaded))
         if read != sum(line[0] == "vertex" for line in kept):
             raise UserError(f"has a solid without its end; {CUT_OFF}") from error
@@ -43,7 +43,7 @@ def read_obj(raw: bytes) -> Mesh | PointCloud:
 
     lines = [line for line in text_lines(re.sub(rb"\\\r?\n", b" ", raw)) if line.startswith(("v ", "f "))]
     lines = [re.sub(r"/\S*", "", line) for line in lines]  # only vertex numbers, or trimesh splits vertices
-    text = "\n".join(lines)
+    text = decimal_points("\n".join(lines))
     if re.search(r"^[vf](?: \S+){0,2}$", text, re.MULTILINE):
         raise UserError(f"has a vertex or face with fewer than three numbers; {CUT_OFF}")
     if re.search(r"^f.* -?0+\b", text, re.MULTILINE):

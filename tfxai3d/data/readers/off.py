@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfxai3d.data.geometry import Mesh, PointCloud
-from tfxai3d.data.readers.polygons import CUT_OFF, mixed_fans, text_lines
+from tfxai3d.data.readers.polygons import CUT_OFF, decimal_points, mixed_fans, text_lines
 from tfxai3d.errors import UserError
 
 _HEADER = re.compile(
@@ -26,7 +26,10 @@ def read_off(raw: bytes) -> Mesh | PointCloud:
     Where the lines are cut otherwise, the numbers alone count.
     """
     lines = text_lines(raw)
-    header = _HEADER.fullmatch("\n".join(lines))
+    text = decimal_points("\n".join(lines))
+    header = _HEADER.fullmatch(
+        f"OFF\n{text}" if re.match(r"\d+\s", text) else text
+    )  # the word can be left out
     if not header:
         raise UserError("does not start with OFF; give a text OFF file")
     if header["other"]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfxai3d.data.geometry import PointCloud
 from tfxai3d.data.readers.columns import coordinates
-from tfxai3d.data.readers.polygons import CUT_OFF
+from tfxai3d.data.readers.polygons import CUT_OFF, decimal_points
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import check_size
 
@@ -74,7 +74,8 @@ def _table(raw: bytes) -> np.ndarray:
         if not body.strip():
             raise UserError(f"declares {meta.points} points but holds none; it is cut off, fetch it again")
         # One blank between numbers is all that pypcd4 takes.
-        body = b"\n".join(b" ".join(line.split()) for line in body.splitlines())
+        lines = decimal_points(body.decode("latin-1")).splitlines()
+        body = "\n".join(" ".join(line.split()) for line in lines).encode("latin-1")
     else:
         row = sum(size * count for size, count in zip(meta.size, meta.count, strict=True))
         _check_size(body, meta.points * row, compressed=meta.data is not pypcd4.Encoding.BINARY)
@@ -115,7 +116,7 @@ def _header(raw: bytes) -> tuple[list[str], bytes]:
     entries.setdefault("HEIGHT", "1")
     entries.setdefault("WIDTH", entries.get("POINTS", "0"))
     entries.setdefault("POINTS", str(int(entries["WIDTH"]) * int(entries["HEIGHT"])))
-    entries["DATA"] = entries["DATA"].lower()
+    entries["DATA"], entries["TYPE"] = entries["DATA"].lower(), entries["TYPE"].upper()
     order = ("FIELDS", "SIZE", "TYPE", "COUNT", "WIDTH", "HEIGHT", "POINTS", "DATA")
     return [f"{name} {entries[name]}" for name in order], body
 

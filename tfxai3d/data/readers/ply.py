@@ -12,7 +12,7 @@ import numpy as np
 
 from tfxai3d.data.geometry import Mesh, PointCloud
 from tfxai3d.data.readers.columns import coordinates
-from tfxai3d.data.readers.polygons import CUT_OFF, fans, mixed_fans
+from tfxai3d.data.readers.polygons import CUT_OFF, decimal_points, fans, mixed_fans
 from tfxai3d.errors import UserError
 from tfxai3d.storage.limits import check_size
 
@@ -47,7 +47,9 @@ def read_ply(raw: bytes) -> Mesh | PointCloud:
     """Reads a PLY file; polygons of any numbers of corners become triangles, other lists are passed over."""
     _, form, elements, body = _parts(raw)
     if form == "ascii":  # read as if it were binary, each number a double
-        body = np.array(body.split(), dtype=np.float64).astype("<f8").tobytes()
+        body = (
+            np.array(decimal_points(body.decode("latin-1")).split(), dtype=np.float64).astype("<f8").tobytes()
+        )
         elements = [_doubles(element) for element in elements]
     values: dict[str, dict[str, Column]] = {}
     place = 0
@@ -78,7 +80,8 @@ def with_column(raw: bytes, values: np.ndarray, name: str) -> bytes:
         header,
         re.IGNORECASE | re.MULTILINE,
     )
-    assert declared  # it was found by its words
+    if not declared:
+        raise UserError("has a header whose lines end in an old way; export it again")
     ending = b"\r\n" if declared[0].endswith(b"\r\n") else b"\n"
     longer = header[: declared.end()] + f"property float {name}".encode() + ending + header[declared.end() :]
     if form == "ascii":
@@ -107,7 +110,7 @@ def _longer_lines(body: bytes, elements: list[_Element], number: int, values: np
 
 def _parts(raw: bytes) -> tuple[bytes, str, list[_Element], bytes]:
     """Returns the header, the format, the elements and the body of a file."""
-    end = re.search(rb"^\s*end_header[^\n]*\n", raw, re.IGNORECASE | re.MULTILINE)
+    end = re.search(rb"[\r\n]\s*end_header[ \t]*(?:\r\n|\n|\r)", raw, re.IGNORECASE)
     if raw[:3].lower() != b"ply" or not end:
         raise UserError(f"has no complete PLY header; {CUT_OFF}")
     lines = [line.split() for line in raw[: end.start()].decode("latin-1").lower().splitlines()]

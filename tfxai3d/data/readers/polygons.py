@@ -1,5 +1,6 @@
 """What the readers of meshes share: lines of text, and polygons as triangles."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -12,6 +13,11 @@ def text_lines(raw: bytes) -> list[str]:
     """Returns the lines of a text without comments, needless blanks and empty lines."""
     lines = (" ".join(line.split("#")[0].split()) for line in raw.decode("utf-8-sig", "replace").splitlines())
     return [line for line in lines if line]
+
+
+def decimal_points(text: str) -> str:
+    """Writes a comma between digits as a point: columns of these formats are separated by blanks."""
+    return re.sub(r"(?<=\d),(?=\d)", ".", text)
 
 
 def fans(polygons: np.ndarray) -> np.ndarray:

@@ -78,8 +78,8 @@ def read(
         path: The file.
         index: Which example of a file with several (M), counted from 0; None is the first.
         kind: "points" or "voxels": what the network takes, where this tells what an array means.
-        array: Which array of an NPZ or H5 file; by default `features` (NPZ; voxels), `points` (NPZ), `data`,
-            or the only one that fits.
+        array: Which array of an NPZ or H5 file; by default `features` (NPZ; voxels), `points`, `data`, or the
+            only one that fits.
 
     Returns:
         A `PointCloud` (float32 or float64, at least 10 points, not all equal), a `Mesh` (int32 faces, with an
