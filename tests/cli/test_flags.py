@@ -6,15 +6,6 @@ from absl import flags
 from tfxai3d import cli
 
 
-@pytest.fixture
-def defined():
-    """Defines flags for this module, which lie in a set of their own until the test ends."""
-    before = set(flags.FLAGS)
-    yield cli.define_flags
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
-
-
 def test_an_app_takes_groups_and_names_with_its_own_defaults(defined):
     defined(cli.OBJECTS, cli.ROTATIONS, rotations=7, model="m", methods=["a", "b"], output_dir="out/x")
     values = flags.FLAGS

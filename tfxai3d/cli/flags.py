@@ -58,6 +58,12 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "label": (_list, "True class, the predicted one by default; with --data_dir one class or several."),
     "index": (_list, "Which examples of --label, of --shape, or of --input files with several."),
     "array": (_text, "Which array of --input files in NPZ or H5; by default the only one that fits."),
+    "features": (
+        _list,
+        "Columns of --input files that --model takes after x y z, such as intensity; by default all if "
+        "they are as many as it takes.",
+    ),
+    "resample": (_bool, "Bring volumes of --input files to the size that --model takes."),
     "up": (_one_of("y", "z"), "Up axis of the --input files; ModelNet's OFF files have z."),
     "methods": (_list, "Names of explanation methods; a wrong name lists them all."),
     "target": (
@@ -121,7 +127,7 @@ MODEL = {
 #: What `find_objects` reads; the default of --shape is each app's own.
 OBJECTS = {
     "input": None, "data_dir": None, "label": None, "index": ["0"], "array": None, "up": "y",
-    "num_points": 1024, "seed": 0,
+    "features": None, "resample": False, "num_points": 1024, "seed": 0,
 }  # fmt: skip
 #: What methods take away that look at the score without it.
 PERTURBATION = {"units": None, "num_clusters": 20, "budget": None}

@@ -144,12 +144,28 @@ def _of_files(net: explain.Network | None) -> Iterator[Object]:
     for path, index in itertools.product(FLAGS.input, indices()):
         name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
         if net is not None and net.kind == "voxels":
-            inputs = data.load_grid(path, index, up=FLAGS.up, array=FLAGS.array)
+            inputs = data.load_grid(path, index, up=FLAGS.up, array=FLAGS.array, shape=_asked_shape(net))
         else:
-            inputs = data.load_points(
-                path, num_points(net), FLAGS.seed, index, up=FLAGS.up, array=FLAGS.array
-            )
+            options = {"features": _features(net), "up": FLAGS.up, "array": FLAGS.array}
+            inputs = data.load_points(path, num_points(net), FLAGS.seed, index, **options)
         yield Object(name, fitted(inputs, net), _one_label())
+
+
+def _features(net: explain.Network | None) -> int | Sequence[str]:
+    """Returns --features, or how many columns the network takes after x y z."""
+    if FLAGS.features or net is None or net.shape is None:
+        return FLAGS.features or 0
+    return (net.shape[-1] or 3) - 3
+
+
+def _asked_shape(net: explain.Network) -> tuple[int, int, int] | None:
+    """Returns the network's voxels along the axes if --resample asks for them."""
+    if not FLAGS.resample:
+        return None
+    depth, height, width = (net.shape or (None, None, None))[:3]
+    if not (depth and height and width):
+        raise UserError("--resample: the network takes grids of any size; leave it out")
+    return depth, height, width
 
 
 def _shapes(net: explain.Network | None) -> Iterator[Object]:
