@@ -16,7 +16,6 @@ from tfxai3d.data.readers.reading import read
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
-from tfxai3d.storage.limits import MAX_BYTES
 
 
 def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str = "importance") -> None:
@@ -119,7 +118,7 @@ def _las(source: Path, path: Path, values: np.ndarray, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         kept = Path(folder, "values.npy")
         np.save(kept, values)
-        call(_las_with_dimension, source, str(path), str(kept), name, memory=2 * MAX_BYTES)
+        call(_las_with_dimension, source, str(path), str(kept), name)
 
 
 def _las_with_dimension(source: str, path: str, values: str, name: str) -> Mapping[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.storage.isolated import call
-from tfxai3d.storage.limits import DEFLATE, MAX_BYTES, check_chunks, check_h5, check_size, check_stored
+from tfxai3d.storage.limits import MAX_BYTES, check_chunks, check_h5, check_size, check_stored
 from tfxai3d.storage.writing import AnyPath
 
 _CHUNK_CACHE = 64 << 20  # bytes; a chunk of many rows is unpacked once, not once a row
@@ -75,7 +75,7 @@ def call_reader(
     with open(path, "rb") as file:
         if not any(_is_signature(file, place) for place in places):
             raise UserError("is no HDF5 file; fetch or export it again")
-    return call(function, path, *arguments, memory=min(2 * MAX_BYTES, DEFLATE * size))
+    return call(function, path, *arguments)
 
 
 def datasets(file: Any) -> dict[str, Any]:

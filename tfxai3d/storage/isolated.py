@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage.limits import DEFLATE, MAX_BYTES
 
 SECONDS = 5
 """Processor time that the smallest file may take; each further 2 MB may take a second more."""
@@ -31,7 +32,7 @@ def call(
     function: Callable[..., Mapping[str, np.ndarray]],
     path: str | os.PathLike[str],
     *arguments: Any,
-    memory: int,
+    size: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Calls `function(path, *arguments)` in a process of its own.
 
@@ -39,7 +40,8 @@ def call(
         function: A function of a module. What it raises is raised here: a `UserError`, or else a ValueError.
         path: The file that it reads.
         arguments: JSON-compatible.
-        memory: Bytes that it may take for what it reads; not limited on Windows.
+        size: Bytes of all that it reads, which limit its time and memory (the latter not on Windows); by
+            default those of the file.
 
     Returns:
         The arrays that it returns, by name.
@@ -47,13 +49,14 @@ def call(
     Raises:
         UserError: If the process dies or does not come to an end; the message does not name the file.
     """
-    seconds = SECONDS + os.path.getsize(path) // 2_000_000
+    size = os.path.getsize(path) if size is None else size
+    seconds = SECONDS + size // 2_000_000
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         order = {
             "function": [function.__module__, function.__qualname__],
             "arguments": [os.fspath(path), *arguments],
             "seconds": seconds,
-            "memory": _MEMORY + memory,
+            "memory": _MEMORY + min(2 * MAX_BYTES, DEFLATE * size),
         }
         Path(folder, "order.json").write_text(json.dumps(order), encoding="utf-8")
         _run(folder, seconds)

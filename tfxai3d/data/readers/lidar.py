@@ -13,19 +13,19 @@ from tfxai3d.data.geometry import PointCloud
 from tfxai3d.data.readers.columns import coordinates
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.storage.isolated import call
-from tfxai3d.storage.limits import MAX_BYTES, check_size
+from tfxai3d.storage.limits import DEFLATE, MAX_BYTES, check_size
 
 _FAR = 1e6  # metres; no scanner sees so far, while bytes that are no numbers mostly say more
 
 
 def read_las(path: Path) -> PointCloud:
     """Reads a LAS or LAZ file; all its dimensions are kept as columns, extra ones too."""
-    return PointCloud(*coordinates(call(_las, path, memory=2 * MAX_BYTES)))
+    return PointCloud(*coordinates(call(_las, path)))
 
 
 def read_e57(path: Path) -> PointCloud:
     """Reads all scans of an E57 file, in its common frame, without the points that it marks as invalid."""
-    return PointCloud(*coordinates(call(_e57, path, memory=2 * MAX_BYTES)))
+    return PointCloud(*coordinates(call(_e57, path)))
 
 
 def read_bin(raw: bytes) -> PointCloud:
@@ -57,7 +57,7 @@ def _las(path: str) -> Mapping[str, np.ndarray]:
     with laspy.open(path) as file:
         header, size = file.header, Path(path).stat().st_size
         declared = header.point_count * header.point_format.size
-        check_size(declared, MAX_BYTES if header.are_points_compressed else size)
+        check_size(declared, DEFLATE * size if header.are_points_compressed else size)
         las = file.read()
     if len(las.points) != header.point_count:
         raise UserError(f"declares {header.point_count} points but holds {len(las.points)}; it is cut off")

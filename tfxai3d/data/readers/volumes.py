@@ -39,7 +39,9 @@ def read_nifti(path: Path) -> Volume:
 
 def read_itk(path: Path) -> Volume:
     """Reads an NRRD, MetaImage or DICOM file, or the DICOM series of a folder."""
-    found = call(_itk, path, memory=2 * MAX_BYTES)
+    series = path.is_dir() or path.suffix.lower() in (".mhd", ".nhdr")  # a header, its values beside it
+    files = (path if path.is_dir() else path.parent).iterdir() if series else [path]
+    found = call(_itk, path, size=sum(file.stat().st_size for file in files if file.is_file()))
     return Volume(found["values"], found["affine"])
 
 
