@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfxai3d.explain.explainer import Explainer as Explainer
     from tfxai3d.explain.methods.critical_points import CriticalPoints as CriticalPoints
     from tfxai3d.explain.methods.deconvnet import Deconvnet as Deconvnet
+    from tfxai3d.explain.methods.deep_lift import DeepLIFT as DeepLIFT
     from tfxai3d.explain.methods.expected_gradients import ExpectedGradients as ExpectedGradients
     from tfxai3d.explain.methods.feature_magnitude import FeatureMagnitude as FeatureMagnitude
     from tfxai3d.explain.methods.grad_cam import GradCAM as GradCAM
