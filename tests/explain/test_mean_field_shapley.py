@@ -134,9 +134,8 @@ def test_axioms():
 def test_with_all_points_the_mean_field_is_the_network(build):
     model, clouds = build(), networks.POINTS
     ones = tf.ones(clouds.shape[:2], model.dtype)
-    found = PresenceNetwork(network(model), model)(
-        tf.constant(clouds, model.dtype), ones, tf.ones([], model.dtype)
-    )
+    inputs, field = tf.constant(clouds, model.dtype), PresenceNetwork(network(model), model)
+    found = field(inputs, ones, tf.ones([], model.dtype), field.orders(inputs))
     assert_close(found, model(clouds, training=False))
 
 
@@ -146,7 +145,8 @@ def test_copies_in_a_ball_are_one_point():
     features = tf.concat([features[:, :, :2], features[:, :, :1], features[:, :, :1]], axis=2)
     index = tf.constant([[[3, 5, 3, 3]]])
     there = tf.fill((1, 6), tf.constant(0.4, tf.float64))
-    found = max_over_balls(features, there, tf.constant(0.4, tf.float64), index)
+    q = tf.constant(0.4, tf.float64)
+    found = max_over_balls(features, there, index, lambda rows, there: expected_max(rows, there, q))
     expected = expected_max(features[0, :, :2], there[:, :2], tf.constant(0.4, tf.float64))
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
