@@ -56,15 +56,6 @@ def test_sums_to_the_difference_of_the_scores(build, inputs):
     assert np.abs(found.convergence_delta).max() < 1e-10
 
 
-def test_probabilities_sum_too():
-    foreign = networks.foreign()
-    with precision():
-        sure = keras.Model(foreign.input, keras.layers.Softmax()(foreign.output))
-    with pytest.warns(UserWarning, match="returns probabilities"):
-        found = explain.DeepLIFT(sure, data_kind="points")(POINTS)
-    assert np.abs(found.convergence_delta).max() < 1e-10
-
-
 def test_where_all_is_linear_it_is_gradient_times_difference():
     with precision():
         voxels = keras.Input((4, 4, 4, 1))

@@ -290,5 +290,5 @@ def test_an_empty_grid_and_a_network_of_a_fixed_number_of_points():
 
     points = keras.Input((40, 3))
     model = keras.Model(points, keras.layers.GlobalAveragePooling1D()(points))
-    with pytest.raises(UserError, match="takes exactly 40 points, so none can be removed"):
-        explain.LIME(model, data_kind="points")
+    with pytest.raises(UserError, match="takes 40 points, and these clouds have 20: filled up with copies"):
+        explain.LIME(model, data_kind="points")(POINTS)

@@ -17,9 +17,10 @@ Present = Callable[[tf.Tensor], tf.Tensor]
 class Game:
     """One example, whose M units can be taken away, each coalition by a forward pass.
 
-    Points that are not there are removed. A network that ignores copies sees the points that are left and
-    copies of the first of them; others see clouds of the size that is left, those of equal size at once. Of
-    no points, a cloud at the origin stands for nothing. Voxels that are not there are 0.
+    Points that are not there are removed. A network that ignores copies, or takes a fixed number of points,
+    sees those that are left and copies of the first of them; others see clouds of the size that is left,
+    those of equal size at once. Of no points, a cloud at the origin stands for nothing. Voxels that are not
+    there are 0.
 
     Attributes:
         network: What is explained.
@@ -106,9 +107,8 @@ class Game:
             clouds = tf.gather(self.example, tf.where(tf.range(width) < count, number, number[:, :1]))
             return self._score(tf.where(count[..., None] > 0, clouds, tf.zeros_like(clouds)))
 
-        if self.network.ignores_copies:
-            fixed = self.network.shape is not None and self.network.shape[0] is not None
-            return run(tf.range(tf.size(size)), points if fixed else tf.reduce_max(size))
+        if self.network.ignores_copies or self.network.size is not None:
+            return run(tf.range(tf.size(size)), tf.reduce_max(size))
         sizes = tf.unique(size).y
 
         def add(step: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

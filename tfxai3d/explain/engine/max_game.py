@@ -52,16 +52,17 @@ class MaxNetwork:
     def _run(self, points: tf.Tensor, pooled: tf.Tensor | None) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Returns what goes into each max over the points, and the logits with `pooled` in its place."""
         seen: list[tf.Tensor] = []
+        filled = self._network.filled(points)
 
         def pool(name: str, features: tf.Tensor) -> tf.Tensor:
-            seen.append(features)
+            seen.append(self._network.unfilled(features, points))
             return tf.reduce_max(features, axis=1) if pooled is None else pooled
 
         def adjust(original: Any, copy: Any) -> None:
-            replace_max(original, copy, points.shape[1], pool)
+            replace_max(original, copy, filled.shape[1], pool)
 
         with keras.StatelessScope():
-            answer = shadow(self._model, adjust)(points, training=False)
+            answer = shadow(self._model, adjust)(filled, training=False)
         return seen, self._network.scores(answer)
 
 

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.game import Game
 from tfxai3d.explain.engine.max_game import max_game, max_network
 from tfxai3d.explain.engine.progress import Progress
@@ -31,7 +30,7 @@ class Perturbation(Explainer):
         **kwargs: Of `Explainer`.
 
     Raises:
-        UserError: If the units are unknown or empty, or points cannot be removed from the network's inputs.
+        UserError: If the units are unknown or empty.
     """
 
     default_units: ClassVar[dict[str, str]] = {"points": "clusters", "voxels": "blocks"}
@@ -46,24 +45,21 @@ class Perturbation(Explainer):
         **kwargs: Any,
     ):
         super().__init__(model, **kwargs)
-        kind, shape = self.network.kind, self.network.shape
+        kind = self.network.kind
         units = self.default_units[kind] if units is None else units
         self.units = Units(units, num_clusters, block_size, kind)
-        if kind == "points" and shape and shape[0] and not self.network.ignores_copies:
-            raise UserError(
-                f"{self.network.name} takes exactly {shape[0]} points, so none can be removed; set its "
-                "attribute ignores_copies where copies of a point change nothing"
-            )
         self.progress = Progress(self.method) if progress else None
-        self._split = max_network(self.network, model)
+        self._split = max_network(self.network, self.model)
 
     def options(self) -> dict[str, Any]:
         """Returns what decides the units."""
         return self.units.describe()
 
     def check(self, inputs: np.ndarray) -> None:
-        """Raises a UserError unless the units fit the inputs."""
+        """Raises a UserError unless the units fit the inputs, and the network takes fewer points."""
         self.units.check(inputs)
+        if self.network.size is not None:
+            self.network.check_copies(inputs[:, : max(1, inputs.shape[1] // 2)])
 
     @abc.abstractmethod
     def values(self, game: Game) -> tuple[tf.Tensor, tf.Tensor]:

@@ -35,12 +35,11 @@ _PREFIX = "tfxai3d_rescale_"
 def rescaled(network: Network, model: Any) -> Network:
     """Returns the network for inputs and their references, one after the other along the first axis.
 
-    Its logits (2B,C) are the model's. Its gradient is made of multipliers (Shrikumar et al., ICML 2017): a
+    Its scores (2B,C) are the model's. Its gradient is made of multipliers (Shrikumar et al., ICML 2017): a
     function of one number passes back the difference of its values over that of its arguments, or its
     derivative where they meet; a max gives its difference to the winners of both sides; of a product each
-    factor sees the mean of the other; a softmax passes its gradient half-way, scaled to the difference. So
-    the multipliers times the differences of the inputs add up to the difference of the scores. Centroids and
-    neighbours of PointNet++ are those of the inputs on both sides.
+    factor sees the mean of the other. So the multipliers times the differences of the inputs add up to the
+    difference of the scores. Centroids and neighbours of PointNet++ are those of the inputs on both sides.
 
     Args:
         network: What is explained.
@@ -57,7 +56,7 @@ def rescaled(network: Network, model: Any) -> Network:
     def call(both: tf.Tensor) -> tf.Tensor:
         graph = tf.compat.v1.get_default_graph()
         with keras.StatelessScope(), graph.gradient_override_map(overridden):
-            return network.logits(copy(both, training=False))
+            return network.scores(copy(both, training=False))
 
     shape = network.shape or ANY_SHAPE[network.kind]
     # A graph of its own, because only the gradient of a whole function looks at what is overridden.
@@ -188,21 +187,6 @@ def _of_maximum(operation: Any, upstream: tf.Tensor) -> list[tf.Tensor]:
     return multipliers
 
 
-def _of_softmax(operation: Any, upstream: tf.Tensor) -> tf.Tensor:
-    """Its gradient half-way, scaled so that it tells the whole difference; no rule is published."""
-    (x,) = operation.inputs
-    with tf.GradientTape() as tape:
-        middle = _mean(x)
-        tape.watch(middle)
-        y = tf.nn.softmax(middle)
-    upstream = tf.concat([tf.split(upstream, 2)[0]] * 2, axis=0)
-    gradient = tape.gradient(y, middle, output_gradients=upstream)
-    gap, rise = (some - other for some, other in (tf.split(x, 2), tf.split(operation.outputs[0], 2)))
-    told = tf.reduce_sum(tf.split(gradient, 2)[0] * gap, axis=-1, keepdims=True)
-    wanted = tf.reduce_sum(tf.split(upstream, 2)[0] * rise, axis=-1, keepdims=True)
-    return gradient * tf.concat([tf.math.divide_no_nan(wanted, told)] * 2, axis=0)
-
-
 def _to_winners(operation: Any, values: tf.Tensor) -> tf.Tensor:
     """Sends the values (2B,...) of maxima to those who win them, in equal shares."""
     x, y = operation.inputs[0], operation.outputs[0]
@@ -221,7 +205,6 @@ _RULES = {
     **dict.fromkeys(_PRODUCTS, _of_product),
     **dict.fromkeys(_MAXIMA, _of_max),
     "Maximum": _of_maximum,
-    "Softmax": _of_softmax,
 }
 
 

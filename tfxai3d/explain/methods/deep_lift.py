@@ -37,7 +37,7 @@ class DeepLIFT(Explainer):
     def __init__(self, model: Any, baseline: Any = 0.0, **kwargs: Any):
         super().__init__(model, **kwargs)
         self.baselines = Baselines(baseline, self.network)
-        self._rescaled = rescaled(self.network, model)
+        self._rescaled = rescaled(self.network, self.model)
 
     def options(self) -> dict[str, Any]:
         """Returns the baseline."""
@@ -54,13 +54,13 @@ class DeepLIFT(Explainer):
 
         def contribution(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
             x, reference = tf.gather(inputs, example), tf.gather(baselines, sample)
-            both = tf.concat([x, reference], axis=0)
+            both = self.network.filled(tf.concat([x, reference], axis=0))
             gradient, _ = input_gradient(
                 self._rescaled,
                 both,
                 lambda logits: target_score(tf.split(logits, 2)[0], rows(target, example)),
             )
-            return (x - reference) * tf.split(gradient, 2)[0]
+            return (x - reference) * self.network.unfilled(tf.split(gradient, 2)[0], x)
 
         count, size = len(self.baselines), max(1, self.batch_size // 2)
         attributions = sum_over_samples(contribution, count, size, tf.zeros_like(inputs)) / count
