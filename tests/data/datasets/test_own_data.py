@@ -53,6 +53,7 @@ def test_a_tree_of_any_formats_with_its_dirt(
         opened = {split: open_dataset(root, "points", split, num_points=32) for split in ("train", "test")}  # type: ignore[arg-type]
     (notice,) = [record.getMessage() for record in caplog.records]
     assert "passed over 4 file(s) that are no objects, such as " in notice
+    assert notice.endswith(" and 1 empty folder(s), such as sofa")
     assert opened["train"].class_names == opened["test"].class_names == ("chair", "table")
     assert opened["train"].labels.tolist() == [0] * 4 + [1] * 4
     assert opened["test"].labels.tolist() == [0] * 3 + [1] * 3

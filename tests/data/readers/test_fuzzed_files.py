@@ -1,6 +1,7 @@
 """Truncated, corrupted and arbitrary files end in an object or a UserError."""
 
 import gzip
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,14 @@ MAGIC = {
     "npy": b"\x93NUMPY\x01\x00",
     "npz": b"PK\x03\x04",
 }
+
+
+@pytest.mark.parametrize("suffix", ["pcd", "ply", "off", "obj", "stl", "xyz", "csv", "binvox"])
+@pytest.mark.parametrize("filling", [b"\n", b" ", b",", b"1", b"- ", b"ply\n", b"# DATA "])
+def test_the_same_over_and_over_takes_no_time(folder: Path, suffix: str, filling: bytes) -> None:
+    began = time.process_time()
+    attempt(folder, suffix, MAGIC.get(suffix, b"") + filling * (200_000 // len(filling)))
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("suffix", [suffix[1:] for suffix in reading.EXTENSIONS if suffix not in ELSEWHERE])

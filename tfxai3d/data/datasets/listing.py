@@ -43,7 +43,8 @@ class Examples(NamedTuple):
 def list_tree(root: Path) -> list[Listed]:
     """Lists the files of `<class>/<split>/*`, `<split>/<class>/*` or `<class>/*` that `read` knows, by name.
 
-    Hidden files, such as `._chair.off`, and files such as README are passed over, with one notice.
+    Hidden files, such as `._chair.off`, files such as README and empty classes are passed over, with one
+    notice.
     """
     found, strange = [], []
     for path in sorted(path for path in root.glob("*/**/*") if path.is_file()):
@@ -60,10 +61,26 @@ def list_tree(root: Path) -> list[Listed]:
     if any(one.split for one in found):
         strange += [one.path.name for one in found if not one.split]
         found = [one for one in found if one.split]
-    if found and strange:
-        some = ", ".join(strange[:3])
-        _say(f"{root}: passed over {len(strange)} file(s) that are no objects, such as {some}")
+    passed = (
+        [f"{len(strange)} file(s) that are no objects, such as {', '.join(strange[:3])}"] if strange else []
+    )
+    if empty := sorted(_class_folders(root) - {one.class_name for one in found}):
+        passed.append(f"{len(empty)} empty folder(s), such as {', '.join(empty[:3])}")
+    if found and passed:
+        _say(f"{root}: passed over {' and '.join(passed)}")
     return found
+
+
+def _class_folders(root: Path) -> set[str]:
+    """Returns the names of the folders that stand where those of classes do."""
+    first = [path for path in root.iterdir() if path.is_dir()]
+    split = [path for path in first if path.name.lower() in _SPLITS]
+    second = [path for folder in split for path in folder.iterdir() if path.is_dir()]
+    return {
+        path.name
+        for path in [*first, *second]
+        if path.name.lower() not in _SPLITS and path.name[0] not in "._"
+    }
 
 
 def list_table(path: Path) -> list[Listed]:

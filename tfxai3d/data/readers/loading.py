@@ -156,7 +156,8 @@ def _features(cloud: PointCloud, features: int | Sequence[str]) -> dict[str, np.
     for name in map(column_name, features):
         if name not in cloud.columns:
             raise UserError(f"has no column {name!r}; it has {known}")
-        columns[name] = cloud.columns[name].astype(np.float32)
+        with np.errstate(over="ignore"):
+            columns[name] = cloud.columns[name].astype(np.float32)
         if not np.isfinite(columns[name]).all():
             raise UserError(f"has values in the column {name} that are NaN, infinite or too large")
     return columns

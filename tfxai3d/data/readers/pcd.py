@@ -91,10 +91,10 @@ def _table(raw: bytes) -> np.ndarray:
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:
     """Returns the header and the body."""
-    found = re.match(rb"(?:.*\n)*?\s*DATA\s+\w+[^\n]*\n", raw[: 1 << 16], re.IGNORECASE)
+    found = re.search(rb"^[ \t]*DATA[ \t]+\w+[^\n]*\n", raw[: 1 << 16], re.IGNORECASE | re.MULTILINE)
     if not found:
         raise UserError(f"has no complete PCD header; {CUT_OFF}")
-    return found[0], raw[found.end() :]
+    return raw[: found.end()], raw[found.end() :]
 
 
 def _header(raw: bytes) -> tuple[list[str], bytes]:

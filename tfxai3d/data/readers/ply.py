@@ -110,7 +110,7 @@ def _longer_lines(body: bytes, elements: list[_Element], number: int, values: np
 
 def _parts(raw: bytes) -> tuple[bytes, str, list[_Element], bytes]:
     """Returns the header, the format, the elements and the body of a file."""
-    end = re.search(rb"[\r\n]\s*end_header[ \t]*(?:\r\n|\n|\r)", raw, re.IGNORECASE)
+    end = re.search(rb"[\r\n][ \t]*end_header[ \t]*(?:\r\n|\n|\r)", raw, re.IGNORECASE)
     if raw[:3].lower() != b"ply" or not end:
         raise UserError(f"has no complete PLY header; {CUT_OFF}")
     lines = [line.split() for line in raw[: end.start()].decode("latin-1").lower().splitlines()]

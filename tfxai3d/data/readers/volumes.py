@@ -73,7 +73,7 @@ def _check_data_file(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(1 << 16).decode("latin-1")
     named = re.search(
-        r"^\s*(?:ElementDataFile\s*=|data ?file:)\s*(.*?)\s*$", head, re.MULTILINE | re.IGNORECASE
+        r"^[ \t]*(?:ElementDataFile[ \t]*=|data ?file:)(.*)$", head, re.MULTILINE | re.IGNORECASE
     )
     if named and re.search(r"[/\\]|\.\.", named[1]):
-        raise UserError(f"takes its values from {named[1]!r}; put them into the same folder")
+        raise UserError(f"takes its values from {named[1].strip()!r}; put them into the same folder")
