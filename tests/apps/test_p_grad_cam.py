@@ -202,7 +202,7 @@ def _mistakes():
 
     def h5_without_data(folder):
         with h5py.File(folder / "bad.h5", "w") as store:
-            store["points"] = cloud()
+            store["first"] = store["second"] = cloud()
         return [f"--input={folder / 'bad.h5'}"]
 
     def one_bad_among_good(folder):
@@ -237,7 +237,7 @@ def _mistakes():
         "no area": (file("bad.off", f"OFF\n3 1 0\n{triangle}3 0 1 2\n"), "zero surface area"),
         "index": (array(cloud(20), "bad.npy", "--index=1"), "index 1 is out of range"),
         "no such index": (lambda folder: [tree(folder), "--label=sofa", "--index=1"], "has 1 test examples"),
-        "h5 without data": (h5_without_data, "has no dataset `data`"),
+        "h5 without data": (h5_without_data, "name the array to read"),
         "label": (unknown_label, "'chairs' is no class of the model .*chair, cup"),
         "label of a shape": (lambda folder: ["--label=chairs"], "'chairs' is no class"),
         "class not in the data": (lambda folder: [tree(folder), "--label=chair"], "no class 'chair'"),
@@ -248,7 +248,10 @@ def _mistakes():
         "unwritable folder": (below_a_file, "cannot write here"),
         "two sources": (lambda folder: ["--input=a.ply", "--data_dir=b"], "not both"),
         "data without label": (lambda folder: [tree(folder)], "--data_dir needs --label"),
-        "no such data": (lambda folder: [f"--data_dir={folder / 'b'}", "--label=chair"], "ModelNet tree"),
+        "no such data": (
+            lambda folder: [f"--data_dir={folder / 'b'}", "--label=chair"],
+            "no such file or folder",
+        ),
         "index is no number": (lambda folder: ["--index=abc"], "--index=abc: give numbers"),
         "index is negative": (lambda folder: ["--index=0,-1"], "--index=0,-1: give numbers"),
         "an argument": (lambda folder: ["bunny.ply"], "unexpected argument 'bunny.ply'"),
