@@ -44,7 +44,7 @@ def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--methods=lime"], "unknown method 'lime'"),
+        (["--methods=guess"], "unknown method 'guess'"),
         (["--pruned=a"], "--pruned=a: give pairs"),
     ],
 )

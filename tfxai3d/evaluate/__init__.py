@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.published import drop_summary as drop_summary
     from tfxai3d.evaluate.dropping.zero_heat import remove_without_heat as remove_without_heat
     from tfxai3d.evaluate.dropping.zero_heat import zero_heat_table as zero_heat_table
-    from tfxai3d.evaluate.facts import decision_facts as decision_facts
-    from tfxai3d.evaluate.facts import explanation_facts as explanation_facts
     from tfxai3d.evaluate.faithfulness.deletion import WHOLE as WHOLE
     from tfxai3d.evaluate.faithfulness.deletion import area_between_curves as area_between_curves
     from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
@@ -54,6 +52,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.report import calibration_table as calibration_table
     from tfxai3d.evaluate.report import classification_report as classification_report
     from tfxai3d.evaluate.report import confusion_table as confusion_table
+    from tfxai3d.evaluate.report import decision_facts as decision_facts
+    from tfxai3d.evaluate.report import explanation_facts as explanation_facts
     from tfxai3d.evaluate.report import mistakes as mistakes
     from tfxai3d.evaluate.report import read_mistakes as read_mistakes
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest

@@ -1,4 +1,4 @@
-"""What a classifier's answers come to: a summary, and tables of confusion, calibration and mistakes."""
+"""What answers and explanations come to: a summary, tables of confusion, calibration, mistakes, and facts."""
 
 import csv
 import dataclasses
@@ -11,6 +11,8 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.calibration import reliability
 from tfxai3d.evaluate.classification import Classification
+from tfxai3d.evaluate.geometry import importance_fraction
+from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath
 
 Record = dict[str, Any]
@@ -93,6 +95,39 @@ def read_mistakes(path: AnyPath) -> list[Mistake]:
     except (KeyError, ValueError, csv.Error):
         pass
     raise UserError(f"{path}: not a list with index, true and predicted of each mistake")
+
+
+def decision_facts(explanation: Explanation) -> Record:
+    """Returns what an explanation of one example is about, JSON-compatible.
+
+    That is `target`, `predicted`, `scores` by class, and for a contrast `against`.
+    """
+    name = explanation.class_name
+    facts: Record = {
+        "target": name(int(explanation.target[0])),
+        "predicted": name(int(explanation.predicted[0])),
+        "scores": {name(i): round(float(score), 4) for i, score in enumerate(explanation.scores[0])},
+    }
+    if explanation.against is not None:
+        facts["against"] = name(int(explanation.against[0]))
+    return facts
+
+
+def explanation_facts(explanation: Explanation) -> Record:
+    """Returns a method's options and checks on its answer for one example, JSON-compatible.
+
+    That is `options`; of a path method `convergence_delta` and `sum_of_attributions`; of voxels
+    `importance_in_empty_space`, the fraction of the importance there, if there is any importance.
+    """
+    facts: Record = {"options": explanation.options}
+    if explanation.convergence_delta is not None:
+        facts["convergence_delta"] = float(explanation.convergence_delta[0])
+        facts["sum_of_attributions"] = float(explanation.attributions.sum(dtype=np.float64))
+    if explanation.kind == "voxels":
+        (fraction,) = importance_fraction(explanation.importance, explanation.inputs[..., 0] <= 0)
+        if not np.isnan(fraction):
+            facts["importance_in_empty_space"] = round(float(fraction), 4)
+    return facts
 
 
 def _rounded(value: Any) -> Any:

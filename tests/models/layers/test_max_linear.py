@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from tfxai3d.models.layers.max_linear import max_linear
-from tfxai3d.models.layers.moments import moments
+from tfxai3d.models.layers.shared_mlp import moments
 
 
 def gradients(function, *arguments):

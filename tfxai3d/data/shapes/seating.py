@@ -8,7 +8,7 @@ long and has a headboard.
 import numpy as np
 
 from tfxai3d.data.shapes import fittings
-from tfxai3d.data.shapes.fittings import SIDES, Rng, chance, ends, four_legs, pedestal, round_top, slats
+from tfxai3d.data.shapes.fittings import Rng, chance, ends, four_legs, pedestal, round_top, slats
 from tfxai3d.data.shapes.solids import Parts, Solid, box, post, tube
 
 
@@ -50,10 +50,9 @@ def _chair_arms(rng: Rng, half: float, depth: float, top: float) -> Parts:
     width, thick, up = rng.uniform(0.04, 0.07), rng.uniform(0.03, 0.05), top + rng.uniform(0.17, 0.25)
     front = rng.uniform(0.5, 1.0) * depth
     parts: Parts = []
-    for side in SIDES:
-        x = sorted((side * half, side * (half - width)))
-        parts.append(("arm", box((x[0], x[1]), (up, up + thick), (-depth, front))))
-        parts.append(("arm", box((x[0], x[1]), (top, up), (front - width, front))))
+    for x in ends(half, width):
+        parts.append(("arm", box(x, (up, up + thick), (-depth, front))))
+        parts.append(("arm", box(x, (top, up), (front - width, front))))
     return parts
 
 

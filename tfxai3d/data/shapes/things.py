@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfxai3d.data.shapes.fittings import SIDES, Rng, chance, round_top
+from tfxai3d.data.shapes.fittings import SIDES, Rng, chance, ends, round_top
 from tfxai3d.data.shapes.solids import Parts, Solid, box, extrude, loft, post, revolve, shell, slab, tube
 
 
@@ -168,12 +168,11 @@ def _ridge(rng: Rng) -> Parts:
     wall = rng.uniform(0.2, 0.5) if chance(rng, 0.35) else 0.0
     top = wall + tall
     parts: Parts = []
-    for side in SIDES:
+    for side, x in zip(SIDES, ends(half, thick), strict=True):
         sheet = [(side * half, wall, -deep), (side * half, wall, deep), (0, top, deep), (0, top, -deep)]
         parts.append(("roof", slab(sheet, (0, thick, 0))))
         if wall:
-            x = sorted((side * half, side * (half - thick)))
-            parts.append(("wall", box((x[0], x[1]), (0, wall), (-deep, deep))))
+            parts.append(("wall", box(x, (0, wall), (-deep, deep))))
     gable = [(-half, wall, -deep), (half, wall, -deep), (0, top, -deep)]
     if wall:
         gable = [(-half, 0, -deep), (half, 0, -deep), *gable[1:], gable[0]]
@@ -212,11 +211,9 @@ def _pavilion(rng: Rng) -> Parts:
     rim = [(-half, wall, deep), (half, wall, deep), (half, wall, -deep), (-half, wall, -deep)]
     roof = loft(np.array([rim, [(0.03 * x, y + tall, 0.03 * z) for x, y, z in rim]]))
     parts: Parts = [("roof", roof)]
-    for side in SIDES:
-        z = sorted((side * deep, side * (deep - 0.03)))
-        x = sorted((side * half, side * (half - 0.03)))
-        parts.append(("valance", box((-half, half), (wall - drop, wall), (z[0], z[1]))))
-        parts.append(("valance", box((x[0], x[1]), (wall - drop, wall), (0.03 - deep, deep - 0.03))))
+    for side, x, z in zip(SIDES, ends(half, 0.03), ends(deep, 0.03), strict=True):
+        parts.append(("valance", box((-half, half), (wall - drop, wall), z)))
+        parts.append(("valance", box(x, (wall - drop, wall), (0.03 - deep, deep - 0.03))))
         at = side * (half - 0.06)
         parts += [("pole", post((at, 0, b), (at, wall, b), 0.03)) for b in (0.06 - deep, deep - 0.06)]
     return parts
