@@ -22,6 +22,7 @@ For every object a folder in --output_dir holds:
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -31,18 +32,9 @@ from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.OBJECTS,
-    cli.ROTATIONS,
-    cli.MODEL,
-    data_kind="points",
-    model="pointnet_modelnet40",
-    shape=["chair"],
-    num_drop=5,
-    num_steps=20,
-    power=1.0,
-    rotations=0,
-    output_dir="out/asm",
-)
+    cli.OBJECTS, cli.ROTATIONS, cli.MODEL, data_kind="points", model="pointnet_modelnet40",
+    shape=["chair"], num_drop=5, num_steps=20, power=1.0, rotations=0, output_dir="out/asm",
+)  # fmt: skip
 flags.DEFINE_bool("drop_neg", False, "Drop the lowest values first: the points that speak against the class.")
 flags.DEFINE_list("centre", ["median"], "median, mean, three coordinates, or ball: of PointNet++'s balls.")
 flags.DEFINE_bool(
@@ -68,33 +60,21 @@ def main(argv: list[str]) -> None:
     targets = cli.class_numbers(found, net.class_names)
     rotation_test = _rotation_test(net)
     order: evaluate.Order = "lowest" if FLAGS.drop_neg else "highest"
+    steps = None if FLAGS.until_changed else FLAGS.num_steps
     for item, target in zip(found, targets, strict=True):
         explanation = explainer(item.inputs[None], target)
         label = int(explanation.target[0])
         print(f"{item.name}, {len(item.inputs)} points:", cli.question(explanation))
-        cli.print_row(results.DropStep.COLUMNS)
         least = evaluate.least_points(net, item.inputs)
-        for (run,) in evaluate.drop_clouds(
-            evaluate.Recomputed(explainer),
-            [item.inputs],
-            [label],
-            evaluate.by_count(FLAGS.num_drop, order, least),
-            steps=None if FLAGS.until_changed else FLAGS.num_steps,
-            rotation_test=rotation_test,
-            min_points=least,
-        ):
-            cli.print_row(run.steps[-1].record(explanation.class_name).values())
+        rule, rated = evaluate.by_count(FLAGS.num_drop, order, least), evaluate.Recomputed(explainer)
+        options: dict[str, Any] = {"steps": steps, "rotation_test": rotation_test, "min_points": least}
+        runs = evaluate.drop_clouds(rated, [item.inputs], [label], rule, **options)
+        run = cli.print_steps((one for (one,) in runs), explanation)
         folder = Path(FLAGS.output_dir) / item.name
         cli.write_drop_run(__name__, folder, item.name, explanation, run)
-        view.write_drop_page(
-            folder / "sequence.html",
-            item.inputs,
-            run.dropped_at,
-            results.DropTable().extended([run], [label]).rows,
-            label,
-            f"{item.name}: point saliency, {order} first",
-            explanation.class_names,
-        )
+        rows = results.DropTable().extended([run], [label]).rows
+        shown = item.inputs, run.dropped_at, rows, label, f"{item.name}: point saliency, {order} first"
+        view.write_drop_page(folder / "sequence.html", *shown, explanation.class_names)
         print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
 
 

@@ -30,36 +30,25 @@ from tfxai3d import cli, data, evaluate, storage, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.ROTATIONS,
-    cli.MODEL,
-    data_kind="points",
-    model="pointnet_modelnet40",
-    data_dir=None,
-    num_points=1024,
-    num_drop=1,
-    pooling="max",
-    seed=0,
-    pictures=True,
-    output_dir="out/compare_modes",
-)
+    cli.ROTATIONS, cli.MODEL, data_kind="points", model="pointnet_modelnet40", data_dir=None,
+    num_points=1024, num_drop=1, pooling="max", seed=0, pictures=True, output_dir="out/compare_modes",
+)  # fmt: skip
 flags.DEFINE_integer("num_examples", 1, "Objects of each class.", lower_bound=1)
 _OWN_MODES = [mode for mode in evaluate.MODES if mode not in evaluate.MIRRORED]
 flags.DEFINE_multi_enum(
-    "mode",
-    _OWN_MODES,
-    [*_OWN_MODES, "asm"],
+    "mode", _OWN_MODES, [*_OWN_MODES, "asm"],
     "Modes to compare; asm drops the --num_drop most salient points.",
-)
+)  # fmt: skip
 flags.DEFINE_bool("asm_control", False, "Run a random control of asm, too.")
 
+_DECISIVE = ("model", "num_points", "num_examples", "rotations", "axes", "composed")
 # Of procedural shapes so many are made for each object that is wanted: not all are classified right.
 _SHAPES_FOR_ONE = 4
 
 
 def main(argv: list[str]) -> None:
     """Runs what is not done yet and prints the table."""
-    output_dir = Path(FLAGS.output_dir)
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     cli.load_tensorflow()
     net = cli.load_network()
     num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.num_examples * _SHAPES_FOR_ONE
@@ -76,10 +65,7 @@ def main(argv: list[str]) -> None:
         pooling=FLAGS.pooling,
         seed=FLAGS.seed,
         folder=output_dir,
-        settings={
-            name: FLAGS[name].value
-            for name in ("model", "num_points", "num_examples", "rotations", "axes", "composed")
-        },
+        settings={name: FLAGS[name].value for name in _DECISIVE},
     )
     table = comparison.markdown(evaluate.STRUHS if FLAGS.data_dir else "")
     storage.write_text(output_dir / "table.md", table)
@@ -98,9 +84,8 @@ def _plot(comparison: evaluate.ModeComparison, folder: Path) -> None:
         means[mode] = evaluate.mean_by_iteration(list(curves.values()))
         for suffix in ("png", "svg"):
             view.render_bars(folder / f"{mode}_seconds.{suffix}", list(curves), seconds, "seconds", mode)
-            view.render_bars(
-                folder / f"{mode}_removed.{suffix}", list(curves), removed, "points_removed", mode
-            )
+            path = folder / f"{mode}_removed.{suffix}"
+            view.render_bars(path, list(curves), removed, "points_removed", mode)
             view.render_curves(folder / f"{mode}_accuracy.{suffix}", curves, "accuracy", "points", mode)
             view.render_curves(folder / f"{mode}_points.{suffix}", curves, "points", "iteration", mode)
     title = f"mean over the objects that go on, {FLAGS.rotations} rotations about {FLAGS.axes}"

@@ -36,25 +36,14 @@ from tfxai3d import cli, data, evaluate, results, storage, tensorboard, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.MODEL,
-    data_kind="points",
-    data_dir=None,
-    num_points=1024,
-    num_examples=None,
-    num_drop=5,
-    num_steps=40,
-    power=1.0,
-    batch_size=32,
-    seed=0,
-    pictures=True,
-    tensorboard=False,
+    cli.MODEL, data_kind="points", data_dir=None, num_points=1024, num_examples=None, num_drop=5,
+    num_steps=40, power=1.0, batch_size=32, seed=0, pictures=True, tensorboard=False,
     output_dir="out/drop_curves",
-)
+)  # fmt: skip
 flags.DEFINE_list(
-    "condition",
-    ["point_saliency", "critical_points", "random", "point_saliency:lowest"],
+    "condition", ["point_saliency", "critical_points", "random", "point_saliency:lowest"],
     "Methods of tfxai3d.explain or random; `:lowest` drops the least important points first.",
-)
+)  # fmt: skip
 flags.DEFINE_bool("recompute", True, "Compute the importance anew in each step, not once.")
 flags.DEFINE_enum(
     "centre", "median", ["median", "mean", "ball"],
@@ -64,8 +53,7 @@ flags.DEFINE_enum(
 
 def main(argv: list[str]) -> None:
     """Runs what is not done yet and reports."""
-    output_dir = Path(FLAGS.output_dir)
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
     for text in FLAGS.condition:
@@ -91,11 +79,8 @@ def main(argv: list[str]) -> None:
             "num_points": FLAGS.num_points,
         },
     )
-    rows = [
-        {"condition": name} | row
-        for name, table in tables.items()
-        for row in table.by_step_and_class(split.class_names)
-    ]
+    by_class = {name: table.by_step_and_class(split.class_names) for name, table in tables.items()}
+    rows = [{"condition": name} | row for name, table in by_class.items() for row in table]
     storage.write_csv(output_dir / "curves.csv", rows)
     published = evaluate.ZHENG.get(type(net.model).__name__) if FLAGS.data_dir else None
     text = evaluate.drop_summary(tables, published)
@@ -114,15 +99,9 @@ def _draw(tables: Mapping[str, results.DropTable], first: data.Split, output_dir
     names, label = first.class_names, int(first.labels[0])
     for name, table in tables.items():
         curves[name] = table.by_step()
-        view.write_drop_page(
-            output_dir / f"sequence_{storage.file_name(name)}.html",
-            first.inputs[0],
-            table.dropped_at[0],
-            table.rows[table.rows["cloud"] == 0],
-            label,
-            f"{names[label]}: {name}",
-            names,
-        )
+        path, rows = output_dir / f"sequence_{storage.file_name(name)}.html", table.rows
+        shown = first.inputs[0], table.dropped_at[0], rows[rows["cloud"] == 0]
+        view.write_drop_page(path, *shown, label, f"{names[label]}: {name}", names)
     for suffix in ("png", "svg"):
         for column in ("accuracy", "loss", "confidence"):
             view.render_curves(output_dir / f"{column}.{suffix}", curves, column)

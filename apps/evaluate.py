@@ -28,36 +28,24 @@ from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.MODEL,
-    model="pointnet_modelnet40",
-    data_dir=None,
-    split="test",
-    num_points=1024,
-    num_examples=None,
-    batch_size=32,
-    seed=0,
-    pictures=True,
-    output_dir="out/evaluate",
-)
+    cli.MODEL, model="pointnet_modelnet40", data_dir=None, split="test", num_points=1024,
+    num_examples=None, batch_size=32, seed=0, pictures=True, output_dir="out/evaluate",
+)  # fmt: skip
 flags.DEFINE_integer(
-    "votes",
-    1,
+    "votes", 1,
     "Rotations about the up axis whose probabilities are averaged: any number of clouds and meshes, 1, 2 or "
-    "4 of stored voxels. A network that was trained in one pose may lose by it.",
-    lower_bound=1,
-)
+    "4 of stored voxels. A network that was trained in one pose may lose by it.", lower_bound=1,
+)  # fmt: skip
 flags.DEFINE_enum(
-    "temperature_split",
-    None,
-    ["train", "test"],
+    "temperature_split", None, ["train", "test"],
     "Fit the temperature of the probabilities on this split of --data_dir, another one than --split.",
-)
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
     """Classifies every example and reports."""
-    output_dir = Path(FLAGS.output_dir)
     _check_flags()
+    output_dir = cli.check_outputs()
     cli.load_tensorflow()
     net = cli.load_network()
     result, where, facts = _answers(net, FLAGS.split)
@@ -89,7 +77,6 @@ def _check_flags() -> None:
         raise UserError(
             f"--temperature_split={FLAGS.split} is the split that is reported on; fit on the other one"
         )
-    cli.check_outputs()
 
 
 def _answers(

@@ -43,29 +43,20 @@ from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.OBJECTS | cli.PERTURBATION,
-    cli.MODEL,
-    model="pointnet_modelnet40",
+    cli.OBJECTS | cli.PERTURBATION, cli.MODEL, model="pointnet_modelnet40",
     methods=["vanilla_gradient", "guided_backprop", "integrated_gradients"],
-    shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"],
-    target=None,
-    steps=50,
-    shard_size=256,
-    batch_size=32,
-    pictures=True,
-    colormap=None,
-    output_dir="out/explain",
-)
+    shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"], target=None, steps=50,
+    shard_size=256, batch_size=32, pictures=True, colormap=None, output_dir="out/explain",
+)  # fmt: skip
 flags.DEFINE_string("mistakes", None, "mistakes.csv of apps/evaluate.py, made with the same --data_dir.")
 
 
 def main(argv: list[str]) -> None:
     """Explains each object by each method."""
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     explain.check_methods(FLAGS.methods)
     if FLAGS.mistakes and not FLAGS.data_dir:
         raise UserError("--mistakes needs --data_dir, the data set that apps/evaluate.py classified")
-    output_dir = Path(FLAGS.output_dir)
     cli.load_tensorflow()
     net = cli.load_network()
     options = cli.given("batch_size", "steps", "seed", *cli.PERTURBATION)

@@ -32,20 +32,10 @@ from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.MODEL,
-    data_kind="points",
-    model="pointnet_shapes",
-    methods=["integrated_gradients"],
-    input=None,
-    data_dir=None,
-    num_examples=None,
-    num_points=1024,
-    steps=50,
-    batch_size=32,
-    shard_size=256,
-    seed=0,
+    cli.MODEL, data_kind="points", model="pointnet_shapes", methods=["integrated_gradients"], input=None,
+    data_dir=None, num_examples=None, num_points=1024, steps=50, batch_size=32, shard_size=256, seed=0,
     output_dir="out/explain_bulk",
-)
+)  # fmt: skip
 flags.DEFINE_string(
     "saved_model", None, "SavedModel of apps/export.py, in the place of --model; it has options of its own."
 )

@@ -27,14 +27,10 @@ from tfxai3d.models.saved_model.folder import check_replaceable
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.MODEL,
-    model="pointnet_modelnet40",
-    methods=["vanilla_gradient", "integrated_gradients", "p_grad_cam"],
-    num_points=None,
-    steps=50,
-    batch_size=32,
-    output_dir=None,
-)
+    cli.MODEL, model="pointnet_modelnet40",
+    methods=["vanilla_gradient", "integrated_gradients", "p_grad_cam"], num_points=None, steps=50,
+    batch_size=32, output_dir=None,
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> None:

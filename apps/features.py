@@ -62,8 +62,8 @@ flags.DEFINE_integer("top", 32, "Objects in a mean surface.", lower_bound=1)
 
 def main(argv: list[str]) -> None:
     """Looks for what the units want, or shows the filters."""
-    output_dir = Path(FLAGS.output_dir)
     _check_flags()
+    output_dir = cli.check_outputs()
     cli.load_tensorflow()
     gallery, found = _filters(output_dir) if FLAGS.filters else _units(output_dir)
     cli.write_report(__name__, output_dir, {"found": found})
@@ -79,7 +79,6 @@ def main(argv: list[str]) -> None:
 
 def _check_flags() -> None:
     """Checks what takes no TensorFlow."""
-    cli.check_outputs()
     if not FLAGS.filters and len(FLAGS.model) > 1:
         raise UserError(f"--model={FLAGS.model[1]}: only --filters takes several models")
     if FLAGS.density is not None and (not FLAGS.filters or not FLAGS.density):

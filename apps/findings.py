@@ -39,8 +39,7 @@ flags.DEFINE_list("pruned", [], "Pairs original=pruned of presets or folders who
 
 def main(argv: list[str]) -> None:
     """Measures claim by claim and prints them."""
-    output_dir = Path(FLAGS.output_dir)
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     cli.load_tensorflow()
     for method in FLAGS.methods or ():
         explain.get(method)

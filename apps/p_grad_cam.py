@@ -29,19 +29,10 @@ from tfxai3d import cli, evaluate, explain, results, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.OBJECTS,
-    cli.ROTATIONS,
-    cli.MODEL,
-    data_kind="points",
-    model="pointnet_modelnet40",
-    shape=["chair"],
-    pooling="max",
-    rotations=500,
-    pictures=True,
-    colormap=None,
-    view=False,
+    cli.OBJECTS, cli.ROTATIONS, cli.MODEL, data_kind="points", model="pointnet_modelnet40",
+    shape=["chair"], pooling="max", rotations=500, pictures=True, colormap=None, view=False,
     output_dir="out/p_grad_cam",
-)
+)  # fmt: skip
 flags.DEFINE_enum("mode", "+average", evaluate.MODES, "Which points go in each iteration.")
 
 _ENDINGS = {
@@ -65,9 +56,8 @@ def main(argv: list[str]) -> None:
     rotation_test = cli.rotation_test(net)
     for number, (item, target) in enumerate(zip(found, targets, strict=True)):
         explanation = explainer(item.inputs[None], target)
-        print(
-            f"[{number + 1}/{len(found)}] {item.name}, {len(item.inputs)} points:", cli.question(explanation)
-        )
+        head = f"[{number + 1}/{len(found)}] {item.name}, {len(item.inputs)} points:"
+        print(head, cli.question(explanation))
         if FLAGS.input is not None:
             _hint_at_up_axis(explanation, net)
         run = _drop(explainer, rotation_test, explanation)
@@ -94,28 +84,22 @@ def _hint_at_up_axis(explanation: explain.Explanation, net: explain.Network) -> 
 
 
 def _drop(
-    explainer: explain.Explainer,
-    rotation_test: evaluate.RotationTest | None,
-    explanation: explain.Explanation,
+    explainer: explain.Explainer, test: evaluate.RotationTest | None, explanation: explain.Explanation
 ) -> results.DropRun:
     """Runs the loop and prints a row an iteration."""
     if mirrored := evaluate.MIRRORED.get(FLAGS.mode):
         print(f"running {mirrored!r} first, for the number of points to drop", flush=True)
-    cli.print_row(results.DropStep.COLUMNS)
     points, label = explanation.inputs[0], int(explanation.target[0])
-    for run in evaluate.drop_points(explainer, rotation_test, points, label, FLAGS.mode, seed=FLAGS.seed):
-        cli.print_row(run.steps[-1].record(explanation.class_name).values())
-    return run
+    runs = evaluate.drop_points(explainer, test, points, label, FLAGS.mode, seed=FLAGS.seed)
+    return cli.print_steps(runs, explanation)
 
 
 def _conclude(explanation: explain.Explanation, run: results.DropRun) -> None:
     name = explanation.class_name(int(explanation.target[0]))
     seconds = sum(step.seconds for step in run.steps)
-    print(
-        f"{run.points_removed} of {len(run.dropped_at)} points removed in {len(run.steps)} iteration(s),",
-        end=" ",
-    )
-    print(f"{seconds:.1f} s: {_ENDINGS[run.stopped_by].format(name=name, mode=FLAGS.mode)}")
+    removed = f"{run.points_removed} of {len(run.dropped_at)} points removed"
+    ending = _ENDINGS[run.stopped_by].format(name=name, mode=FLAGS.mode)
+    print(f"{removed} in {len(run.steps)} iteration(s), {seconds:.1f} s: {ending}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import functools
 import sys
-from pathlib import Path
 
 from absl import flags
 
@@ -74,8 +73,7 @@ flags.DEFINE_string(
 
 def main(argv: list[str]) -> None:
     """Prunes, tunes, reports."""
-    output_dir = Path(FLAGS.output_dir)
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     cli.load_tensorflow()
     import tensorflow as tf
 

@@ -18,7 +18,6 @@ import functools
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -63,8 +62,7 @@ flags.DEFINE_enum(
 
 def main(argv: list[str]) -> None:
     """Trains, evaluates on the test split, writes the preset."""
-    output_dir = Path(FLAGS.output_dir)
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     cli.load_tensorflow()
     strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     recipe = cli.from_flags(training.TrainingRecipe)

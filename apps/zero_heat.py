@@ -12,37 +12,27 @@ with the settings in run.json.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from absl import flags
 
 from tfxai3d import cli, evaluate, storage
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.MODEL,
-    data_kind="points",
-    data_dir=None,
-    num_points=1024,
-    num_examples=None,
-    batch_size=32,
-    seed=0,
-    output_dir="out/zero_heat",
-)
+    cli.MODEL, data_kind="points", data_dir=None, num_points=1024, num_examples=None, batch_size=32,
+    seed=0, output_dir="out/zero_heat",
+)  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
     """Measures and prints the table."""
-    output_dir = Path(FLAGS.output_dir)
-    cli.check_outputs()
+    output_dir = cli.check_outputs()
     preset = FLAGS.model or ("pointnet_modelnet40" if FLAGS.data_dir else "pointnet_shapes")
     cli.load_tensorflow()
     net = cli.load_network(preset)
     count = FLAGS.num_examples or (None if FLAGS.data_dir else 100)
     split = cli.open_split(net, count, class_names=net.class_names)
-    outcomes = evaluate.remove_without_heat(
-        net, split.inputs, split.labels, batch_size=FLAGS.batch_size, seed=FLAGS.seed
-    )
+    options = {"batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
+    outcomes = evaluate.remove_without_heat(net, split.inputs, split.labels, **options)
     table = evaluate.zero_heat_table(outcomes, split.labels, net.head)
     storage.write_text(output_dir / "table.md", table)
     cli.write_report(__name__, output_dir, {"model": preset})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.flags import ROTATIONS as ROTATIONS
     from tfxai3d.cli.flags import TRAINING as TRAINING
     from tfxai3d.cli.flags import define_flags as define_flags
+    from tfxai3d.cli.flags import from_flags as from_flags
     from tfxai3d.cli.flags import given as given
     from tfxai3d.cli.flags import rotation_test as rotation_test
     from tfxai3d.cli.models import create_explainer as create_explainer
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from tfxai3d.cli.objects import indices as indices
     from tfxai3d.cli.objects import num_points as num_points
     from tfxai3d.cli.objects import open_split as open_split
+    from tfxai3d.cli.objects import open_splits as open_splits
     from tfxai3d.cli.objects import with_unique_names as with_unique_names
-    from tfxai3d.cli.recipes import from_flags as from_flags
-    from tfxai3d.cli.recipes import open_splits as open_splits
     from tfxai3d.cli.report import changed_flags as changed_flags
     from tfxai3d.cli.report import print_row as print_row
+    from tfxai3d.cli.report import print_steps as print_steps
     from tfxai3d.cli.report import question as question
     from tfxai3d.cli.report import remove_pictures as remove_pictures
     from tfxai3d.cli.report import write_drop_run as write_drop_run

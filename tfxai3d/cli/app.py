@@ -13,6 +13,7 @@ from absl import app, flags
 
 from tfxai3d.cli.command import with_shipped_flagfiles
 from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.storage import AnyPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
 
@@ -79,11 +80,14 @@ def quiet() -> Iterator[None]:
             os.close(terminal)
 
 
-def check_outputs(output_dir: str | os.PathLike[str] | None = None) -> None:
-    """Checks, before any work, that an app can leave its results where and as its flags say; makes nothing.
+def check_outputs(output_dir: AnyPath | None = None) -> Path:
+    """Checks, before any work, that an app can leave its results where and as its flags say.
 
     Args:
         output_dir: The folder; by default --output_dir.
+
+    Returns:
+        The folder, which is not made yet.
 
     Raises:
         UserError: If the folder cannot be written to, or a package is missing which --pictures, --view or
@@ -100,3 +104,4 @@ def check_outputs(output_dir: str | os.PathLike[str] | None = None) -> None:
             if importlib.util.find_spec(package) is None:
                 extra = "tensorboard" if flag == "tensorboard" else "view"
                 raise UserError(f"{missing_extra(package, extra)}, or give --no{flag}")
+    return Path(path)

@@ -9,9 +9,10 @@ Flags of one app alone are defined in the app. The library is never told of a fl
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from absl import flags
 
@@ -24,6 +25,7 @@ _text, _list, _bool, _float = flags.DEFINE_string, flags.DEFINE_list, flags.DEFI
 _whole = flags.DEFINE_integer
 _from_one = partial(_whole, lower_bound=1)
 _from_zero = partial(_float, lower_bound=0)
+_Recipe = TypeVar("_Recipe")
 _fraction = partial(_float, lower_bound=0, upper_bound=1)
 
 
@@ -164,3 +166,8 @@ def rotation_test(model: Any) -> evaluate.RotationTest | None:
         return None
     options: dict[str, Any] = {name: given[name].value for name in ("axes", "composed", "seed")}
     return evaluate.RotationTest(model, evaluate.random_rotations(given.rotations, **options))
+
+
+def from_flags(recipe: Callable[..., _Recipe]) -> _Recipe:
+    """Returns a record, of a class each of whose fields is the flag of its name."""
+    return recipe(**{name: flags.FLAGS[name].value for name in inspect.signature(recipe).parameters})

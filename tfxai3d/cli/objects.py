@@ -6,13 +6,14 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from absl import flags
 
 from tfxai3d import data, explain
 from tfxai3d.errors import UserError
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage.writing import file_name
 
 FLAGS = flags.FLAGS
@@ -75,6 +76,18 @@ def open_split(
         num_examples=num_examples,
         class_names=class_names,
         seed=FLAGS.seed,
+    )
+
+
+def open_splits(
+    kind: DataKind, num_points: int, class_names: tuple[str, ...] | None = None
+) -> tuple[data.Split, data.Split]:
+    """Opens both splits of --data_dir, or makes --num_train and --num_test procedural shapes."""
+    options: dict[str, Any] = {"num_points": num_points, "class_names": class_names, "seed": FLAGS.seed}
+    train, test = (None, None) if FLAGS.data_dir else (FLAGS.num_train, FLAGS.num_test)
+    return (
+        data.open_dataset(FLAGS.data_dir, kind, "train", num_examples=train, **options),
+        data.open_dataset(FLAGS.data_dir, kind, "test", num_examples=test, **options),
     )
 
 

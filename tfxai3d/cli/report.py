@@ -16,6 +16,14 @@ def print_row(cells: Iterable[object]) -> None:
     print(" ".join(f"{text:>11}" for text in texts), flush=True)
 
 
+def print_steps(runs: Iterable[results.DropRun], explanation: results.Explanation) -> results.DropRun:
+    """Prints a row an iteration of a run that goes on, and returns it at its end."""
+    print_row(results.DropStep.COLUMNS)
+    for run in runs:
+        print_row(run.steps[-1].record(explanation.class_name).values())
+    return run
+
+
 def question(explanation: results.Explanation) -> str:
     """Returns what an explanation of one example answers, as it is printed before the answer."""
     name, target = explanation.class_name, int(explanation.target[0])
