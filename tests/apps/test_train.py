@@ -182,8 +182,8 @@ def test_bad_stages(run_app, stages, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--data_dir=nowhere"], "train_files.txt: no such file"),
-        (["--model=vrn", "--stages=16x1", "--data_dir=nowhere"], "modelnet10_train.npz: no such file"),
+        (["--data_dir=nowhere"], "nowhere: no such file or folder"),
+        (["--model=vrn", "--stages=16x1", "--data_dir=nowhere"], "nowhere: no such file or folder"),
         (["--variant=ssg"], "--variant=ssg is not one of pointnet: full, basic"),
         (["--model=pointnet2", "--variant=basic"], "--variant=basic is not one of pointnet2: ssg, msg"),
         (["--model=vrn", "--stages=20x1"], "--stages=20x1: voxels come in 16 or 32 along an axis"),
