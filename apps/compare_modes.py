@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     net = cli.load_network()
     num_shapes = len(data.shapes.SHAPE_CLASSES) * FLAGS.num_examples * _SHAPES_FOR_ONE
-    split = cli.open_split(net, None if FLAGS.data_dir else num_shapes, class_names=net.class_names)
+    split = cli.open_labelled(net, None if FLAGS.data_dir else num_shapes)
     objects = split[evaluate.first_right(net, split.inputs, split.labels, FLAGS.num_examples)]
     comparison = evaluate.compare_modes(
         net,

@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
         evaluate.Condition.parse(text)
     net = cli.load_network(preset)
     count = FLAGS.num_examples or (None if FLAGS.data_dir else 100)
-    split = cli.open_split(net, count, class_names=net.class_names)
+    split = cli.open_labelled(net, count)
     tables = evaluate.drop_curves(
         net,
         split.inputs,

@@ -83,7 +83,7 @@ def _answers(
     net: explain.Network, split: Any
 ) -> tuple[evaluate.Classification, list[dict[str, Any]], dict[str, Any]]:
     """Returns the answers to a split, where its examples are from, and facts of it for the report."""
-    examples = cli.open_split(net, FLAGS.num_examples, split, net.class_names)
+    examples = cli.open_labelled(net, FLAGS.num_examples, split)
     views = iter(examples.views(FLAGS.votes))
     first = next(views)
     views = itertools.chain([first], views)

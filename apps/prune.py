@@ -31,10 +31,12 @@ import sys
 from absl import flags
 
 from tfxai3d import cli, evaluate, models, storage, tensorboard, training
+from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.TRAINING, model="pointnet_shapes", data_dir=None, num_train=2000, num_test=512, num_points=512,
+    cli.TRAINING, {name: default for name, default in cli.MODEL.items() if name != "layer"},
+    model="pointnet_shapes", data_dir=None, num_train=2000, num_test=512, num_points=512,
     density=0.05, label_smoothing=0.1, tensorboard=False, output_dir="out/prune",
 )  # fmt: skip
 flags.DEFINE_bool(
@@ -79,8 +81,12 @@ def main(argv: list[str]) -> None:
 
     tf.get_logger().setLevel("ERROR")  # it warns of compiling one model after the other
     recipe = cli.from_flags(training.PruningRecipe)
-    model = models.load_classifier(FLAGS.model)
-    train, test = cli.open_splits(model.data_kind, FLAGS.num_points, model.class_names)
+    net = cli.load_network()
+    model = net.model
+    if isinstance(model, models.SavedModel) or net.head not in ("logits", "probabilities"):
+        raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one score a class")
+    train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names)
+    cli.check_labels(net, train)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(
         recipe,
@@ -94,13 +100,16 @@ def main(argv: list[str]) -> None:
             "pruned_from": "new weights" if FLAGS.from_scratch else FLAGS.model,
             "command": " ".join(["python apps/prune.py", *cli.changed_flags(__name__)]),
         },
+        data_kind=net.kind,
+        from_logits=net.head == "logits",
     )
-    weights = output_dir / "preset" / "weights.npz"
-    print(f"{weights}: {weights.stat().st_size:,} bytes, of {4 * model.count_params():,} as float32")
+    preset = output_dir / "preset"
+    written = preset / "weights.npz" if preset.exists() else output_dir / "pruned.keras"
+    print(f"{written}: {written.stat().st_size:,} bytes, of {4 * model.count_params():,} as float32")
     head = ("model", "# parameters", "left", "% left", "accuracy")
     formats = ("{model}", "{parameters:,}", "{left:,}", "{density:.2%}", "{accuracy:.2%}")
     print("\n" + storage.markdown_table(head, [[cell.format(**row) for cell in formats] for row in rows]))
-    print(f"pruned preset in {output_dir / 'preset'}")
+    print(f"pruned {'preset' if preset.exists() else 'model'} in {preset if preset.exists() else written}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     net = cli.load_network(preset)
     count = FLAGS.num_examples or (None if FLAGS.data_dir else 100)
-    split = cli.open_split(net, count, class_names=net.class_names)
+    split = cli.open_labelled(net, count)
     options = {"batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
     outcomes = evaluate.remove_without_heat(net, split.inputs, split.labels, **options)
     table = evaluate.zero_heat_table(outcomes, split.labels, net.head)

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from tfxai3d.cli.models import load_model as load_model
     from tfxai3d.cli.models import load_network as load_network
     from tfxai3d.cli.objects import Object as Object
+    from tfxai3d.cli.objects import check_labels as check_labels
     from tfxai3d.cli.objects import class_numbers as class_numbers
     from tfxai3d.cli.objects import find_objects as find_objects
     from tfxai3d.cli.objects import fitted as fitted
     from tfxai3d.cli.objects import indices as indices
     from tfxai3d.cli.objects import num_points as num_points
+    from tfxai3d.cli.objects import open_labelled as open_labelled
     from tfxai3d.cli.objects import open_split as open_split
     from tfxai3d.cli.objects import open_splits as open_splits
     from tfxai3d.cli.objects import with_unique_names as with_unique_names

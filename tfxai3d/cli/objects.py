@@ -91,6 +91,28 @@ def open_splits(
     )
 
 
+def open_labelled(
+    net: explain.Network, num_examples: int | None = None, split: Literal["train", "test"] = "test"
+) -> data.Split:
+    """Returns a split, as `open_split` does, whose labels are classes of the network.
+
+    Raises:
+        UserError: If the network has fewer classes.
+    """
+    found = open_split(net, num_examples, split, net.class_names)
+    check_labels(net, found)
+    return found
+
+
+def check_labels(net: explain.Network, split: data.Split) -> None:
+    """Raises a UserError if a network names no classes and has not as many as the data set."""
+    if net.class_names is None and net.classes not in (None, len(split.class_names)):
+        raise UserError(
+            f"{net.name} has {net.classes} classes and the data set {len(split.class_names)}: say which by "
+            "--class_names"
+        )
+
+
 def num_points(net: explain.Network | None) -> int:
     """Returns --num_points, or the number that the network takes if it takes no other."""
     fixed = net.shape[0] if net is not None and net.kind == "points" and net.shape is not None else None

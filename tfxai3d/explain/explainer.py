@@ -1,6 +1,7 @@
 """The contract that every explainer keeps."""
 
 import abc
+import re
 import warnings
 from typing import Any, ClassVar, NamedTuple, get_args
 
@@ -122,7 +123,7 @@ class Explainer(abc.ABC):
         self.network.settle(inputs)
         self.network.check_copies(inputs)
         wanted = checked(target, len(inputs), lambda: self._classes(inputs))
-        parts = self._explained(inputs, wanted)
+        parts = self._parts(inputs, wanted)
         self._check_scores(parts.scores)
         who = f"{self.method} of {self.network.name}"
         check_finite(who, parts.attributions, parts.importance, parts.convergence_delta)
@@ -158,6 +159,20 @@ class Explainer(abc.ABC):
             if caution:
                 warnings.warn(caution, stacklevel=2)
         return explanation
+
+    def _parts(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
+        """Returns the parts of all examples; where the model's own graph fails, that is said in one line."""
+        try:
+            return self._explained(inputs, wanted)
+        except UserError:
+            raise
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            text = re.sub(r"\x1b\[[0-9;]*m|\.call\(\)\.", "", str(getattr(error, "message", error)))
+            reason = " ".join(text.split("Arguments received")[0].split()).partition(" [[{{")[0]
+            raise UserError(
+                f"{self.network.name} fails on a batch of {len(inputs[: self.batch_size])} examples "
+                f"{inputs.shape[1:]} ({reason[:200]}); does it take a fixed number of them, or of points?"
+            ) from error
 
     def _explained(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
         """Returns the parts of all examples, as NumPy arrays."""

@@ -30,23 +30,25 @@ def compile_classifier(
     weight_decay: float = 0.01,
     label_smoothing: float = 0.2,
     clip_norm: float = 5.0,
+    from_logits: bool = True,
 ) -> None:
-    """Compiles a model of logits for one-hot labels: AdamW, linear warm-up, then cosine decay to zero.
+    """Compiles a classifier for one-hot labels: AdamW, linear warm-up, then cosine decay to zero.
 
     Args:
-        model: Maps inputs to logits (B,C).
+        model: Maps inputs to logits (B,C), or to their softmax.
         steps: Length of the whole training.
         warmup_steps: Steps in which the learning rate rises from zero.
         learning_rate: Its peak.
         weight_decay: Decoupled decay of all matrices; BatchNorm vectors and biases do not decay.
         label_smoothing: Part of the label that is spread over all classes.
         clip_norm: Largest global norm of the gradient.
+        from_logits: Whether it returns logits.
     """
     warmup = {"warmup_target": learning_rate, "warmup_steps": warmup_steps}
     schedule = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warmup_steps), **warmup)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=clip_norm)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.CategoricalAccuracy("accuracy")])
     model.optimizer.build(model.trainable_variables)  # here, because it must be in the strategy's scope
 

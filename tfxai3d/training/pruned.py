@@ -11,7 +11,10 @@ from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.plan import Importance, Scope
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage import AnyPath, run_folder, write_csv
+from tfxai3d.storage.settings import write_facts
+from tfxai3d.storage.writing import atomic_path
 from tfxai3d.training.distillation import soften_labels
 from tfxai3d.training.fit import History, fit_resumable
 from tfxai3d.training.pruning_report import Row, Table, layers_left, write_small
@@ -88,7 +91,7 @@ class PruningRecipe(Recipe):
 
 def prune(
     recipe: PruningRecipe,
-    model: models.Classifier,
+    model: keras.Model,
     train: data.Split,
     test: data.Split,
     output_dir: AnyPath,
@@ -96,11 +99,14 @@ def prune(
     classify: Classify,
     logger: Callable[[PruningCallback], keras.callbacks.Callback] | None = None,
     facts: Mapping[str, Any] | None = None,
+    data_kind: DataKind | None = None,
+    from_logits: bool = True,
 ) -> list[Row]:
-    """Prunes a classifier and tunes it, or goes on after the last finished epoch, and writes it as a preset.
+    """Prunes a classifier and tunes it, or goes on after the last finished epoch, and writes it.
 
     Writes what `fit_resumable` does; `table.csv`, what is returned; `layers.csv`, the weights left in each
-    layer; `preset`, the pruned model in compact form; and `small.keras`, without its dead channels, if any.
+    layer; `preset`, the pruned model in compact form, or `pruned.keras` of a model that presets are not of;
+    and `small.keras`, without its dead channels, if any.
 
     Args:
         recipe: How.
@@ -111,6 +117,8 @@ def prune(
         classify: `evaluate.classify`.
         logger: Makes a further callback of the one that prunes, such as `tensorboard.PruningLogger` does.
         facts: More that the preset's card shall say.
+        data_kind: "points" or "voxels"; by default what the model says.
+        from_logits: Whether the model returns logits, not their softmax.
 
     Returns:
         Of the model as it was, cut at once, pruned, and tuned: its name, the number of its weights, those
@@ -119,8 +127,8 @@ def prune(
     Raises:
         UserError: If model, data and recipe do not fit, or the folder holds a run with other settings.
     """
-    output_dir, kind = Path(output_dir), model.data_kind
-    size = train.inputs.shape[1] if kind == "points" else model.size
+    output_dir, kind = Path(output_dir), data_kind or model.data_kind
+    size = train.inputs.shape[1] if kind == "points" else model.input_shape[1]
     if recipe.train_points is not None:
         if kind == "voxels":
             raise UserError(f"train_points={recipe.train_points}: the model takes voxels, not points")
@@ -143,10 +151,10 @@ def prune(
         recipe.cut(once)
         table.add("pruned at once, no tuning", once)
         if recipe.from_scratch:
-            network = type(network).from_config(network.get_config())
+            network = _built_anew(network)
 
         epochs = recipe.epochs + recipe.tune_epochs
-        recipe.compile(network, steps * epochs, warmup_steps=steps * epochs // 20)
+        recipe.compile(network, steps * epochs, steps * epochs // 20, from_logits)
         surgery = recipe.surgery(network, steps)
         callbacks = [surgery, *([logger(surgery)] if logger is not None else [])]
 
@@ -176,28 +184,46 @@ def prune(
             "seed": recipe.seed,
             **(facts or {}),
         }
-        write_preset(network, output_dir / "preset", card, measure)
+        written = network
+        if isinstance(network, models.Classifier):
+            write_preset(network, output_dir / "preset", card, measure)
+            written = models.from_preset(output_dir / "preset")
+        else:
+            write_facts(output_dir, card=card | measure(network))
+            with atomic_path(output_dir / "pruned.keras") as temporary:
+                network.save(temporary)
         write_csv(output_dir / "layers.csv", layers_left(once, network, recipe.exclude))
-        write_small(sized(test.inputs[: recipe.batch_size], model), output_dir)
+        write_small(written, sized(test.inputs[: recipe.batch_size], model), output_dir)
         return table.rows
 
 
-def _copy(model: models.Classifier, **changes: Any) -> models.Classifier:
+def _copy(model: keras.Model, **changes: Any) -> keras.Model:
     """Returns a model with the same weights, built anew with some options changed."""
-    config = model.get_config()
-    for name in changes.keys() - config.keys():
-        raise UserError(f"{name}={changes[name]}: the model has no {name} to set")
-    copy = type(model).from_config(config | changes)
+    copy = _built_anew(model, **changes)
     copy.set_weights(model.get_weights())
     return copy
 
 
-def _load_teacher(recipe: PruningRecipe, model: models.Classifier) -> keras.Model | None:
+def _built_anew(model: keras.Model, **changes: Any) -> keras.Model:
+    """Returns a model with new weights and some options changed."""
+    config = model.get_config() if isinstance(model, models.Classifier) else {}
+    for name in changes.keys() - config.keys():
+        raise UserError(f"{name}={changes[name]}: the model has no {name} to set")
+    if config:
+        return type(model).from_config(config | changes)
+    try:
+        return keras.models.clone_model(model)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"model {model.name!r} cannot be copied ({reason}); give it get_config") from error
+
+
+def _load_teacher(recipe: PruningRecipe, model: keras.Model) -> keras.Model | None:
     """Loads the teacher, if there is to be one, and checks that it knows the model's inputs and classes."""
     if recipe.teacher is None:
         return None
     teacher = models.from_preset(recipe.teacher)
-    if teacher.input_shape != model.input_shape or teacher.class_names != model.class_names:
+    if teacher.input_shape != model.input_shape or teacher.class_names != getattr(model, "class_names", None):
         wrong = f"teacher={recipe.teacher} has other inputs or classes than the model"
         raise UserError(f"{wrong}: take the network that was pruned")
     return teacher

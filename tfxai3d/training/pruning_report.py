@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfxai3d import data, models, pruning
+from tfxai3d import data, pruning
 from tfxai3d.storage.settings import read_run, write_facts
 from tfxai3d.storage.tables import write_csv
 from tfxai3d.storage.writing import atomic_path
@@ -59,9 +59,8 @@ def _left(counts: Row) -> Row:
     return {"left": counts["left"], "density": round(counts["left"] / counts["total"], 6)}
 
 
-def write_small(inputs: np.ndarray, output_dir: Path) -> None:
-    """Saves the preset without its useless channels, if it has any, and says how far the outputs are off."""
-    model = models.from_preset(output_dir / "preset")
+def write_small(model: keras.Model, inputs: np.ndarray, output_dir: Path) -> None:
+    """Saves a model without its useless channels, if it has any, and says how far the outputs are off."""
     small = pruning.remove_dead_channels(model)
     before, after = model.count_params(), small.count_params()
     if after == before:

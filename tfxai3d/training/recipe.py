@@ -65,10 +65,10 @@ class Recipe:
     augment: Sequence[str] | None = None
     seed: int = 0  # seed of the weights, the batches and the dropout
 
-    def compile(self, model: keras.Model, steps: int, warmup_steps: int) -> None:
+    def compile(self, model: keras.Model, steps: int, warmup_steps: int, from_logits: bool = True) -> None:
         """Compiles a model for a fit of so many steps, see `compile_classifier`."""
         own = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "label_smoothing")}
-        compile_classifier(model, steps=steps, warmup_steps=warmup_steps, **own)
+        compile_classifier(model, steps=steps, warmup_steps=warmup_steps, from_logits=from_logits, **own)
 
     def steps_per_epoch(self, train: data.Split) -> int:
         """Returns the number of whole batches, of which there must be one."""
@@ -118,8 +118,8 @@ def without_empty(train: data.Split, kind: str) -> tuple[data.Split, list[int]]:
 
 
 def sized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
-    """Returns voxels at the size that a model takes, points as they are."""
-    return np.asarray(data.coarsen(inputs, model.size)) if model.data_kind == "voxels" else inputs
+    """Returns grids (M,D,D,D,1) at the size that a model takes, points (M,N,3) as they are."""
+    return np.asarray(data.coarsen(inputs, model.input_shape[1])) if inputs.ndim == 5 else inputs
 
 
 def write_preset(
@@ -141,5 +141,6 @@ def write_preset(
 
 def test_facts(model: keras.Model, test: data.Split, answers: Answers) -> dict[str, Any]:
     """Returns what a card says of a model's test: the size of the examples and the accuracies."""
-    size = sized(test.inputs[:1], model).shape[1]
-    return {model.data_kind: size, **answers.summary(test.class_names)}
+    inputs = sized(test.inputs[:1], model)
+    kind = "voxels" if inputs.ndim == 5 else "points"
+    return {kind: inputs.shape[1], **answers.summary(test.class_names)}
