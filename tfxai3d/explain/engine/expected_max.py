@@ -140,4 +140,5 @@ def _ranks(density: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """Returns how many of the highest values count."""
     absence = tf.math.log1p(-tf.clip_by_value(tf.cast(density, tf.float64), 1e-9, 1 - 1e-9))
     needed = tf.cast(tf.math.ceil(_NEGLIGIBLE / absence), tf.int64)
+    needed = tf.where(density > 0, needed, 0)  # where no row is present, none has a weight
     return tf.cast(tf.minimum(needed + 1, tf.cast(count, tf.int64)), tf.int32)
