@@ -192,7 +192,7 @@ def test_a_disk_that_fails_midway_leaves_the_old_file(tmp_path, explanation, mon
         raise OSError("No space left on device")
 
     monkeypatch.setattr(np, "savez_compressed", half)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="No space"):
         explanation.save(path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["e.npz"]

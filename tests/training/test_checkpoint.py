@@ -118,7 +118,7 @@ def test_a_failing_write_leaves_the_folder_as_it_was(copy, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(np, "savez", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="No space"):
         save_checkpoint(copy / "checkpoints", 4, network(), {})
     assert sorted(p.name for p in (copy / "checkpoints").iterdir()) == before
 
