@@ -9,6 +9,7 @@ from pathlib import Path
 import nox
 
 nox.options.sessions = ["lint", "wheel", "tests"]
+nox.options.default_venv_backend = "uv"  # the second environment with TensorFlow takes seconds, not minutes
 
 ROOT = Path(__file__).parent
 DATA = ROOT.parent / "shared" / "data"  # real data, where they lie beside the project
@@ -30,7 +31,7 @@ def lint(session: nox.Session) -> None:
 def wheel(session: nox.Session) -> None:
     """Builds the wheel, installs it into a clean environment, and does the main job outside of the clone."""
     folder = Path(session.create_tmp()).resolve()
-    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    session.run("uv", "build", "-q", "--wheel", "--out-dir", str(folder), str(ROOT))
     (built,) = folder.glob("tfxai3d-*.whl")
     session.install(f"tfxai3d[view] @ {built.as_uri()}")
     session.chdir(folder)
@@ -44,6 +45,6 @@ def wheel(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Runs the README's test command."""
     session.install("-e", ".[view,tensorboard,beam,lidar,volumes,test]")
-    chosen = session.posargs or ["-n", "2", "--dist", "loadfile"]
+    chosen = session.posargs or ["-n", "2", "--dist", "worksteal"]
     data = os.environ.get("TFXAI3D_DATA") or (str(DATA.resolve()) if DATA.is_dir() else None)
     session.run("python", "-m", "pytest", *chosen, env={"TFXAI3D_DATA": data})

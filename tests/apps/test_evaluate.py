@@ -1,4 +1,4 @@
-"""The program as its users meet it: a process of its own."""
+"""The program as its users meet it, once in a process of its own."""
 
 import csv
 import json
@@ -9,9 +9,9 @@ import trimesh
 
 
 @pytest.fixture
-def evaluate(in_a_process):
+def evaluate(run_app):
     """Runs the program; returns exit code, stdout and stderr."""
-    return lambda *flags: in_a_process("evaluate", *flags)
+    return lambda *flags: run_app("evaluate", *flags)
 
 
 def table(path):
@@ -20,7 +20,7 @@ def table(path):
 
 
 @pytest.fixture(scope="module")
-def presets(tmp_path_factory):
+def presets(one_block, tmp_path_factory):
     """A folder of two untrained networks, `points` and `voxels`."""
     from tfxai3d import data, models
 
@@ -59,11 +59,11 @@ def check_mistakes(folder, classes):
 
 
 @pytest.mark.slow
-def test_clouds(evaluate, presets, tmp_path):
+def test_clouds(in_a_process, presets, tmp_path):
     from tfxai3d.data.shapes import SHAPE_CLASSES
 
     flags = ["--num_examples=30", "--num_points=64", "--votes=3", "--seed=2", f"--output_dir={tmp_path}"]
-    code, out, err = evaluate(f"--model={presets / 'points'}", *flags)
+    code, out, err = in_a_process("evaluate", f"--model={presets / 'points'}", *flags)
     assert (code, err) == (0, ""), err
     names = {path.name for path in tmp_path.iterdir()}
     tables = {"confusion.csv", "calibration.csv", "mistakes.csv", "run.json"}

@@ -2,7 +2,6 @@
 
 import json
 import re
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,17 +13,8 @@ from tfxai3d.view.picture import process
 FILES = {"features.npz", "features.png", "features.html", "run.json"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _small():
-    """VRNs of one block instead of twelve."""
-    from tfxai3d.models import vrn
-
-    with mock.patch.object(vrn, "KEEP", ((0.6,),)):
-        yield
-
-
 @pytest.fixture(scope="module")
-def presets(tiny_model, tmp_path_factory):
+def presets(tiny_model, one_block, tmp_path_factory):
     """Tiny networks with random weights, and other weights for the one of voxels."""
     import keras
 

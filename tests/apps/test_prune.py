@@ -1,4 +1,4 @@
-"""The program as its users meet it: a process of its own, started again, given wrong flags."""
+"""The program as its users meet it: started again, given wrong flags; once in a process of its own."""
 
 import csv
 import json
@@ -10,9 +10,9 @@ SMALL = ("--num_train=96", "--num_test=50", "--num_points=64", "--batch_size=16"
 
 
 @pytest.fixture
-def prune(in_a_process):
+def prune(run_app):
     """Runs the program; returns exit code, stdout and stderr."""
-    return lambda *flags: in_a_process("prune", *flags)
+    return lambda *flags: run_app("prune", *flags)
 
 
 def rows(path):
@@ -21,7 +21,7 @@ def rows(path):
 
 
 @pytest.mark.slow
-def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_path):
+def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(in_a_process, prune, tmp_path):
     flags = (
         *SMALL,
         "--train_points=48",
@@ -31,7 +31,7 @@ def test_prunes_tunes_and_leaves_a_preset_and_can_be_started_again(prune, tmp_pa
         "--tune_epochs=1",
         f"--output_dir={tmp_path}",
     )
-    code, out, err = prune(*flags)
+    code, out, err = in_a_process("prune", *flags)
     assert (code, err) == (0, ""), err
     table = rows(tmp_path / "table.csv")
     assert [row["model"] for row in table] == [
@@ -156,8 +156,8 @@ def test_mistakes_end_in_one_line_and_leave_nothing(run_app, tmp_path, flags, me
     assert not (tmp_path / "out").exists()
 
 
-def test_help_teaches(prune):
-    _, out, err = prune("--help")
+def test_help_teaches(in_a_process):
+    _, out, err = in_a_process("prune", "--help")
     assert err == ""
     assert "tune_epochs" in out
     assert "--flagfile=apps/flags/prune_shapes.cfg" in out

@@ -203,13 +203,15 @@ def test_flags_that_do_not_go_together(run_app, flags, message, tmp_path):
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
-def test_an_output_dir_that_cannot_be_made(tmp_path):
+def test_an_output_dir_that_cannot_be_made(run_app, tmp_path):
     (tmp_path / "file").write_text("")
-    assert_one_error(train(f"--output_dir={tmp_path / 'file' / 'out'}"), "cannot write here")
+    assert_one_error(run_app("train", f"--output_dir={tmp_path / 'file' / 'out'}"), "cannot write here")
 
 
-def test_an_argument_that_is_no_flag(tmp_path):
-    assert_one_error(train("shapes", f"--output_dir={tmp_path / 'out'}"), "unexpected argument 'shapes'")
+def test_an_argument_that_is_no_flag(run_app, tmp_path):
+    assert_one_error(
+        run_app("train", "shapes", f"--output_dir={tmp_path / 'out'}"), "unexpected argument 'shapes'"
+    )
 
 
 @pytest.mark.slow
@@ -230,8 +232,8 @@ def test_weights_of_another_network_to_start_from(run_app, tmp_path):
         ("--flagfile=nowhere.cfg", "nowhere.cfg"),
     ],
 )
-def test_flags_that_absl_refuses(flag, message):
-    code, out, err = train(flag)
+def test_flags_that_absl_refuses(run_app, flag, message):
+    code, out, err = run_app("train", flag)
     assert code == 1
     assert message in err + out
     assert "Traceback" not in err
