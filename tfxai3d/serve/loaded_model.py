@@ -104,6 +104,11 @@ class _SignatureExplainer(Explainer):
         super().__init__(model, batch_size)
         self._methods, self._signature = model.methods, signature
 
+    def check(self, inputs: np.ndarray) -> None:
+        """Raises a UserError for smaller clouds: a graph knows nothing of what is a copy."""
+        if self.network.size not in (None, inputs.shape[1]):
+            raise UserError(f"inputs must be {self.network.inputs}, they are {inputs.shape}")
+
     def options(self) -> dict[str, Any]:
         """Returns the options with which the method was exported."""
         return dict(self._methods[self.method])
