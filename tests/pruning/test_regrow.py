@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.conformance.callbacks.cases import LEFT, W, X, Y, fit, network, steps
@@ -137,6 +137,7 @@ def test_dead_weights_are_the_first_to_go_and_none_grow_where_nothing_flows():
     assert not second[3:5].any()
 
 
+@example([(6, 1), (22, 4), (39, 11), (53, 10), (183, 17)], 41)  # rounding round after round went too far
 @given(
     st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 50)), min_size=1, max_size=8),
     st.integers(0, 200),
@@ -150,7 +151,7 @@ def test_apportioned_numbers(layers, total):
     free = (given < room) & (weights > 0)  # what has room left has its share, to one
     for a in np.flatnonzero(free):
         for b in np.flatnonzero(weights > 0):
-            assert given[b] / weights[b] <= (given[a] + 2) / weights[a] + 2 / weights[b]
+            assert given[b] / weights[b] <= (given[a] + 1) / weights[a] + 1 / weights[b] + 1e-9
 
 
 def test_what_it_refuses():

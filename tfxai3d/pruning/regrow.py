@@ -146,12 +146,15 @@ def apportion(total: int, weights: np.ndarray, room: np.ndarray) -> np.ndarray:
     Returns:
         Numbers, int (L,), of the sum `total`, or less if there is not enough room.
     """
-    given = np.zeros_like(room)
-    claims = np.where(room > 0, weights, 0)
-    while total and claims.any():
-        part = np.minimum(total * claims // claims.sum(), room - given)
-        if not part.any():  # fewer than there are claims: one each to the largest
-            part[np.argsort(-claims, kind="stable")[: min(total, np.count_nonzero(claims))]] = 1
-        given, total = given + part, total - part.sum()
-        claims = np.where(given < room, claims, 0)
+    full, free = np.zeros(len(room), bool), (weights > 0) & (room > 0)
+    exact = np.zeros(len(room))
+    while free.any():
+        exact = (total - room[full].sum()) * weights / weights[free].sum()
+        filled = free & (room <= exact)
+        if not filled.any():
+            break
+        full, free = full | filled, free & ~filled
+    given = np.where(full, room, np.where(free, exact, 0).astype(room.dtype))
+    rest = min(total - given.sum(), np.count_nonzero(free))  # one each to those that were cut off most
+    given[np.argsort(np.where(free, given - exact, 1), kind="stable")[:rest]] += 1
     return given
