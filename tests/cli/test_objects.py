@@ -2,13 +2,16 @@
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from absl import flags
 
 from tests.reference.files import npy
-from tfxai3d import cli
+from tfxai3d import cli, explain
+from tfxai3d.cli import objects
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.layout import Layout
 
 RANDOM = np.random.default_rng(0)
 
@@ -21,7 +24,8 @@ def found(defined, tmp_path):
     def find(array, kind, shape, *arguments):
         (tmp_path / "a.npy").write_bytes(npy(array))
         flags.FLAGS(["app", f"--input={tmp_path / 'a.npy'}", *arguments])
-        net = SimpleNamespace(kind=kind, shape=shape)
+        layout = Layout(kind, shape)
+        net = SimpleNamespace(kind=kind, shape=shape, layout=layout, data_format=layout.data_format)
         (item,) = cli.find_objects(net)
         return item.inputs
 
@@ -44,3 +48,36 @@ def test_volumes_are_resampled_if_asked(found):
     assert found(scan, "voxels", (12, 12, 14, 1), "--resample").shape == (12, 12, 14, 1)
     with pytest.raises(UserError, match="--resample: the network takes grids of any size"):
         found(scan, "voxels", (None, None, None, 1), "--resample")
+
+
+POINTS = np.arange(4 * 6, dtype=np.float32).reshape(4, 6)
+GRID = np.arange(8**3, dtype=np.float32).reshape(8, 8, 8, 1)
+
+
+def net(kind, shape, data_format=None):
+    inputs = keras.Input(shape)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+    return explain.VanillaGradient(model, data_kind=kind, data_format=data_format).network
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "data_format", "inputs", "expected"),
+    [
+        ("points", (4, 6), None, POINTS, POINTS),
+        ("points", (6, 4), "channels_first", POINTS, POINTS.T),
+        ("voxels", (8, 8, 8, 1), None, GRID, GRID),
+        ("voxels", (8, 8, 8), None, GRID, GRID[..., 0]),
+        ("voxels", (1, 8, 8, 8), "channels_first", GRID, GRID.transpose(3, 0, 1, 2)),
+    ],
+)
+def test_as_the_network_takes_them(kind, shape, data_format, inputs, expected):
+    network = net(kind, shape, data_format)
+    np.testing.assert_array_equal(objects.fitted(inputs, network), expected)
+    both = np.stack([inputs, inputs])
+    np.testing.assert_array_equal(objects.fitted(both, network), np.stack([expected, expected]))
+
+
+def test_grids_become_coarse():
+    assert objects.fitted(GRID, net("voxels", (4, 4, 4, 1))).shape == (4, 4, 4, 1)
+    assert objects.fitted(GRID, net("voxels", (4, 4, 4))).shape == (4, 4, 4)
+    assert objects.fitted(GRID, None) is GRID

@@ -125,7 +125,8 @@ class TestNotDifferentiable:
 
 class TestScores:
     def test_probabilities_are_warned_of_once(self):
-        explainer = explain.VanillaGradient(lambda x: tf.nn.softmax(squares(x)), data_kind="points")
+        hidden = tf.function(lambda x: tf.nn.softmax(squares(x)))
+        explainer = explain.VanillaGradient(hidden, data_kind="points")
         with pytest.warns(UserWarning, match="returns probabilities"):
             explainer(POINTS)
         with warnings.catch_warnings():
@@ -140,9 +141,9 @@ class TestScores:
     @pytest.mark.parametrize(
         ("function", "message"),
         [
-            (lambda x: x, r"must return logits \(B,C\), it returns \(None, 40, 3\)"),
-            (lambda x: (squares(x), x), "must return one tensor of logits"),
-            (lambda x: {"a": squares(x), "b": x}, "must return one tensor of logits"),
+            (lambda x: x, r"gives scores \(None, 40, 3\), for each point or voxel"),
+            (lambda x: (squares(x), x), "must return one tensor of scores"),
+            (lambda x: {"a": squares(x), "b": x}, "must return one tensor of scores"),
         ],
     )
     def test_of_another_form(self, function, message):

@@ -25,7 +25,7 @@ class Object:
 
     Attributes:
         name: Different for all objects, also where case is ignored: their folders are called so.
-        inputs: float32 points (N,3), y up, or voxels (D,H,W,1), z up.
+        inputs: float32, as the network takes it: points (N,3+F), y up, or voxels (D,H,W,C), z up.
         label: The class to explain; None for the predicted one.
     """
 
@@ -115,19 +115,28 @@ def check_labels(net: explain.Network, split: data.Split) -> None:
 
 def num_points(net: explain.Network | None) -> int:
     """Returns --num_points, or the number that the network takes if it takes no other."""
-    fixed = net.shape[0] if net is not None and net.kind == "points" and net.shape is not None else None
-    return int(fixed or FLAGS.num_points)
+    shape = None if net is None or net.kind == "voxels" else net.layout.last()
+    return int((shape and shape[0]) or FLAGS.num_points)
 
 
 def fitted(inputs: np.ndarray, net: explain.Network | None) -> np.ndarray:
-    """Returns grids (...,D,D,D,1) as coarse as the network takes them; other inputs as they are."""
-    if net is None or net.kind == "points" or net.shape is None or None in net.shape:
+    """Returns clouds (...,N,F) or grids (...,D,D,D,C) as coarse as the network takes them, in its format."""
+    if net is None:
         return inputs
-    size, sides = net.shape[0], inputs.shape[-4:-1]
-    if len({*net.shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % int(size or 1):
+    shape, places = net.layout.last(), 1 if net.kind == "points" else 3
+    if places == 3 and shape is not None and None not in shape:
+        inputs = _coarse(inputs, shape)
+    if net.shape is not None and len(net.shape) == places:
+        return inputs[..., 0]
+    return np.moveaxis(inputs, -1, -1 - places) if net.data_format == "channels_first" else inputs
+
+
+def _coarse(inputs: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    size, sides = int(shape[0] or 1), inputs.shape[-4:-1]
+    if len({*shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % size:
         return inputs  # an error of the network's if it does not fit
-    grids = inputs.reshape((-1, *inputs.shape[-4:]))
-    return np.asarray(data.coarsen(grids, int(size or 1))).reshape((*inputs.shape[:-4], *net.shape))
+    grids = np.asarray(data.coarsen(inputs.reshape((-1, *inputs.shape[-4:])), size))
+    return grids.reshape((*inputs.shape[:-4], *grids.shape[1:]))
 
 
 def with_unique_names(objects: Iterable[Object]) -> list[Object]:
@@ -188,16 +197,17 @@ def _of_files(net: explain.Network | None) -> Iterator[Object]:
 
 def _features(net: explain.Network | None) -> int | Sequence[str]:
     """Returns --features, or how many columns the network takes after x y z."""
-    if FLAGS.features or net is None or net.shape is None:
+    shape = None if net is None else net.layout.last()
+    if FLAGS.features or shape is None:
         return FLAGS.features or 0
-    return (net.shape[-1] or 3) - 3
+    return (shape[-1] or 3) - 3
 
 
 def _asked_shape(net: explain.Network) -> tuple[int, int, int] | None:
     """Returns the network's voxels along the axes if --resample asks for them."""
     if not FLAGS.resample:
         return None
-    depth, height, width = (net.shape or (None, None, None))[:3]
+    depth, height, width = (net.layout.last() or (None, None, None))[:3]
     if not (depth and height and width):
         raise UserError("--resample: the network takes grids of any size; leave it out")
     return depth, height, width

@@ -123,8 +123,11 @@ def explanation_facts(explanation: Explanation) -> Record:
     if explanation.convergence_delta is not None:
         facts["convergence_delta"] = float(explanation.convergence_delta[0])
         facts["sum_of_attributions"] = float(explanation.attributions.sum(dtype=np.float64))
+    shares = explanation.channel_shares[0]
+    if len(shares) > (3 if explanation.kind == "points" else 1):
+        facts["channel_shares"] = [round(float(share), 4) for share in shares]
     if explanation.kind == "voxels":
-        (fraction,) = importance_fraction(explanation.importance, explanation.inputs[..., 0] <= 0)
+        (fraction,) = importance_fraction(explanation.importance, np.all(explanation.channels <= 0, axis=-1))
         if not np.isnan(fraction):
             facts["importance_in_empty_space"] = round(float(fraction), 4)
     return facts

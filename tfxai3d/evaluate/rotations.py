@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfxai3d.data.orientation import rotations_about
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.filling import check_copies
 from tfxai3d.explain.engine.head import log_probabilities
 from tfxai3d.explain.engine.network import network
 
@@ -66,8 +67,10 @@ class RotationTest:
 
         Where they vote, the fraction is 1 or 0.
         """
+        if points.shape[-1] != 3:
+            raise UserError(f"points {points.shape}: nobody says how their features turn; rotate none")
         self.network.settle(points[None])
-        self.network.check_copies(points[None])
+        check_copies(self.network, points[None])
         scores = self._compiled(tf.constant(points, tf.float32))
         logs = log_probabilities(scores, self.network.head)
         losses = -logs[:, label]

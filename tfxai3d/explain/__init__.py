@@ -11,6 +11,7 @@ from tfxai3d._lazy import lazy
 if TYPE_CHECKING:
     from tfxai3d.explain.engine.network import Network as Network
     from tfxai3d.explain.engine.network import network as network
+    from tfxai3d.explain.engine.region import Region as Region
     from tfxai3d.explain.engine.target import Contrast as Contrast
     from tfxai3d.explain.engine.target import class_number as class_number
     from tfxai3d.explain.engine.target import named_target as named_target

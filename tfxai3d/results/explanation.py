@@ -18,7 +18,7 @@ _FIRST_TITLES = {
     "var_grad": "VarGrad",
 }
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
-_OPTIONAL_ARRAYS = ("convergence_delta", "against", "standard_error")
+_OPTIONAL_ARRAYS = ("convergence_delta", "against", "standard_error", "region")
 _TEXTS = ("method", "options", "kind", "class_names")
 
 
@@ -27,7 +27,8 @@ class Explanation:
     """What a method says about a batch of inputs.
 
     Attributes:
-        inputs: What was explained, float32 (B,N,3) points or (B,D,H,W,1) voxels.
+        inputs: What was explained, float32, as the model takes it: points (B,N,3+F), x, y and z first, or
+            voxels (B,D,H,W,C) or (B,D,H,W); the channels go first where `data_format` says so.
         attributions: One value per input number, shape of `inputs`. Methods that rate whole points
             (the CAM family) repeat the point's value over its coordinates.
         importance: One value per point (B,N) or voxel (B,D,H,W), float32. Of methods that tell what each
@@ -44,6 +45,9 @@ class Explanation:
         against: For contrasts, the class that each example's target is held against, int (B,).
         method_title: The name of the method as people write it, if known.
         standard_error: Of the importance, shape of it, where a method estimates it by samples.
+        data_format: Where the inputs have their channels, "channels_last" or "channels_first".
+        region: Of a segmentation, the part that was explained, bool, one a point or voxel of its answer; the
+            scores are then the means over it.
     """
 
     inputs: np.ndarray
@@ -59,6 +63,8 @@ class Explanation:
     against: np.ndarray | None = None
     method_title: str | None = None
     standard_error: np.ndarray | None = None
+    data_format: str = "channels_last"
+    region: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -97,6 +103,24 @@ class Explanation:
         return np.abs(self.importance)
 
     @property
+    def channels(self) -> np.ndarray:
+        """The inputs with the channels as the last axis, (B,N,3+F) or (B,D,H,W,C)."""
+        return self._channels_last(self.inputs)
+
+    @property
+    def channel_shares(self) -> np.ndarray:
+        """The fraction of all |attributions| that each channel has, float64 (B,C); 0 where there are none."""
+        sizes = np.abs(self._channels_last(self.attributions).astype(np.float64))
+        by_channel = sizes.reshape(len(self), -1, sizes.shape[-1]).sum(axis=1)
+        total = by_channel.sum(axis=1, keepdims=True)
+        return np.divide(by_channel, total, out=np.zeros_like(by_channel), where=total > 0)
+
+    def _channels_last(self, array: np.ndarray) -> np.ndarray:
+        if array.ndim == self.importance.ndim:
+            return array[..., None]
+        return np.moveaxis(array, 1, -1) if self.data_format == "channels_first" else array
+
+    @property
     def title(self) -> str:
         """The name of the method as people write it; files of the first version do not say it."""
         return self.method_title or _FIRST_TITLES.get(self.method, self.method.replace("_", " "))
@@ -109,7 +133,8 @@ class Explanation:
         """Writes everything to one compressed NPZ file, atomically."""
         arrays = {name: getattr(self, name) for name in (*_ARRAYS, *_OPTIONAL_ARRAYS)}
         given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
-        write_npz(path, given, {name: getattr(self, name) for name in (*_TEXTS, "method_title")})
+        texts = (*_TEXTS, "method_title", "data_format")
+        write_npz(path, given, {name: getattr(self, name) for name in texts})
 
     @classmethod
     def load(cls, path: AnyPath) -> "Explanation":
@@ -124,8 +149,12 @@ class Explanation:
             arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
             texts = {name: meta[name] for name in _TEXTS}
             texts["class_names"] = tuple(texts["class_names"]) if texts["class_names"] else None
-            # Files of the first version hold no titles.
-            return cls(**arrays, **texts, method_title=meta.get("method_title"))
+            # Files of the first version hold no titles, and all were of channels last.
+            more = {
+                "method_title": meta.get("method_title"),
+                "data_format": meta.get("data_format", "channels_last"),
+            }
+            return cls(**arrays, **texts, **more)
 
 
 def _notebook() -> Any:

@@ -1,5 +1,6 @@
 """A SavedModel as a model that can be explained: our own with its explanations, or anybody's."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import tensorflow as tf
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import network
-from tfxai3d.explain.engine.target import TargetFunction, TargetTensor
+from tfxai3d.explain.engine.region import RegionTensor
+from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.models.saved_model.loading import SavedModel, load_saved_model
 from tfxai3d.results.explanation import DataKind
@@ -113,17 +115,17 @@ class _SignatureExplainer(Explainer):
         """Returns the options with which the method was exported."""
         return dict(self._methods[self.method])
 
-    def _explained(self, inputs: np.ndarray, wanted: np.ndarray | TargetFunction) -> Parts:
+    def _explained(self, inputs: np.ndarray, wanted: Any, held: Mapping[str, np.ndarray]) -> Parts:
         """Returns the parts of all examples; what the graph refuses is the user's error."""
         try:
-            return super()._explained(inputs, wanted)
+            return super()._explained(inputs, wanted, held)
         except tf.errors.InvalidArgumentError as error:
             said = " ".join(error.message.split()).partition(" [[{{")[0]
             raise UserError(f"{self.network.name}: {said.removeprefix('assertion failed: ')}") from error
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns what the signature returns."""
-        if callable(target) or target.shape.rank != 1:
+        if callable(target) or isinstance(target, RegionTensor) or target.shape.rank != 1:
             raise UserError(
                 f"the signature explain_{self.method} of {self.network.name} explains single classes; "
                 f"explainer({self.method!r}) with an option differentiates the model instead"

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from tfxai3d import __version__, explain
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.network import ANY_SHAPE, Network, Shape, network
+from tfxai3d.explain.engine.layout import Shape
+from tfxai3d.explain.engine.network import Network, network
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.models.saved_model.folder import FACTS, check_replaceable
 from tfxai3d.results.explanation import DataKind
@@ -65,7 +66,11 @@ def export(
     read = {id(v): v for function in functions.values() for v in function.variables}
     module.variables_of_model = list(read.values())
     facts: dict[str, Any] = {"tfxai3d": __version__, "data_kind": net.kind, "class_names": net.class_names}
-    facts |= {"head": net.head, "methods": {one.method: one.options() for one in explainers}}
+    facts |= {
+        "data_format": net.data_format,
+        "head": net.head,
+        "methods": {one.method: one.options() for one in explainers},
+    }
     check_replaceable(path)  # again, for making the graphs has taken a while
     with atomic_folder(path) as folder:
         tf.saved_model.save(module, str(folder), signatures=functions)
@@ -74,9 +79,10 @@ def export(
 
 def _input_shape(net: Network, num_points: int | None) -> Shape:
     """Returns the shape of one example, None where it may vary; a number of points must fit."""
-    shape = net.shape if net.shape is not None else ANY_SHAPE[net.kind]
+    shape = net.layout.usual()
     if num_points is None:
         return shape
-    if net.kind != "points" or num_points < 1 or shape[0] not in (None, num_points):
+    place = 0 if net.data_format == "channels_last" else 1
+    if net.kind != "points" or num_points < 1 or shape[place] not in (None, num_points):
         raise UserError(f"num_points={num_points}: {net.name} takes {net.inputs}")
-    return (num_points, 3)
+    return tuple(num_points if axis == place else size for axis, size in enumerate(shape))

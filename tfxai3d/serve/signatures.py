@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from tfxai3d.explain.engine.finite import assert_finite
 from tfxai3d.explain.engine.head import probabilities
-from tfxai3d.explain.engine.network import Network, Shape
+from tfxai3d.explain.engine.layout import Shape
+from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.explainer import Explainer
 
 Function = Callable[..., dict[str, tf.Tensor]]
@@ -54,12 +55,13 @@ def explanation(explainer: Explainer, shape: Shape) -> Any:
         scores = tf.debugging.assert_all_finite(parts["scores"], "the model's scores are not finite")
         attributions = assert_finite(explainer.method, parts["attributions"])
         predicted = tf.argmax(scores, axis=-1, output_type=tf.int32)
+        places = network.layout.places(inputs)
         tf.debugging.assert_equal(
-            tf.shape(parts["importance"]), tf.shape(inputs)[:-1], "the layer has no row for each input"
+            tf.shape(parts["importance"]), tf.shape(places), "the layer has no row for each input"
         )
         results = {
             "attributions": tf.ensure_shape(attributions, inputs.shape),
-            "importance": tf.ensure_shape(parts["importance"], inputs.shape[:-1]),
+            "importance": tf.ensure_shape(parts["importance"], places.shape),
             "scores": scores,
             "target": tf.where(target < 0, predicted, target),
         }

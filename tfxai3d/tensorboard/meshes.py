@@ -72,11 +72,11 @@ class MeshWriter:
 
 def _cloud(explanation: Explanation, index: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns vertices float32 (M,3) in the unit ball, y up, and their importance (M,)."""
-    inputs, importance = explanation.inputs[index], explanation.importance[index]
+    inputs, importance = explanation.channels[index], explanation.importance[index]
     if explanation.kind == "points":
-        points = np.asarray(inputs, np.float64)
+        points = np.asarray(inputs[:, :3], np.float64)
     else:
-        occupied = np.argwhere(inputs[..., 0] > 0)
+        occupied = np.argwhere((inputs > 0).any(axis=-1))
         if not len(occupied):
             raise UserError(f"example {index}: the grid is empty and cannot be shown")
         importance = importance[tuple(occupied.T)]

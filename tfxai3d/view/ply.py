@@ -37,7 +37,7 @@ def write_ply(
     colors = np.round(point_colors(marks.importance, colormap, shown.limits) * 255).astype(np.uint8)
     importance = marks.importance.astype(np.float32)
     if marks.shape == "ball":
-        geometry = trimesh.PointCloud(explanation.inputs[index], colors=colors)
+        geometry = trimesh.PointCloud(marks.centres, colors=colors)
     else:
         geometry, per_cube = _cubes(marks, colors)
         importance = np.repeat(importance, per_cube)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.filling import check_copies
 from tfxai3d.explain.engine.network import Network, network
 
 Clouds = Sequence[np.ndarray] | np.ndarray
@@ -28,7 +29,7 @@ class Forward:
 
     def __init__(self, model: Any, batch_size: int = 32):
         self.network, self.batch_size = network(model), batch_size
-        clouds = tf.TensorSpec((None, None, 3), self.network.dtype)
+        clouds = tf.TensorSpec((None, None, self.network.layout.usual()[-1]), self.network.dtype)
         self._compiled = tf.function(self.network, input_signature=[clouds], autograph=False)
 
     def __call__(self, clouds: Clouds) -> np.ndarray:
@@ -36,7 +37,7 @@ class Forward:
         sizes = np.array([len(cloud) for cloud in clouds])
         smallest = np.asarray(clouds[int(sizes.argmin())])[None]
         self.network.settle(smallest)
-        self.network.check_copies(smallest)
+        check_copies(self.network, smallest)
         order = np.argsort(sizes, kind="stable")  # neighbours in size need the fewest copies
         logits: list[np.ndarray] = [np.empty(0)] * len(clouds)
         for batch in self._batches(order, sizes):
@@ -56,7 +57,7 @@ class Forward:
 def _filled(cloud: np.ndarray, size: int) -> np.ndarray:
     if len(cloud) == size:
         return cloud
-    return np.concatenate([cloud, np.broadcast_to(cloud[:1], (size - len(cloud), 3))])
+    return np.concatenate([cloud, np.broadcast_to(cloud[:1], (size - len(cloud), cloud.shape[1]))])
 
 
 def least_points(net: Network, cloud: np.ndarray) -> int:
@@ -80,7 +81,7 @@ def least_points(net: Network, cloud: np.ndarray) -> int:
         return True
 
     net.settle(cloud[None])
-    net.check_copies(cloud[None, : len(cloud) - 1])
+    check_copies(net, cloud[None, : len(cloud) - 1])
     if net.ignores_copies or net.size is not None:
         return MIN_POINTS
     too_few, enough = MIN_POINTS - 1, len(cloud)

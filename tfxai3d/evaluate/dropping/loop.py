@@ -146,8 +146,8 @@ def _check(clouds: Clouds, labels: Sequence[int] | np.ndarray, steps: int | None
     if not len(clouds):
         raise UserError("there are no clouds to drop points of")
     for number, cloud in enumerate(clouds):
-        if cloud.ndim != 2 or cloud.shape[1] != 3:
-            raise UserError(f"cloud {number} must be points (N,3), it is {cloud.shape}")
+        if cloud.ndim != 2 or cloud.shape[1] < 3:
+            raise UserError(f"cloud {number} must be points (N,3) or (N,3+F), it is {cloud.shape}")
         if len(cloud) < MIN_POINTS:
             raise UserError(
                 f"cloud {number}: a cloud needs at least {MIN_POINTS} points, it has {len(cloud)}"

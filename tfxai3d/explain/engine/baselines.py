@@ -24,7 +24,7 @@ class Baselines:
     """
 
     def __init__(self, value: Any, network: Network):
-        self._rank = 2 if network.kind == "points" else 4
+        self._rank = network.layout.ranks[0]
         if isinstance(value, str):
             if value != "empty" or network.kind != "voxels":
                 raise UserError(
@@ -63,7 +63,7 @@ class Baselines:
     def like(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the baselines (K,...), each of the shape of an example."""
         values = tf.constant(self.values, inputs.dtype)
-        missing = self._rank + 1 - self.values.ndim
+        missing = len(inputs.shape) - self.values.ndim
         values = tf.reshape(values, [1] * missing + list(self.values.shape)) if missing > 0 else values
         return tf.broadcast_to(values, tf.concat([[len(self)], tf.shape(inputs)[1:]], axis=0))
 
@@ -81,15 +81,17 @@ def score_gain(
         batch_size: The most baselines at once.
     """
     examples, count = tf.shape(scores)[0], tf.shape(baselines)[0]
-    zeros = tf.zeros(tf.stack([count, tf.shape(scores)[1]]), scores.dtype)
+    zeros = tf.zeros(tf.concat([[count], tf.shape(scores)[1:]], axis=0), scores.dtype)
     of_baselines = sum_over_samples(
         lambda number, _: network(tf.gather(baselines, number)), 1, batch_size, zeros
     )
     every = tf.repeat(tf.range(examples), count)
-    pairs = target_score(tf.tile(of_baselines, [examples, 1]), rows(target, every))
+    each = tf.gather(of_baselines, tf.tile(tf.range(count), [examples]))
+    pairs = target_score(tf.ensure_shape(each, scores.shape), rows(target, every))
     return target_score(scores, target) - tf.reduce_mean(tf.reshape(pairs, [examples, count]), axis=1)
 
 
 def convergence_delta(attributions: tf.Tensor, gain: tf.Tensor) -> tf.Tensor:
     """Returns the sum of each example's attributions minus what they should sum to, the gain, (B,)."""
-    return tf.reduce_sum(attributions, axis=list(range(1, len(attributions.shape)))) - gain
+    total = tf.reduce_sum(attributions, axis=list(range(1, len(attributions.shape))))
+    return total - tf.cast(gain, total.dtype)

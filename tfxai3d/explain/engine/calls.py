@@ -1,7 +1,8 @@
 """What is called of a model: a Keras model in inference mode, a signature, a function."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -9,24 +10,67 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.head import Reading, keras_head
-from tfxai3d.explain.engine.shadow import in_half_precision, shadow
+from tfxai3d.explain.engine.several_inputs import Inputs, is_held
+from tfxai3d.explain.engine.shadow import needs_shadow, shadow
 
 
-def inference(model: keras.Model) -> Callable[[tf.Tensor], Any]:
+class Output(NamedTuple):
+    """The output of a model that is explained.
+
+    Attributes:
+        key: What picks it from what the model returns; None where there is but one.
+        tensor: Its symbol, if the model says.
+    """
+
+    key: str | int | None = None
+    tensor: Any = None
+
+
+ONLY = Output()
+
+
+def inference(model: keras.Model, several: Inputs | None = None) -> Callable[[tf.Tensor], Any]:
     """Returns the model's call in inference mode, which leaves no new statistic or loss on the model.
 
     What computes in half precision computes in float32 here, see `shadow`.
     """
-    called = shadow(model, lambda original, copy: None) if in_half_precision(model) else model
+    called = shadow(model, lambda original, copy: None) if needs_shadow(model) else model
 
     def call(inputs: tf.Tensor) -> Any:
         with keras.StatelessScope():
-            return called(inputs, training=False)
+            return called(several.arguments(inputs) if several else inputs, training=False)
 
     return call
 
 
-def reading_of(model: keras.Model) -> Reading:
+def output_of(model: keras.Model, output_name: str | None, name: str) -> Output:
+    """Returns the output of a Keras model that is explained.
+
+    Args:
+        model: The model.
+        output_name: Its name; by default the only one, or "logits".
+        name: What errors call the model.
+
+    Raises:
+        UserError: If there is no such output, or several and no name.
+    """
+    tensors = getattr(model, "outputs", None) or []
+    if len(tensors) < 2:
+        one = tensors[0] if tensors else None
+        return Output(output_name if one is None else None, one)
+    structure = model._outputs_struct
+    keys: dict[str, str | int] = (
+        {key: key for key in structure}
+        if isinstance(structure, dict)
+        else {key: place for place, key in enumerate(model.output_names)}
+    )
+    wanted = output_name or "logits"
+    if wanted not in keys:
+        raise UserError(f"{name} has the outputs {', '.join(keys)}: give output_name, the one to explain")
+    return Output(keys[wanted], structure[keys[wanted]])
+
+
+def reading_of(model: keras.Model, several: Inputs | None = None, output: Output = ONLY) -> Reading:
     """Returns how a Keras model's answer is read.
 
     Raises:
@@ -35,7 +79,8 @@ def reading_of(model: keras.Model) -> Reading:
     name = f"model {model.name!r}"
     if not model.built:
         raise UserError(f"{name} has no weights yet: call it once, or load them")
-    return Reading(name, inference(model), *keras_head(model))
+    head, activated = keras_head(model, output.tensor)
+    return Reading(name, inference(model, several), head, activated, output.key)
 
 
 def callable_of(model: Any, name: str) -> Callable[[tf.Tensor], Any]:
@@ -73,11 +118,12 @@ def in_graph(reading: Reading) -> Callable[[tf.Tensor], tf.Tensor]:
     """
     scores = scores_by(reading)
     compiled = tf.function(scores, autograph=False, reduce_retracing=True)
+    alone = partial(tf.function, scores, autograph=False)
 
     def call(inputs: tf.Tensor) -> tf.Tensor:
         if not tf.executing_eagerly():
             return scores(inputs)
         reading.settle(np.asarray(inputs))
-        return compiled(inputs)
+        return alone()(inputs) if is_held() else compiled(inputs)  # what is held is a constant of the graph
 
     return call

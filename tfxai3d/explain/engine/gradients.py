@@ -1,11 +1,10 @@
-"""The gradient of a score for the inputs, and one importance a point or voxel: what most methods share."""
+"""The gradient of a score for the inputs: what most methods share."""
 
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.target import TargetTensor, target_score
-from tfxai3d.results.explanation import DataKind
 
 
 def input_gradient(network: Network, inputs: tf.Tensor, target: TargetTensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -31,18 +30,3 @@ def input_gradient(network: Network, inputs: tf.Tensor, target: TargetTensor) ->
             "rounding, NumPy code and stopped gradients cut it off)"
         )
     return tf.convert_to_tensor(gradient), scores
-
-
-def contribution_of(attributions: tf.Tensor) -> tf.Tensor:
-    """Returns what each point (B,N) or voxel (B,D,H,W) adds to the score: positive speaks for the target."""
-    return tf.reduce_sum(attributions, axis=-1)
-
-
-def magnitude_of(attributions: tf.Tensor, kind: DataKind) -> tf.Tensor:
-    """Returns the length of each point's gradient (B,N), or the size of each voxel's (B,D,H,W)."""
-    return tf.norm(attributions, axis=-1) if kind == "points" else tf.abs(attributions[..., 0])
-
-
-def attributions_of(importance: tf.Tensor, kind: DataKind) -> tf.Tensor:
-    """Returns each point's or voxel's importance, repeated over its coordinates or its one channel."""
-    return tf.repeat(importance[..., None], 3 if kind == "points" else 1, axis=-1)

@@ -25,6 +25,7 @@ class Reading:
         answer: Maps inputs to what the model returns.
         head: What that means; None if it is to be told.
         activated: Whether it is probabilities already; None if it is to be told.
+        output: What picks the answer from several; None where there is but one, or one called "logits".
 
     Attributes:
         head: What the answer means, None as long as it is not known.
@@ -37,6 +38,7 @@ class Reading:
         answer: Callable[[tf.Tensor], Any],
         head: Head | None = None,
         activated: bool | None = None,
+        output: str | int | None = None,
     ):
         if head is not None:
             check_choice("head", head, HEADS)
@@ -44,6 +46,7 @@ class Reading:
             activated = head == "probabilities"
         self.name, self.answer, self.head, self.activated = name, answer, head, activated
         self.sees_no_copies = False  # whether it was found that copies of a point change nothing
+        self.output = output
         self.inverted = False  # whether a softmax could only be undone by logarithms
 
     @property
@@ -58,7 +61,7 @@ class Reading:
         lasts: list[str] = []
 
         def answers(some: tf.Tensor) -> tf.Tensor:
-            tensor = picked(self.answer(some), self.name)
+            tensor = picked(self.answer(some), self.name, self.output)
             lasts.append(_last_operation(tensor))
             return tensor
 
@@ -83,7 +86,7 @@ class Reading:
         Raises:
             UserError: If there is no tensor of numbers (B,C).
         """
-        tensor = picked(answer, self.name)
+        tensor = picked(answer, self.name, self.output)
         before = None if self.activated is False else _before_activation(tensor)
         if before is not None:
             tensor = before
@@ -103,14 +106,19 @@ class Reading:
         return log - tf.math.log(tf.maximum(1 - p, tiny))
 
 
-def keras_head(model: keras.Model) -> tuple[Head | None, bool | None]:
-    """Returns what a Keras model's last activation says of its head; None where it takes a call to know."""
+def keras_head(model: keras.Model, output: Any = None) -> tuple[Head | None, bool | None]:
+    """Returns what a Keras model's last activation says of its head; None where it takes a call to know.
+
+    Args:
+        model: The model.
+        output: The symbol of the output that is explained; by default its only one.
+    """
     operation: Any = model
     while isinstance(operation, keras.Model):
-        outputs = getattr(operation, "outputs", None) or []
+        outputs = [output] if output is not None else getattr(operation, "outputs", None) or []
         if len(outputs) != 1:
             return None, None
-        shape, operation = outputs[0].shape, outputs[0]._keras_history.operation
+        shape, operation, output = outputs[0].shape, outputs[0]._keras_history.operation, None
     one = shape[-1] == 1
     if isinstance(operation, keras.layers.Softmax):
         return "probabilities", True
@@ -140,20 +148,27 @@ def probabilities(scores: tf.Tensor, head: Head) -> tf.Tensor:
     return tf.nn.softmax(scores) if head in SOFTMAX else tf.sigmoid(scores)
 
 
-def picked(answer: Any, name: str) -> tf.Tensor:
-    """Returns the tensor (B,C) of what a model returns.
+def picked(answer: Any, name: str, output: str | int | None = None) -> tf.Tensor:
+    """Returns the tensor (B,C), or of a segmentation (B,...,C), of what a model returns.
 
     Raises:
         UserError: If there is none, or several and none is called "logits".
     """
     tensor = answer
+    if output is not None:
+        try:
+            tensor = answer[output]
+        except (KeyError, IndexError, TypeError) as error:
+            raise UserError(f"output_name: {name} returns no output called {output!r}") from error
     if isinstance(tensor, dict):
         tensor = tensor.get("logits", next(iter(tensor.values())) if len(tensor) == 1 else None)
     if tensor is None or isinstance(tensor, list | tuple):
-        raise UserError(f"{name} must return one tensor of scores (B,C), or name one 'logits'")
+        raise UserError(
+            f"{name} must return one tensor of scores (B,C), or name one 'logits', or give output_name"
+        )
     tensor = tf.convert_to_tensor(tensor)
-    if tensor.shape.rank not in (1, 2, None):
-        raise UserError(f"{name} must return scores (B,C), it returns {tuple(tensor.shape)}")
+    if tensor.shape.rank == 0:
+        raise UserError(f"{name} must return scores (B,C), it returns one number")
     return tensor[:, None] if tensor.shape.rank == 1 else tensor
 
 

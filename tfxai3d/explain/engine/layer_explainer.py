@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from tfxai3d.explain.engine.gradients import attributions_of
 from tfxai3d.explain.engine.layer_output import LayerOutput
 from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
@@ -43,7 +42,7 @@ class LayerExplainer(Explainer):
         """Returns the rows' numbers as importance, and repeated over the coordinates as attributions."""
         rows, scores = self.rate(inputs, target)
         importance = self._on_inputs(tf.cast(rows, inputs.dtype), inputs)
-        return Parts(attributions_of(importance, self.network.kind), importance, scores)
+        return Parts(self.network.layout.spread(importance, inputs), importance, scores)
 
     @abc.abstractmethod
     def rate(self, inputs: tf.Tensor, target: TargetTensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -52,9 +51,10 @@ class LayerExplainer(Explainer):
     def _on_inputs(self, rows: tf.Tensor, inputs: tf.Tensor) -> tf.Tensor:
         """Carries a number of each row to points (B,N) or, interpolated, to voxels (B,D,H,W)."""
         if self.network.kind == "voxels":
+            places = self.network.layout.places(inputs)
             for axis in (1, 2, 3):
-                rows = _stretched(rows, tf.shape(inputs)[axis], axis)
-            return tf.ensure_shape(rows, inputs.shape[:-1])
+                rows = _stretched(rows, tf.shape(places)[axis], axis)
+            return tf.ensure_shape(rows, places.shape)
         return self.model.to_points(rows, inputs) if self._carries else rows
 
 

@@ -12,6 +12,7 @@ from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import shadow
 from tfxai3d.explain.engine.target import TargetTensor, target_score
 from tfxai3d.models.layers.max_over_points import max_over_points
+from tfxai3d.models.layers.precision import wide
 from tfxai3d.models.layers.shared_mlp import SharedDenseMax
 
 
@@ -80,10 +81,20 @@ class LayerOutput:
                     vars(copy)["call"] = lambda *args, **kwargs: see(plain(*args, **kwargs))
 
         with keras.StatelessScope():
-            answer = shadow(self._model, adjust)(self._network.filled(inputs), training=False)
+            answer = shadow(self._model, adjust)(self._network.arguments(inputs), training=False)
         if len(seen) != 1:
             raise UserError(f"{self} is used {len(seen)} times; its output is needed once")
-        return seen[0], self._network.scores(answer)
+        return self._last(seen[0]), self._network.scores(answer)
+
+    def _last(self, output: tf.Tensor) -> tf.Tensor:
+        """Returns rows of features, or a gradient for them, with the channels last, in float32 or wider."""
+        if not self._rows:
+            return output
+        said = getattr(self._layer, "data_format", None) or self._network.data_format
+        output = tf.cast(output, wide(output.dtype.name))
+        if said != "channels_first":
+            return output
+        return tf.transpose(output, (0, *range(2, len(output.shape)), 1))
 
     def with_gradient(
         self, inputs: tf.Tensor, target: TargetTensor
@@ -93,21 +104,23 @@ class LayerOutput:
         Raises:
             UserError: If no gradient reaches the layer's output, or as for a call.
         """
+        outputs: list[tf.Tensor] = []
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
             def watched(output: tf.Tensor) -> tf.Tensor:
                 tape.watch(output)
+                outputs.append(output)
                 return output
 
-            output, scores = self(inputs, watched)
+            rows, scores = self(inputs, watched)
             score = target_score(scores, target)
-        gradient = tape.gradient(score, output)
+        gradient = tape.gradient(score, outputs[0])
         if gradient is None:
             raise UserError(f"no gradient reaches the output of {self}")
-        gradient = tf.convert_to_tensor(gradient)
+        gradient = self._last(tf.convert_to_tensor(gradient))
         if self._rows and self._network.kind == "points":
-            gradient = _without_dead(output, gradient)
-        return output, gradient, scores
+            gradient = _without_dead(rows, gradient)
+        return rows, gradient, scores
 
     def _check(self, output: Any) -> None:
         if not tf.is_tensor(output) or not output.dtype.is_floating:

@@ -12,7 +12,16 @@ Pool = Callable[[str, tf.Tensor], tf.Tensor]
 """Maps the name of a layer and the features (B,N,K) that go into its max to what comes out of it (B,K)."""
 
 
-def replace_max(original: Any, copy: Any, points: int | None, pool: Pool) -> None:
+# What a max over the points says of its axis.
+_AXES: dict[str, tuple[Any, ...]] = {
+    "channels_last": (1, (1,), [1], -2, (-2,)),
+    "channels_first": (2, (2,), [2], -1, (-1,)),
+}
+
+
+def replace_max(
+    original: Any, copy: Any, points: int | None, pool: Pool, data_format: str = "channels_last"
+) -> None:
     """Puts `pool` in the place of the max over the points in a layer's shadow, if the layer takes one.
 
     Args:
@@ -20,19 +29,20 @@ def replace_max(original: Any, copy: Any, points: int | None, pool: Pool) -> Non
         copy: Its shadow.
         points: The number of points that the model is called with, None where it may be any.
         pool: Computes what stands for the max.
+        data_format: Where the model has its channels; a layer that says it itself is believed.
     """
     name, plain = original.name, copy.call
+    axis = 2 if getattr(original, "data_format", data_format) == "channels_first" else 1
 
-    def has_rows(features: tf.Tensor) -> bool:
-        return features.shape.rank == 3 and features.shape[1] == points
+    def call(x: tf.Tensor, *_: Any, **__: Any) -> tf.Tensor:
+        if x.shape.rank != 3 or x.shape[axis] != points:
+            return plain(x)
+        pooled = pool(name, x if axis == 1 else tf.transpose(x, (0, 2, 1)))
+        return tf.expand_dims(pooled, axis) if original.keepdims else pooled
 
     if isinstance(original, SharedDenseMax):
         vars(copy)["call"] = lambda x, **_: pool(name, copy.features(x))
-    elif isinstance(original, keras.layers.GlobalMaxPooling1D):
-        vars(copy)["call"] = lambda x, *_: pool(name, x) if has_rows(x) else plain(x)
-    elif type(original).__name__ == "Max" and original.axis in (1, (1,), [1]):
-        vars(copy)["call"] = lambda x: _like_max(pool(name, x), original) if has_rows(x) else plain(x)
-
-
-def _like_max(pooled: tf.Tensor, operation: Any) -> tf.Tensor:
-    return pooled[:, None] if operation.keepdims else pooled
+    elif isinstance(original, keras.layers.GlobalMaxPooling1D) or (
+        type(original).__name__ == "Max" and original.axis in _AXES[data_format]
+    ):
+        vars(copy)["call"] = call

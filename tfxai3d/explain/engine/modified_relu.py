@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.network import ANY_SHAPE, Network
+from tfxai3d.explain.engine.network import Network
+from tfxai3d.explain.engine.several_inputs import held_now, holding
 from tfxai3d.explain.engine.shadow import shadow
 
 BackwardRule = Literal["deconvnet", "guided"]
@@ -92,19 +93,20 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
 
     overridden = {operation: f"tfxai3d_{rule}_{operation}" for operation in _IN_GRAPHS}
 
-    def call(inputs: tf.Tensor) -> tf.Tensor:
+    def call(inputs: tf.Tensor, held: dict[str, tf.Tensor]) -> tf.Tensor:
         graph = tf.compat.v1.get_default_graph()
-        with keras.StatelessScope(), graph.gradient_override_map(overridden):
-            return network.scores(copy(inputs, training=False))
+        with keras.StatelessScope(), graph.gradient_override_map(overridden), holding(held):
+            return network.scores(copy(network.arguments(inputs), training=False))
 
-    shape = network.shape or ANY_SHAPE[network.kind]
+    spec = tf.TensorSpec((None, *network.layout.usual()), network.dtype)
+    others = dict(network.several.specs) if network.several else {}
     # Traced once, for the check and for all explanations; and a graph of its own, because only the gradient
     # of a whole function looks at what is overridden.
-    function = tf.function(
-        call, input_signature=[tf.TensorSpec((None, *shape), network.dtype)], autograph=False
+    traced = tf.function(call, input_signature=[spec, others], autograph=False)
+    _check_graph(traced.get_concrete_function(), network)
+    return dataclasses.replace(
+        network, function=lambda inputs: traced(inputs, dict(held_now()) if others else {})
     )
-    _check_graph(function.get_concrete_function(), network)
-    return dataclasses.replace(network, function=function)
 
 
 def _span(operation: Any) -> Range | None:

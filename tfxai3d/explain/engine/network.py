@@ -10,15 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError, check_choice
-from tfxai3d.explain.engine.calls import callable_of, in_graph, reading_of, scores_by
+from tfxai3d.explain.engine.calls import callable_of, in_graph, output_of, reading_of, scores_by
 from tfxai3d.explain.engine.head import Reading
+from tfxai3d.explain.engine.layout import DataFormat, Layout, Shape, built_shape, format_of
+from tfxai3d.explain.engine.several_inputs import Inputs, several_inputs, shape_of
 from tfxai3d.models.saved_model.loading import SavedModel
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.results.heads import HEADS, Head
 
-Shape = tuple[int | None, ...]
-ANY_SHAPE: dict[str, Shape] = {"points": (None, 3), "voxels": (None, None, None, 1)}
-_LETTERS = {"points": "(B,N,3)", "voxels": "(B,D,H,W,1)"}
 _SOME = {"points": 64, "voxels": 32}
 # What else than what its last activation says the answer can be said to be.
 _CAN_BE: dict[Head | None, tuple[Head, ...]] = {
@@ -40,15 +39,17 @@ class Network:
     Attributes:
         function: Maps inputs to scores (B,C), in inference mode, and changes nothing.
         name: What errors call it.
-        kind: "points" (B,N,3) or "voxels" (B,D,H,W,1).
+        kind: "points" (B,N,3+F) or "voxels" (B,D,H,W,C) or (B,D,H,W).
         reading: How scores are read from what the model returns.
         model: The model, of Keras if something is looked for inside.
         dtype: Of the inputs as they are given, float32 or float64; the scores are as wide.
         shape: Of one example, None where it may vary; None for a function that does not say.
+        data_format: Where the channels are, "channels_last" or "channels_first".
         columns: Number of the model's outputs, if it is known without a call.
         class_names: Their names, if known.
         layer: The layer whose features the CAM family explains, for models that name no endpoint.
         ignores_copies: Whether copies of a cloud's first point, put at its end, change nothing.
+        several: The inputs of a model that takes several.
     """
 
     function: Callable[[tf.Tensor], tf.Tensor]
@@ -58,10 +59,12 @@ class Network:
     model: Any = None
     dtype: str = "float32"
     shape: Shape | None = None
+    data_format: DataFormat = "channels_last"
     columns: int | None = None
     class_names: tuple[str, ...] | None = None
     layer: str | None = None
     ignores_copies: bool = False
+    several: Inputs | None = None
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the scores (B,C) of clouds, filled up if they are too small, or of voxels."""
@@ -90,19 +93,26 @@ class Network:
             return
         if inputs is not None:
             return self.reading.settle(np.asarray(self.filled(tf.constant(inputs, self.dtype))))
-        shape = [size or _SOME[self.kind] for size in self.shape or ANY_SHAPE[self.kind]]
+        shape = [size or _SOME[self.kind] for size in self.layout.usual()]
         with contextlib.suppress(tf.errors.OpError, ValueError, TypeError):  # then it is known later
             self.reading.settle(np.random.default_rng(0).uniform(0, 1, (2, *shape)).astype(self.dtype))
+
+    def arguments(self, inputs: tf.Tensor) -> Any:
+        """Returns what the model is called with: the inputs and, if it takes several, those that are held."""
+        filled = self.filled(inputs)
+        return filled if self.several is None else self.several.arguments(filled)
 
     @property
     def size(self) -> int | None:
         """The number of points that a cloud must have, if it must have one."""
-        return self.shape[0] if self.kind == "points" and self.shape is not None else None
+        if self.kind != "points" or self.shape is None or self.data_format == "channels_first":
+            return None
+        return self.shape[0]
 
     def filled(self, rows: tf.Tensor, like: tf.Tensor | None = None) -> tf.Tensor:
         """Returns clouds (B,N,F), or rows of features, filled up with copies of their first row.
 
-        A network of a fixed number of points takes smaller clouds so; see `check_copies`.
+        A network of a fixed number of points takes smaller clouds so; see `filling.check_copies`.
 
         Args:
             rows: The clouds.
@@ -120,49 +130,27 @@ class Network:
             return features
         return features[:, : tf.shape(inputs)[1]]
 
-    def check_copies(self, inputs: np.ndarray) -> None:
-        """Checks that smaller clouds than the network takes can be filled up: a max does not see copies.
-
-        Raises:
-            UserError: If it makes a difference of which point they are.
-        """
-        if self.size in (None, inputs.shape[1]) or self.reading.sees_no_copies:
-            return
-        cloud = np.asarray(inputs[:1], self.dtype)
-        missing = int(self.size or 0) - cloud.shape[1]
-        ends = [np.repeat(cloud[:, [i]], missing, axis=1) for i in (0, -1)]
-        first, last = (np.asarray(self(np.concatenate([cloud, end], axis=1))) for end in ends)
-        if not np.allclose(first, last, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(first).max()))):
-            raise UserError(
-                f"{self.name} takes {self.size} points, and these clouds have {cloud.shape[1]}: filled up "
-                "with copies of a point it answers otherwise, as no max over the points does"
-            )
-        self.reading.sees_no_copies = True
-
     @property
     def classes(self) -> int | None:
         """Number of scores, if it is known without a call."""
         return 2 if self.head == "binary" else self.columns
 
     @property
+    def layout(self) -> Layout:
+        """Where the channels of the inputs are."""
+        return Layout(self.kind, self.shape, self.data_format)
+
+    @property
     def inputs(self) -> str:
         """What the inputs must be, in words."""
-        fixed = self.shape if self.shape is not None else ANY_SHAPE[self.kind]
-        sizes = ",".join(
-            str(size or letter)
-            for size, letter in zip(fixed, _LETTERS[self.kind][3:-1].split(","), strict=True)
-        )
-        return f"{self.kind} (B,{sizes})"
+        return self.layout.words()
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Whether inputs of this shape, batch included, can be explained."""
-        fixed = self.shape if self.shape is not None else ANY_SHAPE[self.kind]
-        return (
-            len(shape) == len(fixed) + 1
-            and all(shape)
-            and all(want in (None, size) for want, size in zip(fixed[1:], shape[2:], strict=True))
-            and (fixed[0] in (None, shape[1]) or (self.kind == "points" and shape[1] < fixed[0]))
-        )
+        example = shape[1:]
+        if self.size is not None and len(example) == 2 and 0 < example[0] < self.size:
+            example = (self.size, example[1])  # smaller clouds are filled up
+        return shape[:1] != (0,) and self.layout.fits(example)
 
 
 def network(
@@ -172,6 +160,9 @@ def network(
     head: Head | None = None,
     layer: str | None = None,
     class_names: Sequence[str] | None = None,
+    data_format: DataFormat | None = None,
+    input_name: str | None = None,
+    output_name: str | None = None,
 ) -> Network:
     """Returns any model as a Network.
 
@@ -183,18 +174,27 @@ def network(
             or its answers.
         layer: Name of the layer whose features the CAM family explains, for models that name no endpoint.
         class_names: Names of the classes; by default what the model's attribute `class_names` says.
+        data_format: Where the inputs have their channels, as Keras calls it; by default what the layers of a
+            Keras model say, else "channels_last".
+        input_name: Of a Keras model of several inputs, the one that is explained; by default the only one
+            that can be.
+        output_name: Of a model of several outputs, the one that is explained; by default "logits".
 
     Raises:
         UserError: If the kind of the data is not known, the model's input is of another kind, several, or
             not built, or names or head do not fit it.
     """
     known = model if isinstance(model, Network) else getattr(model, "network", None)
-    net = known if isinstance(known, Network) else _read(model, data_kind)
+    net = (
+        known if isinstance(known, Network) else _read(model, data_kind, data_format, input_name, output_name)
+    )
     if data_kind not in (None, net.kind):
         raise UserError(f"data_kind {data_kind!r}: {net.name} takes {net.kind}")
     names = net.class_names if class_names is None else tuple(class_names)
     if head is None and net.columns == 1 and names is not None and len(names) == 2:
         head = "binary"
+    if data_format is not None:
+        net = dataclasses.replace(net, data_format=data_format)
     if head is not None and head != net.reading.head:
         net = _with_head(net, head)
     if names is not None and net.classes is not None and len(names) != net.classes:
@@ -202,7 +202,13 @@ def network(
     return dataclasses.replace(net, layer=layer or net.layer, class_names=names)
 
 
-def _read(model: Any, data_kind: DataKind | None) -> Network:
+def _read(
+    model: Any,
+    data_kind: DataKind | None,
+    data_format: DataFormat | None,
+    input_name: str | None,
+    output_name: str | None,
+) -> Network:
     kind: Any = data_kind or getattr(model, "data_kind", None)
     name = f"model {getattr(model, 'name', None) or type(model).__name__!r}"
     if isinstance(model, SavedModel):
@@ -210,22 +216,23 @@ def _read(model: Any, data_kind: DataKind | None) -> Network:
     if kind not in get_args(DataKind):
         said = f"it is {kind!r}" if kind else f"{name} does not say what it takes"
         raise UserError(f"data_kind must be 'points' or 'voxels': {said}")
+    check_choice("data_format", data_format or "channels_last", get_args(DataFormat))
     if isinstance(model, SavedModel):
-        return _of_saved_model(model, kind)
+        return _of_saved_model(
+            model, kind, data_format or model.facts.get("data_format", "channels_last"), output_name
+        )
     names = getattr(model, "class_names", None)
     if not isinstance(model, keras.Model):
-        reading = Reading(name, callable_of(model, name))
-        return Network(in_graph(reading), name, kind, reading, model, class_names=names)
-    reading = reading_of(model)
-    inputs = getattr(model, "inputs", None) or []
-    if len(inputs) > 1:
-        raise UserError(f"{name} takes {len(inputs)} inputs; explainers take models of one")
-    shape = tuple(inputs[0].shape[1:]) if inputs else None
-    expected = ANY_SHAPE[kind]
-    if shape is not None and (len(shape) != len(expected) or shape[-1] not in (None, expected[-1])):
-        raise UserError(f"data_kind {kind!r} means inputs {_LETTERS[kind]}, {name} takes {(None, *shape)}")
-    dtype = inputs[0].dtype if inputs else model.input_dtype
-    outputs = getattr(model, "outputs", None) or []
+        reading = Reading(name, callable_of(model, name), output=output_name)
+        last = data_format or "channels_last"
+        return Network(in_graph(reading), name, kind, reading, model, data_format=last, class_names=names)
+    layout = Layout(kind, data_format=data_format or format_of(model))
+    several = several_inputs(model, layout, input_name, name)
+    output = output_of(model, output_name, name)
+    reading = reading_of(model, several, output)
+    shape, dtype = shape_of(model, several)
+    if shape is not None and not layout.fits(shape):
+        raise UserError(f"data_kind {kind!r} means {layout.words()}, {name} takes {(None, *shape)}")
     return Network(
         function=in_graph(reading) if reading.head is None else scores_by(reading),
         name=name,
@@ -233,31 +240,38 @@ def _read(model: Any, data_kind: DataKind | None) -> Network:
         reading=reading,
         model=model,
         dtype="float64" if dtype == "float64" else "float32",
-        shape=shape and (*shape[:-1], expected[-1]),
-        columns=outputs[0].shape[-1] if len(outputs) == 1 and outputs[0].shape[1:] else None,
+        shape=shape or built_shape(model, kind),
+        data_format=layout.data_format,
+        columns=output.tensor.shape[-1] if output.tensor is not None and output.tensor.shape[1:] else None,
+        several=several,
         class_names=names,
         ignores_copies=getattr(model, "ignores_copies", False),
     )
 
 
-def _of_saved_model(model: SavedModel, kind: DataKind) -> Network:
+def _of_saved_model(
+    model: SavedModel, kind: DataKind, data_format: DataFormat, output_name: str | None
+) -> Network:
     """Returns a SavedModel as a Network; a signature says its shape."""
     answer = callable_of(model.loaded if model.signature is None else model.signature, model.name)
     # What `serve.export` writes are scores already.
-    reading = Reading(model.name, answer, model.head, None if model.head is None else False)
-    net = Network(in_graph(reading), model.name, kind, reading, model, class_names=model.class_names)
+    activated = None if model.head is None else False
+    reading = Reading(model.name, answer, model.head, activated, output_name)
+    net = Network(in_graph(reading), model.name, kind, reading, model, data_format=data_format)
+    net = dataclasses.replace(net, class_names=model.class_names)
     if model.signature is None:
         return net
     (taken,) = model.signature.structured_input_signature[1].values() or [None]
     shape = taken.shape if taken is not None else tf.TensorShape([])
-    expected, outputs = ANY_SHAPE[kind], model.signature.structured_outputs
-    if not shape.is_compatible_with((None, *expected)) or not taken.dtype.is_floating:
+    outputs = model.signature.structured_outputs
+    known = None if shape.rank is None else tuple(shape[1:])
+    if (known is not None and not net.layout.fits(known)) or not taken.dtype.is_floating:
         raise UserError(f"{model.name} takes {taken}; {net.inputs} of floating point are explained")
     logits = outputs.get("logits", next(iter(outputs.values())) if len(outputs) == 1 else None)
     return dataclasses.replace(
         net,
         dtype="float64" if taken.dtype == tf.float64 else "float32",
-        shape=None if shape.rank is None else (*shape[1:-1], expected[-1]),
+        shape=known,
         columns=None if logits is None or logits.shape.rank != 2 else logits.shape[-1],
     )
 
@@ -278,5 +292,5 @@ def _with_head(net: Network, head: Head) -> Network:
 
 def read_as(net: Network, head: Head, activated: bool | None) -> Network:
     """Returns the network whose answers are said to be of a head, and probabilities or not."""
-    reading = Reading(net.name, net.reading.answer, head, activated)
+    reading = Reading(net.name, net.reading.answer, head, activated, net.reading.output)
     return dataclasses.replace(net, function=in_graph(reading), reading=reading)

@@ -1,14 +1,18 @@
 """What methods share that take units away and look at the score."""
 
 import abc
+import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
+from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.filling import check_copies
 from tfxai3d.explain.engine.game import Game
 from tfxai3d.explain.engine.max_game import max_game, max_network
 from tfxai3d.explain.engine.progress import Progress
+from tfxai3d.explain.engine.region import RegionTensor
 from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
 from tfxai3d.explain.engine.units import Units
 from tfxai3d.explain.explainer import Explainer, Parts
@@ -49,7 +53,8 @@ class Perturbation(Explainer):
         units = self.default_units[kind] if units is None else units
         self.units = Units(units, num_clusters, block_size, kind)
         self.progress = Progress(self.method) if progress else None
-        self._split = max_network(self.network, self.model)
+        plain = self.network.data_format == "channels_last" and self.network.several is None
+        self._split = max_network(self.network, self.model) if plain else None
 
     def options(self) -> dict[str, Any]:
         """Returns what decides the units."""
@@ -57,9 +62,13 @@ class Perturbation(Explainer):
 
     def check(self, inputs: np.ndarray) -> None:
         """Raises a UserError unless the units fit the inputs, and the network takes fewer points."""
-        self.units.check(inputs)
+        self.units.check(self.last(inputs))
         if self.network.size is not None:
-            self.network.check_copies(inputs[:, : max(1, inputs.shape[1] // 2)])
+            check_copies(self.network, inputs[:, : max(1, inputs.shape[1] // 2)])
+
+    def last(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns inputs with the channels last, as units and games have them."""
+        return self.network.layout.channels_last(tf.constant(inputs)).numpy()
 
     @abc.abstractmethod
     def values(self, game: Game) -> tuple[tf.Tensor, tf.Tensor]:
@@ -67,14 +76,23 @@ class Perturbation(Explainer):
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the values of each example's units, at the places of the units."""
-        scores = self.network(inputs)
-        target = resolved(target, scores)
+        if isinstance(target, RegionTensor) and self.network.kind == "points":
+            raise UserError(f"{self.method} removes points, and with them parts of a Region; use gradients")
+        given, layout = inputs, self.network.layout
+        scores = self.network(given)
+        target, inputs = resolved(target, scores), layout.channels_last(given)
+        network = dataclasses.replace(
+            self.network,
+            function=lambda x: self.network(layout.as_given(x, given)),
+            shape=layout.last(),
+            data_format="channels_last",
+        )
 
         @tf.autograph.experimental.do_not_convert
         def one(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             labels = self.units.labels(inputs[number])
             game = Game(
-                self.network,
+                network,
                 inputs[number],
                 rows(target, number[None]),
                 labels,
@@ -96,5 +114,5 @@ class Perturbation(Explainer):
             one, tf.range(tf.shape(inputs)[0]), parallel_iterations=1, fn_output_signature=(places,) * 3
         )
         channels = inputs.shape[-1]
-        attributions = tf.repeat(share[..., None] / channels, channels, axis=-1)
+        attributions = layout.spread(share / channels, given)
         return Parts(attributions, importance, scores, standard_error=error)

@@ -48,7 +48,7 @@ class PresenceNetwork:
         Raises:
             UserError: If no max over the points was found.
         """
-        presence, one = tf.ones_like(inputs[..., 0]), tf.ones([], inputs.dtype)
+        presence, one = tf.ones_like(self._network.layout.places(inputs)), tf.ones([], inputs.dtype)
         seen: list[tf.Tensor] = []
 
         def sort_later(features: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
@@ -96,6 +96,8 @@ class PresenceNetwork:
         def over_points(_: str, features: tf.Tensor) -> tf.Tensor:
             return pool(self._network.unfilled(features, inputs), presence)
 
+        count = self._network.layout.places(filled).shape[1]
+
         def adjust(original: Any, copy: Any) -> None:
             plain = copy.call
             if isinstance(original, Group):
@@ -107,10 +109,11 @@ class PresenceNetwork:
                     max_over_balls(copy.features(x), presence, balls.pop(0), pool) if balls else plain(x)
                 )
             elif not self._in_balls:
-                replace_max(original, copy, filled.shape[1], over_points)
+                replace_max(original, copy, count, over_points, self._network.data_format)
 
         with keras.StatelessScope():
-            return self._network.scores(shadow(self._model, adjust)(filled, training=False))
+            answer = shadow(self._model, adjust)(self._network.arguments(inputs), training=False)
+        return self._network.scores(answer)
 
 
 def max_over_balls(

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.network import ANY_SHAPE, Network
+from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import shadow
 from tfxai3d.models.layers.set_abstraction import NeighborMax, PointIndexing
 from tfxai3d.models.layers.shared_mlp import SharedDenseMax
@@ -50,6 +50,8 @@ def rescaled(network: Network, model: Any) -> Network:
     """
     if not isinstance(model, keras.Model):
         raise UserError(f"{network.name} must be a Keras model: its operations are looked for inside")
+    if network.several is not None:
+        raise UserError(f"deep_lift explains models of one input, {network.name} takes several")
     copy = shadow(model, _plain)
     overridden = {kind: _PREFIX + kind for kind in _RULES}
 
@@ -58,10 +60,9 @@ def rescaled(network: Network, model: Any) -> Network:
         with keras.StatelessScope(), graph.gradient_override_map(overridden):
             return network.scores(copy(both, training=False))
 
-    shape = network.shape or ANY_SHAPE[network.kind]
     # A graph of its own, because only the gradient of a whole function looks at what is overridden.
     function = tf.function(
-        call, input_signature=[tf.TensorSpec((None, *shape), network.dtype)], autograph=False
+        call, input_signature=[tf.TensorSpec((None, *network.layout.usual()), network.dtype)], autograph=False
     )
     _check(function.get_concrete_function().graph, network)
     return dataclasses.replace(network, function=function)

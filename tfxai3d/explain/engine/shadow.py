@@ -3,7 +3,8 @@
 Nothing is cloned, serialised or built again: a shadow is a new object with the attributes of the original, so
 its variables are the original's. The original is never written to, whatever is done to a shadow, and threads
 can explain one model at once. A shadow computes in float32 where the original computes in half precision, for
-gradients of a mean over many voxels fall below the least number that float16 knows.
+gradients of a mean over many voxels fall below the least number that float16 knows; and its convolutions have
+the channels last, whatever the original's.
 """
 
 import copy as copying
@@ -33,6 +34,8 @@ def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
                 vars(copy)["_run_through_graph"] = rerun(original)
             if in_half_precision(original):
                 _widen(original, copy)
+            if _has_channels_first(original):
+                _put_channels_last(copy)
             adjust(original, copy)
         return shadows[id(original)]
 
@@ -60,6 +63,11 @@ def shadow(model: keras.Model, adjust: Callable[[Any, Any], None]) -> Any:
     return of(model)
 
 
+def needs_shadow(model: keras.Model) -> bool:
+    """Whether a shadow computes what the model does in another way: wider, or where it has a gradient."""
+    return in_half_precision(model) or any(map(_has_channels_first, model._flatten_layers()))
+
+
 def in_half_precision(operation: Any) -> bool:
     """Whether this layer, or any inside of it, computes or takes its inputs in float16 or bfloat16."""
     if isinstance(operation, keras.Model):
@@ -80,6 +88,25 @@ def _widen(original: Any, copy: Any) -> None:
         vars(copy)["_convert_inputs_to_tensors"] = lambda flat: [
             keras.ops.convert_to_tensor(x, dtype) for x, dtype in zip(flat, dtypes, strict=True)
         ]
+
+
+def _has_channels_first(operation: Any) -> bool:
+    """Whether this is a convolution with the channels first, which has no gradient on processors."""
+    convolutions = keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D
+    return isinstance(operation, convolutions) and operation.data_format == "channels_first"
+
+
+def _put_channels_last(copy: Any) -> None:
+    """Makes a convolution's shadow compute with the channels last; what it takes and gives stays."""
+    vars(copy)["data_format"] = "channels_last"
+    plain = copy.call
+
+    def call(x: Any) -> Any:
+        axes = range(1, len(x.shape) - 1)
+        y = plain(keras.ops.transpose(x, (0, *(axis + 1 for axis in axes), 1)))
+        return keras.ops.transpose(y, (0, len(x.shape) - 1, *axes))
+
+    vars(copy)["call"] = call
 
 
 def has_layer(model: Any, kind: type) -> bool:

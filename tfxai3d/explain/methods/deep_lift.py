@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.explain.engine.baselines import Baselines, convergence_delta, score_gain
-from tfxai3d.explain.engine.gradients import contribution_of, input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.rescale import rescaled
 from tfxai3d.explain.engine.samples import sum_over_samples
 from tfxai3d.explain.engine.target import TargetTensor, resolved, rows, target_score
@@ -65,6 +65,5 @@ class DeepLIFT(Explainer):
         count, size = len(self.baselines), max(1, self.batch_size // 2)
         attributions = sum_over_samples(contribution, count, size, tf.zeros_like(inputs)) / count
         gain = score_gain(self.network, baselines, target, scores, self.batch_size)
-        return Parts(
-            attributions, contribution_of(attributions), scores, convergence_delta(attributions, gain)
-        )
+        importance = self.network.layout.contribution(attributions)
+        return Parts(attributions, importance, scores, convergence_delta(attributions, gain))

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.baselines import Baselines, convergence_delta, score_gain
-from tfxai3d.explain.engine.gradients import contribution_of, input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.samples import sum_over_samples
 from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
 from tfxai3d.explain.explainer import Explainer, Parts
@@ -64,5 +64,5 @@ class ExpectedGradients(Explainer):
         total = sum_over_samples(contribution, self.samples, self.batch_size, tf.zeros_like(inputs))
         attributions = total / self.samples
         gain = score_gain(self.network, baselines, target, scores, self.batch_size)
-        importance = contribution_of(attributions)
+        importance = self.network.layout.contribution(attributions)
         return Parts(attributions, importance, scores, convergence_delta(attributions, gain))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfxai3d.explain.engine.gradients import contribution_of, input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
 
@@ -22,4 +22,4 @@ class GradientTimesInput(Explainer):
         """Returns the product."""
         gradient, scores = input_gradient(self.network, inputs, target)
         product = gradient * inputs
-        return Parts(product, contribution_of(product), scores)
+        return Parts(product, self.network.layout.contribution(product), scores)

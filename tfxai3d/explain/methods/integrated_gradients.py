@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.baselines import Baselines, convergence_delta, score_gain
 from tfxai3d.explain.engine.frozen_neighbors import frozen_network, has_neighbors
-from tfxai3d.explain.engine.gradients import contribution_of, input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.quadrature import QuadratureRule, nodes_and_weights
 from tfxai3d.explain.engine.samples import sum_over_samples
 from tfxai3d.explain.engine.target import TargetTensor, resolved, rows
@@ -105,7 +105,7 @@ class IntegratedGradients(Explainer):
         attributions = self._attributions(inputs, target, baselines, 1)
         if self.tolerance is not None:
             attributions = self._refined(attributions, gain, inputs, target, baselines)
-        importance = contribution_of(attributions)
+        importance = self.network.layout.contribution(attributions)
         return Parts(attributions, importance, scores, convergence_delta(attributions, gain))
 
     def _attributions(

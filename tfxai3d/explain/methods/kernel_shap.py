@@ -30,7 +30,7 @@ class KernelSHAP(RandomUnits):
     def check(self, inputs: np.ndarray) -> None:
         """Raises a UserError if an example has one unit only, or too many for the budget."""
         super().check(inputs)
-        fewest, most = self.units.fewest_and_most(inputs)
+        fewest, most = self.units.fewest_and_most(self.last(inputs))
         if fewest < 2:
             raise UserError("kernel_shap needs at least two units, an example has one")
         if self.budget < min(2 * most, 2**most - 2):

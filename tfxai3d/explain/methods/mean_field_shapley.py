@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.baselines import convergence_delta
 from tfxai3d.explain.engine.expected_max import Order
-from tfxai3d.explain.engine.gradients import attributions_of, input_gradient
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.presence import PresenceNetwork
 from tfxai3d.explain.engine.quadrature import nodes_and_weights
 from tfxai3d.explain.engine.samples import sum_over_samples
@@ -69,8 +70,9 @@ class MeanFieldShapley(Explainer):
         if self.network.kind == "voxels":
             return self._by_subsets(inputs, target, scores)
         values, gain = self._mean_field(inputs, target, scores)
-        attributions = attributions_of(values, self.network.kind) / inputs.shape[-1]
-        return Parts(attributions, values, scores, tf.reduce_sum(values, axis=1) - gain)
+        layout = self.network.layout
+        attributions = layout.spread(values, inputs) / inputs.shape[layout.axis(3)]
+        return Parts(attributions, values, scores, convergence_delta(attributions, gain))
 
     def _mean_field(
         self, inputs: tf.Tensor, target: TargetTensor, scores: tf.Tensor
@@ -78,12 +80,12 @@ class MeanFieldShapley(Explainer):
         """Returns the values (B,N), and the score of each cloud less that of no points (B,)."""
         orders = self._presence.orders(inputs)
         densities, weights = (tf.constant(some, inputs.dtype) for some in _densities(self.nodes))
+        zeros = tf.zeros_like(self.network.layout.places(inputs))
 
         def add(node: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             slope = self._derivative(inputs, target, densities[node], orders)
             return node + 1, values + weights[node] * slope
 
-        zeros = tf.zeros_like(inputs[..., 0])
         values = tf.while_loop(lambda node, _: node < self.nodes, add, (0, zeros), parallel_iterations=1)[1]
         nothing = self._presence(inputs, zeros, tf.zeros([], inputs.dtype), orders)
         return values, target_score(scores, target) - target_score(nothing, target)
@@ -93,25 +95,27 @@ class MeanFieldShapley(Explainer):
     ) -> tf.Tensor:
         """Returns the derivative of the expected score for the presence of each point (B,N)."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            presence = tf.fill(tf.shape(inputs)[:2], density)
+            presence = tf.fill(tf.shape(self.network.layout.places(inputs)), density)
             tape.watch(presence)
             score = target_score(self._presence(inputs, presence, density, orders), target)
         return tape.gradient(score, presence)
 
     def _by_subsets(self, inputs: tf.Tensor, target: TargetTensor, scores: tf.Tensor) -> Parts:
         """Returns the mean of gradient times input over random subsets of the voxels."""
+        layout = self.network.layout
 
         def contribution(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
             x = tf.gather(inputs, example)
-            kept = x * _kept(tf.shape(x)[1:], sample, self.nodes, self.seed, x.dtype)
+            chosen = _kept(tf.shape(layout.places(x))[1:], sample, self.nodes, self.seed, x.dtype)
+            kept = x * layout.spread(chosen, x)
             return x * input_gradient(self.network, kept, rows(target, example))[0]
 
         total = sum_over_samples(contribution, self.nodes, self.batch_size, tf.zeros_like(inputs))
         attributions = total / self.nodes
         nothing = self.network(tf.zeros_like(inputs))
         gain = target_score(scores, target) - target_score(nothing, target)
-        delta = tf.reduce_sum(attributions, axis=list(range(1, len(inputs.shape)))) - gain
-        return Parts(attributions, tf.reduce_sum(attributions, axis=-1), scores, delta)
+        delta = convergence_delta(attributions, gain)
+        return Parts(attributions, layout.contribution(attributions), scores, delta)
 
 
 def _densities(nodes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.ball_places import groups_points, scaled_network
 from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.head import log_probabilities
+from tfxai3d.explain.engine.region import RegionTensor
 from tfxai3d.explain.engine.target import TargetTensor, resolved, target_score
 from tfxai3d.explain.explainer import Explainer, Parts
 from tfxai3d.results.explanation import DataKind
@@ -29,7 +30,7 @@ class PointSaliency(Explainer):
     tells what its answer rests on, where the published centre hardly does.
 
     Args:
-        model: Maps points (B,N,3) to logits; see `Explainer`.
+        model: Maps points (B,N,3+F) to logits; see `Explainer`. The F features stay where a point moves.
         centre: "median" (published) or "mean" of each axis over the points, three coordinates, or "ball".
         power: Of the distance; published 1 for PointNet and 6 for DGCNN.
         **kwargs: Of `Explainer`.
@@ -68,10 +69,14 @@ class PointSaliency(Explainer):
         if self.centre == "ball":
             return self._within_balls(inputs, target)
         downhill, scores = input_gradient(self.network, inputs, lambda scores: -self._loss(scores, target))
-        offset = inputs - self._centre_of(inputs)
+        layout = self.network.layout
+        points = layout.channels_last(inputs)[..., :3]
+        offset = points - self._centre_of(points)
         distance = tf.norm(offset, axis=-1, keepdims=True)
-        terms = downhill * offset * distance**self.power
-        return Parts(terms, tf.reduce_sum(terms, axis=-1), scores)
+        terms = layout.channels_last(downhill)[..., :3] * offset * distance**self.power
+        features = inputs.shape[layout.axis(3)] - 3  # such as normals: they do not change where a point moves
+        terms = layout.as_given(tf.pad(terms, [[0, 0], [0, 0], [0, features]]), inputs)
+        return Parts(terms, layout.contribution(terms), scores)
 
     def _within_balls(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the saliency with the places in the balls for the offset from the cloud's centre."""
@@ -83,7 +88,8 @@ class PointSaliency(Explainer):
 
     def _loss(self, scores: tf.Tensor, target: TargetTensor) -> tf.Tensor:
         """Returns the cross entropy of the target (B,), or minus the score of a target that is no class."""
-        if callable(target) or target.shape.rank != 1 or self.network.head == "regression":
+        no_class = callable(target) or isinstance(target, RegionTensor) or target.shape.rank != 1
+        if no_class or self.network.head == "regression":
             return -target_score(scores, target)
         logs = log_probabilities(scores, self.network.head)
         return -tf.gather(logs, resolved(target, scores), batch_dims=1)

@@ -46,7 +46,7 @@ class ShapleySampling(Perturbation):
     def check(self, inputs: np.ndarray) -> None:
         """Raises a UserError if the budget is too small for the units of an example."""
         super().check(inputs)
-        most = self.budget and self.units.fewest_and_most(inputs)[1]
+        most = self.budget and self.units.fewest_and_most(self.last(inputs))[1]
         if most and self.budget < 4 * most:  # type: ignore[operator]
             raise UserError(
                 f"budget must be at least {4 * most} passes, two pairs of orders of {most} units; "

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfxai3d.explain.engine.gradients import input_gradient, magnitude_of
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
 
@@ -21,4 +21,4 @@ class VanillaGradient(Explainer):
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns the gradient."""
         gradient, scores = input_gradient(self.network, inputs, target)
-        return Parts(gradient, magnitude_of(gradient, self.network.kind), scores)
+        return Parts(gradient, self.network.layout.magnitude(gradient), scores)

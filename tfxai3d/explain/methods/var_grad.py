@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from tfxai3d.explain.engine.gradients import input_gradient, magnitude_of
+from tfxai3d.explain.engine.gradients import input_gradient
 from tfxai3d.explain.engine.samples import sum_over_samples
 from tfxai3d.explain.engine.target import TargetTensor, resolved
 from tfxai3d.explain.explainer import Parts
@@ -31,4 +31,4 @@ class VarGrad(SmoothGrad):
         zeros = tf.zeros_like(tf.stack([inputs, inputs], axis=1))
         means = sum_over_samples(contribution, self.samples, self.batch_size, zeros) / self.samples
         variance = tf.nn.relu(means[:, 1] - tf.square(means[:, 0]))  # rounding may leave it below 0
-        return Parts(variance, magnitude_of(variance, self.network.kind), scores)
+        return Parts(variance, self.network.layout.magnitude(variance), scores)

@@ -31,10 +31,11 @@ def subject(explanation: Explanation, index: int, colormap: Colormap, title: str
     """Takes example `index` out of an explanation; a UserError if it is empty, not finite, or not there."""
     if not 0 <= index < len(explanation):
         raise UserError(f"example {index}: the explanation has examples 0 to {len(explanation) - 1}")
-    kind, inputs = explanation.kind, np.asarray(explanation.inputs[index], dtype=np.float64)
+    kind, inputs = explanation.kind, np.asarray(explanation.channels[index], dtype=np.float64)
     importance = np.asarray(explanation.importance[index], dtype=np.float64)
-    expected = (3 if kind == "points" else 1,)
-    if inputs.shape != importance.shape + expected or inputs.ndim != (2 if kind == "points" else 4):
+    if kind == "points":
+        inputs = inputs[:, :3]  # the features have no place
+    if inputs.shape[:-1] != importance.shape or inputs.ndim != (2 if kind == "points" else 4):
         raise UserError(f"example {index}: {inputs.shape} are no {kind} of importance {importance.shape}")
     if not inputs.any() or not np.isfinite(inputs).all():
         raise UserError(f"example {index}: the {kind} are empty, NaN or infinite and cannot be drawn")
@@ -43,7 +44,7 @@ def subject(explanation: Explanation, index: int, colormap: Colormap, title: str
     if kind == "points":
         marks, said = point_marks(inputs, importance), f"{method}, {len(inputs):,} points"
     else:
-        occupied = inputs[..., 0] > 0
+        occupied = np.any(inputs > 0, axis=-1)
         # Not the limits: green_red's end at the median.
         marks = voxel_marks(occupied, importance, max(map(abs, color_range(importance.ravel()))))
         said = f"{method}, {occupied.sum():,} voxels{_in_empty_space(occupied, importance)}"
