@@ -15,7 +15,7 @@ from tfxai3d.explain.engine.finite import check_finite
 from tfxai3d.explain.engine.layout import DataFormat
 from tfxai3d.explain.engine.network import network
 from tfxai3d.explain.engine.region import RegionTensor, pooled
-from tfxai3d.explain.engine.several_inputs import holding, rows_alike
+from tfxai3d.explain.engine.several_inputs import held_inputs, holding, rows_alike
 from tfxai3d.explain.engine.target import TargetTensor, checked
 from tfxai3d.explain.engine.target import target_score as target_score
 from tfxai3d.results.explanation import DataKind, Explanation
@@ -145,7 +145,7 @@ class Explainer(abc.ABC):
                 not differentiable there, or its scores or the attributions are not finite.
         """
         inputs = self._checked(inputs)
-        held = self._held(fixed, len(inputs))
+        held = held_inputs(self.network, fixed, len(inputs))
         with holding({name: tf.constant(array[:1]) for name, array in held.items()}):
             self.network.settle(inputs)
             check_copies(self.network, inputs)
@@ -253,18 +253,6 @@ class Explainer(abc.ABC):
             answers = answers if len(answers) else np.empty((len(inputs), *some.shape[1:]), some.dtype)
             answers[rows] = some
         return answers
-
-    def _held(self, fixed: Mapping[str, Any] | None, examples: int) -> dict[str, np.ndarray]:
-        """Returns the inputs that are held, one row an example.
-
-        Raises:
-            UserError: If they are not those of the model.
-        """
-        if self.network.several is not None:
-            return self.network.several.checked(fixed, examples)
-        if fixed:
-            raise UserError(f"fixed: {self.network.name} has one input, which is explained")
-        return {}
 
     def _checked(self, inputs: Any) -> np.ndarray:
         expected = self.network.inputs

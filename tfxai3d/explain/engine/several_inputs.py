@@ -70,6 +70,19 @@ class Inputs:
         return array
 
 
+def held_inputs(network: Any, fixed: Mapping[str, Any] | None, examples: int) -> dict[str, np.ndarray]:
+    """Returns the inputs of a Network that are held, one row an example; none of a network of one input.
+
+    Raises:
+        UserError: If they are not those of the network.
+    """
+    if network.several is not None:
+        return network.several.checked(fixed, examples)
+    if fixed:
+        raise UserError(f"fixed: {network.name} has one input, which is explained")
+    return {}
+
+
 def rows_alike(held: Mapping[str, np.ndarray], examples: int, batch_size: int) -> Iterator[np.ndarray]:
     """Yields the numbers of the examples of each batch, int (P,); all of a batch share what is held."""
     alike: dict[bytes, list[int]] = {}
