@@ -121,3 +121,12 @@ def test_a_saved_model_of_a_stranger(run, tmp_path):
     assert (code, err) == (0, "")
     assert out.startswith("vanilla_gradient: explained 6, rejected 0")
     assert (tmp_path / "written").exists()
+
+
+def test_nothing_explained_is_an_error_with_the_commonest_reason(run, tmp_path):
+    np.save(tmp_path / "bad.npy", np.full((3, 20, 3), np.nan, "float32"))
+    code, out, err = run(f"--input={tmp_path / 'bad.npy'}", "--num_points=20")
+    assert code == 1
+    assert "explained 0, rejected 3" in out
+    assert err.startswith("error: nothing was explained, most often because: ")
+    assert "NaN" in err

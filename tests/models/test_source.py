@@ -95,3 +95,9 @@ def test_what_is_no_model_says_why(tmp_path):
         models.load(tmp_path / "none.h5")
     with pytest.raises(UserError, match="no preset 'none'"):
         models.load("none")
+
+
+def test_a_model_of_others_is_no_preset(tmp_path):
+    with pytest.raises(UserError, match=r"is none of pointnet, pointnet2, vrn, .* save it by model\.save"):
+        models.save_preset(foreign(), tmp_path / "preset", {})
+    assert not list(tmp_path.iterdir())
