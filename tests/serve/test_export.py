@@ -132,7 +132,7 @@ def test_one_number_of_points(counting, tmp_path):
     serve.export(counting[0], tmp_path / "a", ["vanilla_gradient"], num_points=40)
     explainer = serve.load(tmp_path / "a").explainer("vanilla_gradient")
     assert_close(explainer(CLOUDS, 0).attributions, counting[1][0](CLOUDS, 0).attributions)
-    with pytest.raises(UserError, match="takes 40 points, and these clouds have 39"):
+    with pytest.raises(UserError, match=r"must be points \(B,40,3\), they are \(5, 39, 3\)"):
         explainer(CLOUDS[:, :39])
 
 
