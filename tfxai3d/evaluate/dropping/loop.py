@@ -70,7 +70,9 @@ def drop_clouds(
                 values, logits = [np.zeros(len(kept)) for kept in left], importance.forward(remaining)
             else:
                 values, logits = importance.rate(remaining, left, labels[active], np.array(active))
-        except tf.errors.InvalidArgumentError as error:
+        except UserError:
+            raise
+        except (tf.errors.InvalidArgumentError, ValueError) as error:
             count = min(map(len, remaining))
             raise UserError(
                 f"the network does not take {count} points: give the rule the fewest it takes, min_points"
