@@ -49,7 +49,7 @@ def cannot(method, case, name):
 
 def explained(method, case):
     options = OPTIONS.get(method, {}) | ({"layer": case.layer} if method in NEED_FEATURES else {})
-    options |= {"block_size": 2} if method in NEED_NO_GRADIENT else {}
+    options |= {"block_size": 3} if method in NEED_NO_GRADIENT else {}
     explainer = explain.get(method)(case.model, data_kind=case.kind, **options)
     return explainer(case.inputs, case.target, **({"fixed": case.fixed} if case.fixed else {}))
 

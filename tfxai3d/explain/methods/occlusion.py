@@ -52,7 +52,8 @@ class Occlusion(Perturbation):
         def inside(number: tf.Tensor) -> tf.Tensor:
             place = tf.transpose(tf.unravel_index(number, steps))
             start = (low + step * tf.cast(place, low.dtype))[:, None]
-            return tf.reduce_all((middle >= start) & (middle <= start + edge), axis=-1)
+            slack = 1e-4 * edge  # else rounding leaves the points of the far side in no cube
+            return tf.reduce_all((middle >= start - slack) & (middle <= start + edge + slack), axis=-1)
 
         def holds_any(number: tf.Tensor) -> tf.Tensor:
             return tf.reduce_any(inside(number[None]))
