@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfxai3d.data import MODELNET40_CLASSES
+from tests.reference.files import modelnet
 from tfxai3d.explain import Explanation, read_store
 from tfxai3d.view.picture import process
 
@@ -111,13 +111,8 @@ def test_a_keras_file_of_any_network(run_app, tmp_path):
 @pytest.fixture
 def hdf5(tmp_path):
     """A cup and two sofas as ModelNet40's test split."""
-    folder = tmp_path / "hdf5"
-    folder.mkdir()
-    (folder / "test_files.txt").write_text("data/test0.h5\n")
-    with h5py.File(folder / "test0.h5", "w") as file:
-        file["data"] = np.random.default_rng(0).uniform(-1, 1, (3, 64, 3)).astype("float32")
-        file["label"] = [[MODELNET40_CLASSES.index(name)] for name in ("cup", "sofa", "sofa")]
-    return folder
+    clouds = np.random.default_rng(0).uniform(-1, 1, (3, 64, 3))
+    return modelnet(tmp_path / "hdf5", clouds, ["cup", "sofa", "sofa"])
 
 
 def test_mistakes_are_explained_as_what_they_were_taken_for(run, hdf5, tmp_path):

@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tfxai3d.data import MODELNET40_CLASSES, shapes
+from tests.reference.files import modelnet
+from tfxai3d.data import shapes
 from tfxai3d.explain import Explanation
 
 ROOT = Path(__file__).parents[2]
@@ -128,13 +129,8 @@ def test_examples_of_one_file(run, tmp_path):
 @pytest.fixture
 def hdf5(tmp_path):
     """Two chairs and a cup."""
-    folder = tmp_path / "hdf5"
-    folder.mkdir()
-    (folder / "test_files.txt").write_text("data/test0.h5\n")
-    with h5py.File(folder / "test0.h5", "w") as file:
-        file["data"] = np.stack([cloud(64, seed) for seed in range(3)]).astype("float32")
-        file["label"] = [[MODELNET40_CLASSES.index(name)] for name in ("chair", "cup", "chair")]
-    return folder
+    clouds = np.stack([cloud(64, seed) for seed in range(3)])
+    return modelnet(tmp_path / "hdf5", clouds, ["chair", "cup", "chair"])
 
 
 def test_modelnet_hdf5(run, hdf5, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pypcd4
 import trimesh
 
+from tfxai3d.data import MODELNET40_CLASSES
 from tfxai3d.data.geometry import Mesh, PointCloud
 from tfxai3d.data.readers.reading import read
 
@@ -90,3 +91,12 @@ def read_cloud(path: Path, index: int | None = None) -> np.ndarray:
 
 def surface(mesh: Mesh) -> float:
     return float(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).area)
+
+
+def modelnet(folder: Path, clouds: np.ndarray, names: list[str]) -> Path:
+    """Writes clouds (M,N,3) of these classes as ModelNet40's test split into a folder, and returns it."""
+    folder.mkdir()
+    (folder / "test_files.txt").write_text("data/test0.h5\n")
+    labels = [[MODELNET40_CLASSES.index(name)] for name in names]
+    (folder / "test0.h5").write_bytes(h5(data=clouds.astype("float32"), label=labels))
+    return folder
