@@ -99,7 +99,7 @@ def test_smoothness_is_the_gradient_of_squared_differences():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(UserError, match=r"shape must be that of one of voxels \(B,D,H,W,1\)"):
+    with pytest.raises(UserError, match=r"shape must be that of one of voxels \(B,D,H,W,C\)"):
         ActivationMaximization(function, data_kind="voxels")
     with pytest.raises(UserError, match=r"shape must be .* it is \(4, 4, 4, 1\)"):
         ActivationMaximization(vrn(), shape=GRID)

@@ -74,8 +74,8 @@ def test_mistakes_are_named():
         mean_activating_surface(masses, [GRIDS], [0], top=0)
     with pytest.raises(UserError, match="its units are 0 to 2"):
         mean_activating_surface(masses, [GRIDS], [3])
-    with pytest.raises(UserError, match=r"grids must be voxels .* they are \(9, 6, 5, 4\)"):
-        mean_activating_surface(masses, [GRIDS[..., 0]], [0])
+    with pytest.raises(UserError, match=r"grids must be voxels .* they are \(9, 6, 5\)"):
+        mean_activating_surface(masses, [GRIDS[..., 0, 0]], [0])
     with pytest.raises(UserError, match="not finite"):
         mean_activating_surface(lambda x: function(x) / 0.0, [VOXELS.astype(np.float32)], [0])
     with pytest.raises(UserError, match="takes points"):

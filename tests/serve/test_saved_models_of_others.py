@@ -63,9 +63,9 @@ def test_of_another_kind(tmp_path):
     module = tf.Module()
     module.call = tf.function(lambda images: images[:, 0, 0], [tf.TensorSpec((None, 8, 8, 3))])
     tf.saved_model.save(module, str(tmp_path), {"serving_default": module.call})
-    for kind, expected in (("points", "points"), ("voxels", "voxels")):
-        with pytest.raises(UserError, match=f"8, 8, 3.* {expected} .* of floating point"):
-            serve.load(tmp_path, kind)
+    with pytest.raises(UserError, match=r"8, 8, 3.* points .* of floating point"):
+        serve.load(tmp_path, "points")
+    serve.load(tmp_path, "voxels")  # a volume without channels could be just so
 
 
 def test_what_is_refused(tmp_path):
