@@ -118,7 +118,7 @@ class LayerOutput:
         if gradient is None:
             raise UserError(f"no gradient reaches the output of {self}")
         gradient = self._last(tf.convert_to_tensor(gradient))
-        if self._rows and self._network.kind == "points":
+        if self._rows and self._network.kind == "points" and not isinstance(self._layer, SharedDenseMax):
             gradient = _without_dead(rows, gradient)
         return rows, gradient, scores
 
