@@ -37,7 +37,7 @@ def log_softmax(logits):
 
 def test_cross_entropy_is_the_loss_of_labels_and_of_teacher(teacher, examples):
     points, one_hot = examples
-    inputs, labels = softened(teacher, examples, share=0.7)
+    inputs, labels = softened(teacher, examples, fraction=0.7)
     np.testing.assert_array_equal(inputs, points)
     logits = np.random.default_rng(7).normal(size=(10, CLASSES)).astype("float32")
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=None)(labels, logits)
@@ -49,7 +49,7 @@ def test_cross_entropy_is_the_loss_of_labels_and_of_teacher(teacher, examples):
 
 
 def test_without_a_share_the_labels_stay(teacher, examples):
-    np.testing.assert_array_equal(softened(teacher, examples, share=0.0)[1], examples[1])
+    np.testing.assert_array_equal(softened(teacher, examples, fraction=0.0)[1], examples[1])
 
 
 def test_a_pupil_of_the_teacher_alone_comes_to_its_answers(teacher, examples):
@@ -62,6 +62,6 @@ def test_a_pupil_of_the_teacher_alone_comes_to_its_answers(teacher, examples):
     pupil.compile(keras.optimizers.Adam(0.05), keras.losses.CategoricalCrossentropy(from_logits=True))
     same = np.eye(CLASSES, dtype="float32")[np.zeros(10, int)]
     batches = tf.data.Dataset.from_tensor_slices((examples[0], same)).batch(10)
-    pupil.fit(soften_labels(batches, teacher, share=1.0), epochs=300, verbose=0)
+    pupil.fit(soften_labels(batches, teacher, fraction=1.0), epochs=300, verbose=0)
     learnt = keras.ops.softmax(pupil.predict(examples[0], verbose=0))
     np.testing.assert_allclose(learnt, keras.ops.softmax(answers), atol=0.01)

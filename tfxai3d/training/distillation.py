@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-def soften_labels(batches: "tf.data.Dataset", teacher: keras.Model, share: float = 0.9) -> "tf.data.Dataset":
+def soften_labels(batches: "tf.data.Dataset", teacher: keras.Model, fraction: float = 0.9) -> "tf.data.Dataset":
     """Mixes one-hot labels with the teacher's probabilities of the same, augmented, examples.
 
     Cross-entropy against the mixture is the distillation loss of Hinton, Vinyals and Dean, "Distilling the
@@ -19,7 +19,7 @@ def soften_labels(batches: "tf.data.Dataset", teacher: keras.Model, share: float
     Args:
         batches: Inputs and one-hot labels (B,C).
         teacher: Maps the inputs to logits (B,C); its dropout is off.
-        share: The teacher's part of the mixture; the rest is the label's.
+        fraction: The teacher's part of the mixture; the rest is the label's.
 
     Returns:
         The same inputs, and labels (B,C) that sum to one.
@@ -27,6 +27,6 @@ def soften_labels(batches: "tf.data.Dataset", teacher: keras.Model, share: float
 
     def mix(inputs: "tf.Tensor", labels: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         probabilities = keras.ops.softmax(teacher(inputs, training=False))
-        return inputs, (1 - share) * labels + share * keras.ops.cast(probabilities, labels.dtype)
+        return inputs, (1 - fraction) * labels + fraction * keras.ops.cast(probabilities, labels.dtype)
 
     return batches.map(mix, num_parallel_calls=1).prefetch(2)
