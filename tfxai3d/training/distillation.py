@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-def soften_labels(batches: "tf.data.Dataset", teacher: keras.Model, fraction: float = 0.9) -> "tf.data.Dataset":
+def soften_labels(
+    batches: "tf.data.Dataset", teacher: keras.Model, fraction: float = 0.9
+) -> "tf.data.Dataset":
     """Mixes one-hot labels with the teacher's probabilities of the same, augmented, examples.
 
     Cross-entropy against the mixture is the distillation loss of Hinton, Vinyals and Dean, "Distilling the
