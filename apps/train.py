@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tfxai3d import cli, evaluate, models, training
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 
 if TYPE_CHECKING:  # main imports it once the flags are known to be right
     import tensorflow as tf
@@ -94,7 +94,7 @@ def _strategy() -> tf.distribute.Strategy | None:
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (ValueError, TypeError, KeyError, RuntimeError) as error:
-            raise UserError(f"TF_CONFIG: {' '.join(str(error).split())[:200]}") from error
+            raise UserError(f"TF_CONFIG: {reason_of(error, 200)}") from error
     return tf.distribute.MirroredStrategy() if FLAGS.strategy == "mirrored" else None
 
 

@@ -20,3 +20,8 @@ def check_choice(name: str, value: object, known: Collection[str]) -> None:
     """Raises a UserError if the value of an argument of this name is none of the known ones."""
     if value not in known:
         raise UserError(f"{name} {value!r}: must be one of {', '.join(known)}")
+
+
+def reason_of(error: Exception, most: int = 120) -> str:
+    """Returns what a library's error says, or else its type: one line of at most `most` characters."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tfxai3d import models, pruning
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.storage import AnyPath, unique_name, write_npz
 
 
@@ -106,6 +106,6 @@ def _with_weights(source: AnyPath, preset: AnyPath) -> keras.Model:
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = reason_of(error)
         raise UserError(f"{source}: no weights of {preset} ({reason})") from error
     return model

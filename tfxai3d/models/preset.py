@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.registry import architectures, get
 from tfxai3d.storage.npz import open_npz, write_npz
@@ -43,7 +43,7 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
         _check_classes(**config["config"])
         model = get(config["model"]).from_config(config["config"])
     except Exception as error:  # Keras raises nearly anything for a configuration that makes no sense
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = reason_of(error, 160)
         raise UserError(f"{folder}: not a readable preset ({reason})") from error
     with open_npz(folder / "weights.npz", f"the weights that {folder / 'config.json'} describes") as store:
         weights = [_weights(store, _key(variable), tuple(variable.shape)) for variable in model.weights]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.storage.limits import DEFLATE, check_held, check_npy, check_size
 from tfxai3d.storage.writing import AnyPath, atomic_path
 
@@ -102,7 +102,7 @@ def open_npz(path: AnyPath, what: str) -> Iterator[Arrays]:
         with open_arrays(path) as arrays:
             yield arrays
     except _DAMAGES as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = reason_of(error)
         raise UserError(f"{path}: not {what} ({reason})") from error
 
 

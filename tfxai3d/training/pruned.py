@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 
 from tfxai3d import data, models, pruning
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.plan import Importance, Scope
 from tfxai3d.results.explanation import DataKind
@@ -214,7 +214,7 @@ def _built_anew(model: keras.Model, **changes: Any) -> keras.Model:
     try:
         return keras.models.clone_model(model)
     except (ValueError, TypeError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = reason_of(error, 160)
         raise UserError(f"model {model.name!r} cannot be copied ({reason}); give it get_config") from error
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tfxai3d.data.datasets.listing import SplitName
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.storage.hdf5 import read_datasets
 
 # fmt: off
@@ -69,7 +69,7 @@ def _read_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
         stored = read_datasets(path, ("data", "label"))
         points, labels = stored["data"].astype(np.float32), stored["label"].astype(np.int64).reshape(-1)
     except (OSError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise UserError(
             f"{path}: not a readable ModelNet40 shard with `data` and `label` ({reason})"
         ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tfxai3d.data.geometry import VoxelGrid
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.storage.writing import atomic_path
 
 _MAX_SIZE = 1024  # voxels along an axis, binvox's own limit
@@ -30,7 +30,7 @@ def read_binvox(path: str | os.PathLike[str]) -> VoxelGrid:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # trimesh raises nearly anything on a damaged header
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = reason_of(error)
         raise UserError(f"{path}: not a readable binvox file ({reason}); fetch it again") from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfxai3d.data.geometry import Mesh, PointCloud, Volume, VoxelGrid
 from tfxai3d.data.readers import arrays, binvox, h5, lidar, meshes, off, pcd, ply, tables, volumes
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 
 Geometry = PointCloud | Mesh | VoxelGrid | Volume
 
@@ -97,7 +97,7 @@ def read(
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # third-party readers raise nearly anything on damaged files
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = reason_of(error)
         raise UserError(
             f"{path}: not a readable {suffix[1:].upper()} file ({reason}); fetch or export it again"
         ) from error

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import tensorflow as tf
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.models.saved_model.folder import FACTS
 from tfxai3d.models.saved_model.trust import check_saved_model
 from tfxai3d.results.explanation import DataKind
@@ -64,7 +64,7 @@ def load_saved_model(path: AnyPath, trust: bool = False) -> SavedModel:
     except UserError:
         raise
     except Exception as error:  # TensorFlow raises nearly anything on damaged files
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = reason_of(error)
         raise UserError(f"{path}: not a readable SavedModel ({reason}); export it again") from error
 
 

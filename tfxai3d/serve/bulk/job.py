@@ -8,10 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.errors import UserError, missing_extra, reason_of
 from tfxai3d.explain.explainer import Explainer
 from tfxai3d.serve.bulk.plan import Shard, find_files, make_shards, run_settings
-from tfxai3d.serve.bulk.records import Record, Rejected, read_records, reason_of
+from tfxai3d.serve.bulk.records import Record, Rejected, read_records
 from tfxai3d.serve.loaded_model import load
 from tfxai3d.storage.settings import run_folder
 
@@ -191,7 +191,7 @@ def _explained(explainer: Explainer, records: list[Record]) -> Iterator[Row | Re
         found = explainer([record.points for record in records])
     except (UserError, tf.errors.InvalidArgumentError) as error:
         if len(records) == 1:
-            yield Rejected(records[0].id, reason_of(error))
+            yield Rejected(records[0].id, reason_of(error, 300))
             return
         for record in records:
             yield from _explained(explainer, [record])

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d import data
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.serve.bulk.plan import ARRAYS, TFRECORD, Source
 from tfxai3d.storage.hdf5 import read_rows
 
@@ -41,12 +41,7 @@ def read_records(source: Source, num_points: int) -> Iterator[Record | Rejected]
     try:
         yield from read(source, num_points)
     except (UserError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        yield Rejected(source.path, reason_of(error))
-
-
-def reason_of(error: Exception) -> str:
-    """Returns what an error says, in one line."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+        yield Rejected(source.path, reason_of(error, 300))
 
 
 def _read_object(source: Source, num_points: int) -> Iterator[Record]:
@@ -83,7 +78,7 @@ def _read_tfrecord(source: Source, num_points: int) -> Iterator[Record | Rejecte
             yield _parsed(_id(source.path, number), raw, num_points)
             number += 1  # should the next one be unreadable
     except tf.errors.OpError as error:
-        yield Rejected(_id(source.path, number), f"unreadable from here on ({reason_of(error)})")
+        yield Rejected(_id(source.path, number), f"unreadable from here on ({reason_of(error, 300)})")
     else:
         if cut_off:
             yield Rejected(_id(source.path, whole), "unreadable from here on (longer than the file)")

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
 from tfxai3d.pruning.shrink.channels import Anatomy, Channels
 
 Rebuild = Callable[[], tuple[Any, list[np.ndarray]]]
@@ -80,8 +80,7 @@ def copy_of(layer: Any, **changes: Any) -> Any:
         return type(layer).from_config({**layer.get_config(), **changes})
     except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
         raise UserError(
-            f"layer {layer.name!r} cannot be copied ({' '.join(str(error).split())[:200]}); "
-            "give its class get_config"
+            f"layer {layer.name!r} cannot be copied ({reason_of(error, 200)}); give its class get_config"
         ) from error
 
 
