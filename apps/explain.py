@@ -23,6 +23,7 @@ A whole test split, --shard_size examples a file; start it again after a kill an
 Writes to --output_dir:
 
   <object>/<method>.npz   the explanations (tfxai3d.explain.Explanation.load reads them)
+  <object>/<method>.nii.gz  of a scan, NIfTI or another volume: the map in its own frame and, mostly, format
   <method>/00000.npz ...  those of a whole split (tfxai3d.explain.read_store reads them in order)
   panel.png, panel.html   rows of objects, columns of methods; the page's objects rotate together
   run.json                classes, scores, convergence deltas, seconds, settings and versions
@@ -70,8 +71,7 @@ def main(argv: list[str]) -> None:
     for number, (item, target) in enumerate(zip(found, targets, strict=True), start=1):
         print(f"[{number}/{len(found)}] {item.name}:", end=" ", flush=True)
         row, record = _explained(item, target, explainers)
-        for explanation in row:
-            explanation.save(output_dir / item.name / f"{explanation.method}.npz")
+        cli.write_explanations(output_dir / item.name, item, row)
         rows.append(row)
         records.append(record)
     cli.write_report(__name__, output_dir, {"objects": records})
@@ -110,7 +110,7 @@ def _explained(
     facts: dict[str, Any] = {}
     for explainer in explainers:
         began = time.perf_counter()
-        explanation = explainer(item.inputs[None], target)
+        explanation = cli.in_frame(item, explainer(item.inputs[None], target))
         seconds = round(time.perf_counter() - began, 3)
         facts[explainer.method] = evaluate.explanation_facts(explanation) | {"seconds": seconds}
         asked = "" if row else f"{cli.question(explanation)} "

@@ -44,7 +44,11 @@ def test_columns_go_to_a_network_that_takes_them(found):
 
 def test_volumes_are_resampled_if_asked(found):
     scan = RANDOM.normal(size=(20, 24, 28)).astype(np.float32)
-    np.testing.assert_array_equal(found(scan, "voxels", (12, 12, 14, 1))[..., 0], scan)
+    np.testing.assert_array_equal(found(scan, "voxels", (None, None, None, 1))[..., 0], scan)
+    with pytest.raises(UserError, match=r"volume \(20, 24, 28, 1\), the network .*; give --resample"):
+        found(scan, "voxels", (12, 12, 14, 1))
+    with pytest.raises(UserError, match="give its channels"):
+        found(scan, "voxels", (None, None, None, 2))
     assert found(scan, "voxels", (12, 12, 14, 1), "--resample").shape == (12, 12, 14, 1)
     with pytest.raises(UserError, match="--resample: the network takes grids of any size"):
         found(scan, "voxels", (None, None, None, 1), "--resample")

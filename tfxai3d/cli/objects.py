@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +13,27 @@ import numpy as np
 from absl import flags
 
 from tfxai3d import data, explain
+from tfxai3d.data.geometry import Volume
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage.writing import file_name
 
 FLAGS = flags.FLAGS
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """A file that a grid was made of, and where its voxels are.
+
+    Attributes:
+        path: The file, or the folder of a DICOM series.
+        shape: Its voxels (D,H,W,C), before they were brought to the size that the network takes.
+        affine: As `Explanation` says, float64 (4,4); None where the file does not say it.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    affine: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +44,13 @@ class Object:
         name: Different for all objects, also where case is ignored: their folders are called so.
         inputs: float32, as the network takes it: points (N,3+F), y up, or voxels (D,H,W,C), z up.
         label: The class to explain; None for the predicted one.
+        scan: What the inputs were made of, if it is a volume.
     """
 
     name: str
     inputs: np.ndarray
     label: str | None
+    scan: Scan | None = None
 
 
 def find_objects(net: explain.Network | None = None) -> list[Object]:
@@ -186,13 +205,23 @@ def indices() -> list[int]:
 
 def _of_files(net: explain.Network | None) -> Iterator[Object]:
     for path, index in itertools.product(FLAGS.input, indices()):
-        name = Path(path).stem if FLAGS.index == ["0"] else f"{Path(path).stem}_{index}"
+        stem = Path(re.sub(r"\.gz$", "", path, flags=re.IGNORECASE)).stem
+        name = stem if FLAGS.index == ["0"] else f"{stem}_{index}"
+        scan = None
         if net is not None and net.kind == "voxels":
-            inputs = data.load_grid(path, index, up=FLAGS.up, array=FLAGS.array, shape=_asked_shape(net))
+            found = data.read(path, index, "voxels", array=FLAGS.array)
+            inputs = data.to_grid(found, up=FLAGS.up, shape=_asked_shape(net))
+            if isinstance(found, Volume) and (found.oriented or Path(path).suffix.lower() == ".npy"):
+                scan = Scan(Path(path), found.values.shape, found.affine if found.oriented else None)
         else:
             options = {"features": _features(net), "up": FLAGS.up, "array": FLAGS.array}
             inputs = data.load_points(path, num_points(net), FLAGS.seed, index, **options)
-        yield Object(name, fitted(inputs, net), _one_label())
+        inputs = fitted(inputs, net)
+        if net is not None and scan is not None and not net.layout.fits(inputs.shape):
+            taken = net.layout.last() or (None,)
+            remedy = "give --resample" if taken[-1] in (None, scan.shape[-1]) else "give its channels"
+            raise UserError(f"{path}: is a volume {scan.shape}, the network takes {taken}; {remedy}")
+        yield Object(name, inputs, _one_label(), scan)
 
 
 def _features(net: explain.Network | None) -> int | Sequence[str]:

@@ -107,13 +107,15 @@ class Volume:
         values: float32 (D,H,W,C), finite, not all equal. Any real numbers are taken, and (D,H,W).
         affine: Takes voxel numbers (i,j,k,1) to millimetres, to the right, front and head of a patient as in
             NIfTI; float64 (4,4). Without it: the voxel numbers.
+        oriented: Whether there was an affine, so that left and right are known.
 
     Raises:
         UserError: If they are not such values.
     """
 
     values: np.ndarray
-    affine: np.ndarray = dataclasses.field(default_factory=lambda: np.eye(4))
+    affine: np.ndarray = None  # type: ignore[assignment]  # an instance always has one
+    oriented: bool = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values)
@@ -127,7 +129,11 @@ class Volume:
         if (values == values.flat[0]).all():
             raise UserError("all values of the volume are equal; give one that shows something")
         object.__setattr__(self, "values", values)
-        object.__setattr__(self, "affine", np.asarray(self.affine, np.float64))
+        object.__setattr__(self, "oriented", self.affine is not None)
+        affine = np.asarray(self.affine if self.oriented else np.eye(4), np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all() or not np.linalg.det(affine):
+            raise UserError("has an affine that does not say where its voxels are; export the scan again")
+        object.__setattr__(self, "affine", affine)
 
     @property
     def spacing(self) -> np.ndarray:

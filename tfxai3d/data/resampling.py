@@ -25,3 +25,14 @@ def resampled(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     smooth = ndimage.gaussian_filter(values.astype(np.float32), blur + [0] * len(rest), mode="nearest")
     zoomed = ndimage.zoom(smooth, factors + rest, order=1, mode="nearest", grid_mode=True)
     return np.asarray(zoomed, np.float32)
+
+
+def resampled_affine(affine: np.ndarray, old: Sequence[int], new: Sequence[int]) -> np.ndarray:
+    """Returns the affine (4,4) of a volume that `resampled` brought from `old` to `new` voxels.
+
+    Voxel i of n has its centre at (i + 1/2) / n of the box.
+    """
+    scale = np.divide(old[:3], new[:3])
+    step = np.eye(4)
+    step[:3, :3], step[:3, 3] = np.diag(scale), (scale - 1) / 2
+    return np.asarray(affine @ step, np.float64)

@@ -1,19 +1,17 @@
-"""A file again, with one more number for each of its points or voxels; all else stays as it is."""
+"""A file again, with one more number for each of its points; all else stays as it is."""
 
-import gzip
 import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.lib import recfunctions
 
-from tfxai3d.data.geometry import Mesh, PointCloud, Volume
+from tfxai3d.data.geometry import Mesh, PointCloud
 from tfxai3d.data.readers import pcd, ply
 from tfxai3d.data.readers.reading import read
-from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
 
@@ -56,42 +54,6 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
             _WRITERS[suffix](source, temporary, values, name)
         except UserError as error:
             raise UserError(f"{source}: {error}") from error
-
-
-def write_volume(like: AnyPath, path: AnyPath, values: np.ndarray) -> None:
-    """Writes a map of a NIfTI scan as NIfTI, in the frame of the scan: same affine, same codes of its space.
-
-    Args:
-        like: The scan.
-        path: The new file, `.nii` or `.nii.gz`.
-        values: A number for each voxel, float32 (D,H,W) or (D,H,W,C).
-
-    Raises:
-        UserError: If the values have another shape than the scan.
-    """
-    try:
-        import nibabel
-    except ImportError as error:
-        raise missing_extra("nibabel", "volumes") from error
-    path, scan, values = Path(path), read(like, kind="voxels"), np.asarray(values, np.float32)
-    if not isinstance(scan, Volume):
-        raise UserError(f"{like}: is no NIfTI scan")
-    shape = scan.values.shape
-    if values.shape not in (shape, shape[:3]):
-        raise UserError(
-            f"{like}: has {shape} voxels, the map {values.shape}; bring it to the shape of the scan"
-        )
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise UserError(f"{path}: give a name that ends with .nii or .nii.gz")
-    image: Any = nibabel.load(like)
-    header = image.header.copy()
-    header.set_data_dtype(np.float32)
-    header.set_slope_inter(1, 0)
-    new = type(image)(values, None, header)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(
-            gzip.compress(new.to_bytes()) if path.suffix.lower() == ".gz" else new.to_bytes()
-        )
 
 
 def _npy(source: Path, path: Path, values: np.ndarray, name: str) -> None:

@@ -18,7 +18,7 @@ _FIRST_TITLES = {
     "var_grad": "VarGrad",
 }
 _ARRAYS = ("inputs", "attributions", "importance", "target", "scores")
-_OPTIONAL_ARRAYS = ("convergence_delta", "against", "standard_error", "region")
+_OPTIONAL_ARRAYS = ("convergence_delta", "against", "standard_error", "region", "affine")
 _TEXTS = ("method", "options", "kind", "class_names")
 
 
@@ -48,6 +48,8 @@ class Explanation:
         data_format: Where the inputs have their channels, "channels_last" or "channels_first".
         region: Of a segmentation, the part that was explained, bool, one a point or voxel of its answer; the
             scores are then the means over it.
+        affine: Of scans, takes voxel numbers (i,j,k,1) to millimetres, to the right, front and head of a
+            patient as in NIfTI, float64 (B,4,4). Without it pictures show voxels of equal sides.
     """
 
     inputs: np.ndarray
@@ -65,6 +67,7 @@ class Explanation:
     standard_error: np.ndarray | None = None
     data_format: str = "channels_last"
     region: np.ndarray | None = None
+    affine: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -108,9 +111,14 @@ class Explanation:
         return self._channels_last(self.inputs)
 
     @property
+    def channel_attributions(self) -> np.ndarray:
+        """The attributions with the channels as the last axis, (B,N,3+F) or (B,D,H,W,C)."""
+        return self._channels_last(self.attributions)
+
+    @property
     def channel_shares(self) -> np.ndarray:
         """The fraction of all |attributions| that each channel has, float64 (B,C); 0 where there are none."""
-        sizes = np.abs(self._channels_last(self.attributions).astype(np.float64))
+        sizes = np.abs(self.channel_attributions.astype(np.float64))
         by_channel = sizes.reshape(len(self), -1, sizes.shape[-1]).sum(axis=1)
         total = by_channel.sum(axis=1, keepdims=True)
         return np.divide(by_channel, total, out=np.zeros_like(by_channel), where=total > 0)

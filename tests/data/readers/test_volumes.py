@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfxai3d.data import load_grid, write_volume
+from tfxai3d.data import load_grid
 from tfxai3d.data.geometry import Volume
 from tfxai3d.data.readers.reading import read
 from tfxai3d.errors import UserError
@@ -16,12 +16,28 @@ sitk = pytest.importorskip("SimpleITK")
 RANDOM = np.random.default_rng(0)
 OBLIQUE = np.array([[-2, 0.1, 0, 90], [0.1, 1.9, -0.3, -30], [0, 0.3, 2.5, -7], [0, 0, 0, 1]])
 VALUES = RANDOM.normal(size=(7, 6, 5)).astype(np.float32)
-SAMPLES = Path(nibabel.__file__).parent / "tests" / "data"
 
 
 def nifti(path: Path, values: np.ndarray = VALUES, kind: Any = None) -> Path:
     nibabel.save((kind or nibabel.Nifti1Image)(values, OBLIQUE), path)
     return path
+
+
+def dicom(folder: Path) -> np.ndarray:
+    """Writes a series of five slices into a folder, and returns its values."""
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    slices = (VALUES * 100).astype(np.int16)
+    for number in range(5):
+        image = sitk.GetImageFromArray(slices[:, :, number].T[None])
+        for tag, value in (
+            ("0020|000e", "1.2.3"), ("0020|0032", f"0\\0\\{3 * number}"), ("0020|0037", "1\\0\\0\\0\\1\\0"),
+            ("0020|0013", str(number)), ("0008|0060", "CT"), ("0028|0030", "1\\1"),
+        ):  # fmt: skip
+            image.SetMetaData(tag, value)
+        writer.SetFileName(str(folder / f"{number}.dcm"))
+        writer.Execute(image)
+    return slices
 
 
 def read_volume(path: Path) -> Volume:
@@ -71,44 +87,12 @@ def test_channels_colours_and_scaled_values(tmp_path: Path) -> None:
 
 
 def test_a_dicom_series_is_a_folder(tmp_path: Path) -> None:
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    slices = (VALUES * 100).astype(np.int16)
-    for number in range(5):
-        image = sitk.GetImageFromArray(slices[:, :, number].T[None])
-        for tag, value in (
-            ("0020|000e", "1.2.3"), ("0020|0032", f"0\\0\\{3 * number}"), ("0020|0037", "1\\0\\0\\0\\1\\0"),
-            ("0020|0013", str(number)), ("0008|0060", "CT"), ("0028|0030", "1\\1"),
-        ):  # fmt: skip
-            image.SetMetaData(tag, value)
-        writer.SetFileName(str(tmp_path / f"{number}.dcm"))
-        writer.Execute(image)
+    slices = dicom(tmp_path)
     volume = read_volume(tmp_path)
     np.testing.assert_array_equal(volume.values[..., 0], slices)
     assert volume.spacing.tolist() == [1, 1, 3]
     one = read_volume(tmp_path / "3.dcm")
     np.testing.assert_array_equal(one.values[..., 0, 0], slices[:, :, 3])
-
-
-def test_a_map_goes_back_into_the_frame_of_its_scan(tmp_path: Path) -> None:
-    """The sample of nibabel: anisotropic, oblique, its frame in the quaternions of the header alone."""
-    scan = SAMPLES / "example4d.nii.gz"
-    before = nibabel.load(scan)
-    marked = np.zeros(before.shape, np.float32)
-    marked[-1, 0, 2] = (1.5, -2)
-    for name, values in (("a.nii.gz", marked), ("b.nii", marked[..., 0])):
-        write_volume(scan, tmp_path / name, values)
-        after = nibabel.load(tmp_path / name)
-        assert (after.affine == before.affine).all()
-        assert after.shape == values.shape
-        for code in ("sform_code", "qform_code"):
-            assert after.header[code] == before.header[code]
-        np.testing.assert_array_equal(after.get_fdata(), values)
-    (place,) = np.argwhere(read_volume(tmp_path / "b.nii").values[..., 0])
-    assert place.tolist() == [127, 0, 2]
-    with pytest.raises(UserError, match="bring it to the shape of the scan"):
-        write_volume(scan, tmp_path / "c.nii", marked[1:])
-    assert not (tmp_path / "c.nii").exists()
 
 
 def test_damaged_scans_are_one_line(tmp_path: Path) -> None:

@@ -112,7 +112,13 @@ def load_grid(
     Raises:
         UserError: As `read`.
     """
-    geometry = read(path, index, "voxels", array=array)
+    return to_grid(read(path, index, "voxels", array=array), up=up, shape=shape)
+
+
+def to_grid(
+    geometry: Geometry, *, up: Literal["y", "z"] = "z", shape: tuple[int, int, int] | None = None
+) -> np.ndarray:
+    """Makes of an object what `load_grid` returns, float32 (D,H,W,C)."""
     upright = z_up_to_y_up if up == "y" else np.asarray  # the map is its own inverse
     if isinstance(geometry, VoxelGrid | Volume):
         values = geometry.values if isinstance(geometry, Volume) else Volume(geometry.occupancy).values

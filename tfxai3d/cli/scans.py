@@ -1,0 +1,36 @@
+"""Explanations of scans, in the scans' own frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from tfxai3d import data, results
+from tfxai3d.cli.objects import Object
+
+
+def in_frame(item: Object, explanation: results.Explanation) -> results.Explanation:
+    """Returns the explanation of an object with the affine of its grid, if it is a scan that has one."""
+    if item.scan is None or item.scan.affine is None:
+        return explanation
+    affine = data.resampled_affine(item.scan.affine, item.scan.shape, explanation.importance.shape[1:])
+    return dataclasses.replace(explanation, affine=affine[None])
+
+
+def write_explanations(folder: Path, item: Object, row: Iterable[results.Explanation]) -> None:
+    """Writes what each method says of an object: `<method>.npz`, and of a scan maps in its own frame.
+
+    The importance is resampled to the scan's voxels and goes to `<method>.nii.gz`, or with the suffix of the
+    scan's own format; where a scan has several channels, their attributions go to `<method>_channels.nii.gz`.
+    """
+    for explanation in row:
+        explanation.save(folder / f"{explanation.method}.npz")
+        if item.scan is None:
+            continue
+        maps = {"": explanation.importance[0]}
+        if item.scan.shape[-1] > 1:
+            maps["_channels"] = explanation.channel_attributions[0]
+        for name, values in maps.items():
+            path = folder / f"{explanation.method}{name}{data.map_suffix(item.scan.path)}"
+            data.write_volume(item.scan.path, path, data.resampled(values, item.scan.shape[:3]))
