@@ -1,5 +1,6 @@
 """A file with a further column: the column as it was given, all else as it was."""
 
+import gzip
 import struct
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,16 @@ def contents(folder: Path) -> dict[str, bytes | str]:
         "h.ply": ply_with_lists(">"),
         "i.ply": mixed.replace(b"\n", b"\r\n"),
         "j.ply": ply(SQUARE.tobytes() + binary_faces(POLYGONS), "binary_little_endian"),
+        "k.csv": ("# a scan\nintensity;Y;X;z [m]\n" + rows(CLOUD[:, [0, 1, 2, 0]], ";")).encode(),
+        "l.csv": b"\xef\xbb\xbfx,y,z,label\r\n" + rows(CLOUD, ",").replace("\n", ",wall\r\n").encode(),
+        "m.txt": rows(CLOUD).replace(".", ",").encode("utf-16"),
+        "n.pts": ("12\n" + rows(np.hstack([CLOUD, CLOUD]))).encode(),
+        "o.xyzn": ("# by hand\n" + rows(np.hstack([CLOUD, CLOUD])).replace("\n", "  # a point\n")).encode(),
+        "p.xyz.gz": gzip.compress(("//X Y Z,r,g,b\n" + rows(np.hstack([CLOUD, CLOUD]))).encode()),
     }
 
 
-@pytest.mark.parametrize("name", list("abcdefghij"))
+@pytest.mark.parametrize("name", list("abcdefghijklmnop"))
 def test_the_column_is_read_back_and_the_rest_is_as_it_was(put: Put, tmp_path: Path, name: str) -> None:
     name, content = next((key, value) for key, value in contents(tmp_path).items() if key[0] == name)
     source, path = put(name, content), tmp_path / f"new.{name[2:]}"
@@ -69,9 +76,8 @@ def test_the_column_is_read_back_and_the_rest_is_as_it_was(put: Put, tmp_path: P
     after: Any = read(path)
     np.testing.assert_array_equal(after.points if hasattr(after, "points") else after.vertices, points)
     if hasattr(before, "points"):
-        np.testing.assert_array_equal(
-            after.columns.pop("weight" if name[0] != "a" else "column_5"), VALUES[: len(points)]
-        )
+        column = after.columns.pop({"a": "column_5", "m": "column_4"}.get(name[0], "weight"))
+        np.testing.assert_array_equal(column.astype(np.float32), VALUES[: len(points)])
         assert after.columns.keys() == before.columns.keys()
         for key, column in before.columns.items():
             np.testing.assert_array_equal(after.columns[key], column)
@@ -86,8 +92,8 @@ def test_the_column_is_read_back_and_the_rest_is_as_it_was(put: Put, tmp_path: P
 def test_what_cannot_be_written_is_said(put: Put, tmp_path: Path) -> None:
     cloud, mesh = put("a.npy", npy(CLOUD)), put("a.off", off(SQUARE, POLYGONS))
     cases: list[tuple[Path, str, Any, str, str]] = [
-        (mesh, "b.off", VALUES[:5], "importance", "columns are written to .las .laz"),
-        (cloud, "b.ply", VALUES[:12], "importance", "in the format of the source"),
+        (mesh, "b.off", VALUES[:5], "importance", "columns are written to .las .laz .ply"),
+        (cloud, "b.ply", VALUES[:12], "importance", "give a file of the format of a.npy"),
         (
             cloud,
             "b.npy",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.orientation import z_up_to_y_up as z_up_to_y_up
     from tfxai3d.data.readers.binvox import read_binvox as read_binvox
     from tfxai3d.data.readers.binvox import write_binvox as write_binvox
+    from tfxai3d.data.readers.clouds import open_cloud as open_cloud
     from tfxai3d.data.readers.loading import load_grid as load_grid
     from tfxai3d.data.readers.loading import load_points as load_points
     from tfxai3d.data.readers.loading import load_volume as load_volume
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tfxai3d.data.resampling import resampled_affine as resampled_affine
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface
+    from tfxai3d.data.tiles import cut_tiles as cut_tiles
     from tfxai3d.data.volume_writers import map_suffix as map_suffix
     from tfxai3d.data.volume_writers import write_volume as write_volume
     from tfxai3d.data.voxelization import poses as poses

@@ -152,14 +152,24 @@ def _coordinates(values: np.ndarray) -> np.ndarray:
         raise UserError(f"coordinates are of type {values.dtype}; save them as float32")
     if values.ndim != 2 or values.shape[1] != 3:
         raise UserError(f"coordinates have shape {values.shape}; give x y z for each point, (N,3)")
+    single = check_points(values)
+    if values.dtype.itemsize > 4 and len(values):
+        extent = (values.max(axis=0) - values.min(axis=0)).max()
+        if np.abs(values).max() > _FAR * extent:
+            return values.astype(np.float64)
+    return single
+
+
+def check_points(values: np.ndarray) -> np.ndarray:
+    """Returns coordinates (N,3) in single precision.
+
+    Raises:
+        UserError: If any is NaN, infinite or too large for it.
+    """
     # What overflows becomes infinite and is refused below; a signalling NaN is one.
     with np.errstate(over="ignore", invalid="ignore"):
         single = values.astype(np.float32)
     if not np.isfinite(single).all():
         bad = int((~np.isfinite(single).all(axis=1)).sum())
         raise UserError(f"has NaN or infinite coordinates in {bad} of {len(values)} points; remove these")
-    if values.dtype.itemsize > 4 and len(values):
-        extent = (values.max(axis=0) - values.min(axis=0)).max()
-        if np.abs(values).max() > _FAR * extent:
-            return values.astype(np.float64)
     return single

@@ -1,16 +1,18 @@
 """A file again, with one more number for each of its points; all else stays as it is."""
 
+import gzip
 import re
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import recfunctions
 
-from tfxai3d.data.geometry import Mesh, PointCloud
-from tfxai3d.data.readers import pcd, ply
-from tfxai3d.data.readers.reading import read
+from tfxai3d.data.geometry import Mesh
+from tfxai3d.data.readers import arrays, lidar, pcd, ply, tables
+from tfxai3d.data.readers.clouds import PART, open_cloud
+from tfxai3d.data.readers.reading import extension, read, unpacked
 from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
@@ -19,53 +21,73 @@ from tfxai3d.storage.isolated import call
 def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str = "importance") -> None:
     """Writes a cloud's file again with a further column, such as the importance of each point.
 
-    Coordinates and all other columns stay as they are, in their own frame and type.
+    Coordinates and all other columns stay as they are, in their own frame and type. LAS, LAZ and NPY are
+    written in parts, so files of any size need little memory.
 
     Args:
-        source: A LAS, LAZ, PLY, PCD or NPY file of one cloud.
-        path: The new file, of the same format.
+        source: A LAS, LAZ, PLY, PCD, NPY or text file of one cloud, gzipped or not.
+        path: The new file, of the same format, gzipped or not.
         values: A number for each point, as many and in the order as `read` returns them; float32 (N,).
         name: What the column is called.
 
     Raises:
         UserError: If the format is none of these, the source has such a column already or other points.
     """
-    source, path = Path(source), Path(path)
-    suffix = source.suffix.lower()
-    if suffix not in _WRITERS or path.suffix.lower() != suffix:
-        raise UserError(f"{path}: columns are written to {' '.join(_WRITERS)}, in the format of the source")
-    if not re.fullmatch(r"[A-Za-z_]\w{0,31}", name, re.ASCII):
-        raise UserError(f"name {name!r}: give a word of up to 32 letters")
-    found, values = read(source, kind="points"), np.asarray(values, np.float32)
-    if isinstance(found, PointCloud):
-        count = len(found.points)
-    elif isinstance(found, Mesh) and suffix == ".ply":
-        count = len(found.vertices)
-    else:
-        raise UserError(f"{source}: holds no cloud of points")
-    if isinstance(found, PointCloud) and name.lower() in found.columns:
-        raise UserError(f"{source}: has a column {name} already; choose another name")
+    source, path, values = Path(source), Path(path), np.asarray(values, np.float32)
+    check_column(source, name)
+    if extension(path) != extension(source):
+        raise UserError(f"{path}: give a file of the format of {source.name}")
+    count = _count(source, name)
     if values.shape != (count,) or not np.isfinite(values).all():
         raise UserError(
             f"{name} has the shape {values.shape}; give a finite number for each of {count} points"
         )
-    with atomic_path(path) as temporary:
+    write = _WRITERS[extension(source)]
+    with atomic_path(path) as temporary, tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         try:
-            _WRITERS[suffix](source, temporary, values, name)
+            with unpacked(source, extension(source)) as plain:
+                if path.suffix.lower() != ".gz":
+                    write(plain, temporary, values, name)
+                else:
+                    new = Path(folder, f"new{extension(path)}")
+                    write(plain, new, values, name)
+                    with new.open("rb") as file, gzip.open(temporary, "wb") as target:
+                        shutil.copyfileobj(file, target)
         except UserError as error:
             raise UserError(f"{source}: {error}") from error
 
 
+def check_column(source: AnyPath, name: str = "importance") -> None:
+    """Raises a UserError unless `write_column` writes files of this format, and columns of this name."""
+    if not re.fullmatch(r"[A-Za-z_]\w{0,31}", name, re.ASCII):
+        raise UserError(f"name {name!r}: give a word of up to 32 letters")
+    if extension(Path(source)) not in _WRITERS:
+        raise UserError(
+            f"{source}: columns are written to {' '.join(_WRITERS)} alone; save the cloud as one of them"
+        )
+
+
+def _count(source: Path, name: str) -> int:
+    """Returns how many numbers a column of this name needs."""
+    if extension(source) == ".ply":
+        found = read(source)
+        if isinstance(found, Mesh):
+            return len(found.vertices)
+    cloud = open_cloud(source)
+    if name.lower() in cloud.columns:
+        raise UserError(f"{source}: has a column {name} already; choose another name")
+    return cloud.count
+
+
 def _npy(source: Path, path: Path, values: np.ndarray, name: str) -> None:
-    array = np.load(source)
-    if array.dtype.names:
-        array = recfunctions.append_fields(array, name, values, usemask=False)
-    elif array.ndim == 2:
-        array = np.column_stack([array, values])
-    else:
-        raise UserError("holds several clouds; give a file of one")
-    with path.open("wb") as file:
-        np.save(file, array)
+    arrays.npy_with_column(source, path, values, name, PART)
+
+
+def _text(usual: Mapping[int, Sequence[str]] | None = None) -> "_Writer":
+    def write(source: Path, path: Path, values: np.ndarray, name: str) -> None:
+        path.write_bytes(tables.with_column(source.read_bytes(), values, name, usual))
+
+    return write
 
 
 def _ply(source: Path, path: Path, values: np.ndarray, name: str) -> None:
@@ -80,24 +102,21 @@ def _las(source: Path, path: Path, values: np.ndarray, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         kept = Path(folder, "values.npy")
         np.save(kept, values)
-        call(_las_with_dimension, source, str(path), str(kept), name)
+        call(lidar.las_with_column, source, str(path), str(kept), name, PART)
 
 
-def _las_with_dimension(source: str, path: str, values: str, name: str) -> Mapping[str, np.ndarray]:
-    import laspy
-
-    las = laspy.read(source)
-    las.add_extra_dim(laspy.ExtraBytesParams(name, "float32"))
-    las[name] = np.load(values)
-    with open(path, "wb") as file:
-        las.write(file, do_compress=Path(source).suffix.lower() == ".laz")
-    return {}
-
-
-_WRITERS: dict[str, Callable[[Path, Path, np.ndarray, str], None]] = {
+_Writer = Callable[[Path, Path, np.ndarray, str], None]
+_WRITERS: dict[str, _Writer] = {
     ".las": _las,
     ".laz": _las,
     ".ply": _ply,
     ".pcd": _pcd,
     ".npy": _npy,
+    ".xyz": _text(),
+    ".xyzn": _text(tables.XYZN),
+    ".xyzrgb": _text(tables.XYZRGB),
+    ".pts": _text(tables.PTS),
+    ".asc": _text(),
+    ".txt": _text(),
+    ".csv": _text(),
 }

@@ -17,10 +17,10 @@ DEFLATE = 1032
 """No deflated byte holds more bytes, in NPZ and in gzipped HDF5 alike."""
 
 
-def check_size(declared: int, held: int) -> None:
-    """Raises a UserError if an array declares more bytes than the file can hold, or more than MAX_BYTES."""
-    if declared > MAX_BYTES:
-        raise UserError(f"declares {declared:,} bytes, more than the limit of {MAX_BYTES:,}; split the file")
+def check_size(declared: int, held: int, most: int = MAX_BYTES) -> None:
+    """Raises a UserError if an array declares more bytes than the file can hold, or more than `most`."""
+    if declared > most:
+        raise UserError(f"declares {declared:,} bytes, more than the limit of {most:,}; split the file")
     check_held(declared, held)
 
 
@@ -30,7 +30,7 @@ def check_held(declared: int, held: int) -> None:
         raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
 
-def check_npy(file: BinaryIO | Any, size: int) -> tuple[int, ...]:
+def check_npy(file: BinaryIO | Any, size: int, most: int = MAX_BYTES) -> tuple[int, ...]:
     """Reads the header of an NPY file or member of `size` bytes, and returns the array's shape.
 
     Raises:
@@ -41,7 +41,7 @@ def check_npy(file: BinaryIO | Any, size: int) -> tuple[int, ...]:
     shape, _, dtype = read(file)
     if dtype.hasobject:
         raise UserError("holds Python objects, and pickles are refused; save a plain float32 array")
-    check_size(math.prod(shape) * dtype.itemsize, size - file.tell())
+    check_size(math.prod(shape) * dtype.itemsize, size - file.tell(), most)
     return tuple(shape)
 
 

@@ -31,6 +31,43 @@ def read_npy(path: Path, index: int, kind: Kind | None) -> PointCloud | VoxelGri
         return geometry(*pick(np.load(file, allow_pickle=False), index, kind))
 
 
+def npy_with_column(path: Path, new: Path, values: np.ndarray, name: str, part: int) -> None:
+    """Writes a table in NPY with a further column, so many rows at a time.
+
+    Args:
+        path: A table (N,C), or one with columns by name.
+        new: The new file; its type is that which holds the numbers of both.
+        values: A number for each row, float32 (N,).
+        name: Of the column, where columns have names.
+        part: The most rows at a time.
+
+    Raises:
+        UserError: If the file holds no such table.
+    """
+    table = np.load(path, mmap_mode="r")
+    if table.dtype.names and table.ndim == 1:
+        dtype = np.dtype([*((key, table.dtype[key]) for key in table.dtype.names), (name, "<f4")])
+        shape: tuple[int, ...] = table.shape
+    elif table.ndim == 2:
+        dtype, shape = np.result_type(table, values), (len(table), table.shape[1] + 1)
+    else:
+        raise UserError("holds several clouds; give a file of one")
+    with new.open("wb") as file:
+        descr = np.lib.format.dtype_to_descr(dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(table), part):
+            old = np.load(path, mmap_mode="r")[start : start + part]
+            rows = np.empty((len(old), *shape[1:]), dtype)
+            if dtype.names:
+                for key in table.dtype.names or ():
+                    rows[key] = old[key]
+                rows[name] = values[start : start + part]
+            else:
+                rows[:, :-1], rows[:, -1] = old, values[start : start + part]
+            file.write(rows.tobytes())
+
+
 def read_npz(
     path: Path, index: int, kind: Kind | None, name: str | None
 ) -> PointCloud | Mesh | VoxelGrid | Volume:

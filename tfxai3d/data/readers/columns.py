@@ -1,7 +1,7 @@
 """What the columns of a cloud are called, whoever wrote the file."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -55,3 +55,37 @@ def coordinates(columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str
         known = " ".join(columns) or "none"
         raise UserError(f"has no column {missing[0]}, only {known}; give a cloud with x, y and z")
     return np.stack([by_name.pop(axis) for axis in "xyz"], axis=1), by_name
+
+
+def wanted(known: Collection[str], features: int | Sequence[str]) -> list[str]:
+    """Returns the names of the columns that a network takes after x y z.
+
+    Args:
+        known: The columns that there are.
+        features: Their names, or how many, if there are so many.
+
+    Raises:
+        UserError: If one is missing.
+    """
+    held = ", ".join(known) or "none"
+    if isinstance(features, int):
+        if features and features != len(known):
+            raise UserError(f"has {len(known)} columns after x y z ({held}), not {features}; name them")
+        return list(known)[:features]
+    names = list(map(column_name, features))
+    if missing := [name for name in names if name not in known]:
+        raise UserError(f"has no column {missing[0]!r}; it has {held}")
+    return names
+
+
+def single_precision(name: str, values: np.ndarray) -> np.ndarray:
+    """Returns a column in single precision, float32 (N,).
+
+    Raises:
+        UserError: If a value is NaN, infinite or too large for it.
+    """
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        raise UserError(f"has values in the column {name} that are NaN, infinite or too large")
+    return single

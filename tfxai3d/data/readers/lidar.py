@@ -4,7 +4,8 @@ These libraries read in Rust and C++, so another process calls them. Errors do n
 `reading.read` does.
 """
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tfxai3d.data.geometry import PointCloud
 from tfxai3d.data.readers.columns import coordinates
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.storage.isolated import call
-from tfxai3d.storage.limits import DEFLATE, MAX_BYTES, check_size
+from tfxai3d.storage.limits import DEFLATE, MAX_BYTES, check_held, check_size
 
 _FAR = 1e6  # metres; no scanner sees so far, while bytes that are no numbers mostly say more
 
@@ -49,22 +50,91 @@ def read_bin(raw: bytes) -> PointCloud:
     return PointCloud(*coordinates(dict(zip(names, table.T, strict=True))))
 
 
+def las_columns(path: str) -> Mapping[str, np.ndarray]:
+    """Returns how many points a LAS or LAZ file has, `count`, and the names of their `columns`."""
+    with _open_las(path) as file:
+        _, columns = coordinates(_las_columns(file.read_points(1)))
+        return {"count": np.array(file.header.point_count), "columns": np.array([*columns], dtype=str)}
+
+
+def las_table(path: str, table: str, names: Sequence[str], part: int) -> Mapping[str, np.ndarray]:
+    """Writes x, y, z and the columns of these names as an NPY table (N,3+F), so many points at a time."""
+    with _open_las(path) as file, open(table, "wb") as out:
+        shape = (file.header.point_count, 3 + len(names))
+        np.lib.format.write_array_header_1_0(out, {"descr": "<f8", "fortran_order": False, "shape": shape})
+        written = 0
+        for points in file.chunk_iterator(part):
+            xyz, columns = coordinates(_las_columns(points))
+            rows = np.column_stack([xyz, *(columns[name] for name in names)]).astype("<f8")
+            out.write(rows.tobytes())
+            written += len(rows)
+        _check_count(file.header.point_count, written)
+    return {}
+
+
+def las_with_column(path: str, new: str, values: str, name: str, part: int) -> Mapping[str, np.ndarray]:
+    """Writes a LAS or LAZ file with a further dimension, so many points at a time, all else as it is.
+
+    Args:
+        path: The file.
+        new: The new file.
+        values: An NPY file of a number for each point, float32 (N,).
+        name: Of the dimension.
+        part: The most points at a time.
+    """
+    import laspy
+
+    numbers = np.load(values, mmap_mode="r")
+    with _open_las(path) as file, open(new, "wb") as out:
+        header = copy.deepcopy(file.header)
+        header.add_extra_dim(laspy.ExtraBytesParams(name, "float32"))
+        compress, written = file.header.are_points_compressed, 0
+        with laspy.open(out, mode="w", header=header, do_compress=compress, closefd=False) as writer:
+            for points in file.chunk_iterator(part):
+                longer = laspy.ScaleAwarePointRecord.zeros(len(points), header=header)
+                longer.copy_fields_from(points)
+                longer[name] = numbers[written : written + len(points)]
+                writer.write_points(longer)
+                written += len(points)
+            if file.evlrs:
+                writer.write_evlrs(file.evlrs)
+        _check_count(file.header.point_count, written)
+    return {}
+
+
 def _las(path: str) -> Mapping[str, np.ndarray]:
+    with _open_las(path) as file:
+        declared = file.header.point_count * file.header.point_format.size
+        check_size(declared, declared)
+        points = file.read_points(-1)
+        _check_count(file.header.point_count, len(points))
+        return _las_columns(points)
+
+
+def _open_las(path: str) -> "laspy.LasReader":  # type: ignore[name-defined]  # noqa: F821
+    """Opens a LAS or LAZ file whose points can be what its header declares."""
     try:
         import laspy
     except ImportError as error:
         raise missing_extra("laspy", "lidar") from error
-    with laspy.open(path) as file:
-        header, size = file.header, Path(path).stat().st_size
-        declared = header.point_count * header.point_format.size
-        check_size(declared, DEFLATE * size if header.are_points_compressed else size)
-        las = file.read()
-    if len(las.points) != header.point_count:
-        raise UserError(f"declares {header.point_count} points but holds {len(las.points)}; it is cut off")
-    columns = {"x": las.x.scaled_array(), "y": las.y.scaled_array(), "z": las.z.scaled_array()}
-    for name in las.point_format.dimension_names:
+    file = laspy.open(path)
+    header, size = file.header, Path(path).stat().st_size
+    declared = header.point_count * header.point_format.size
+    check_held(declared, DEFLATE * size if header.are_points_compressed else size)
+    return file
+
+
+def _check_count(declared: int, held: int) -> None:
+    if held != declared:
+        raise UserError(f"declares {declared} points but holds {held}; it is cut off")
+
+
+def _las_columns(points: "laspy.ScaleAwarePointRecord") -> dict[str, np.ndarray]:  # type: ignore[name-defined]  # noqa: F821
+    """Returns all dimensions of points, (n,) by name, x, y and z in their frame."""
+    columns = {axis: getattr(points, axis).scaled_array() for axis in "xyz"}
+    for name in points.point_format.dimension_names:
         if name not in "XYZ":
-            columns |= _flat(name, np.asarray(las[name]))
+            columns |= _flat(name, np.asarray(points[name]))
     return columns
 
 

@@ -1,6 +1,6 @@
 """Files as inputs of networks: clouds and grids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, Volume, VoxelGrid
 from tfxai3d.data.orientation import z_up_to_y_up
-from tfxai3d.data.readers.columns import column_name
+from tfxai3d.data.readers.columns import single_precision, wanted
 from tfxai3d.data.readers.reading import Geometry, read
 from tfxai3d.data.resampling import resampled
 from tfxai3d.data.sampling import normalize as to_unit_sphere
@@ -56,16 +56,12 @@ def load_points(
     geometry = read(path, index, "points", array=array)
     try:
         cloud = _cloud(geometry, num_points, seed)
-        points = to_unit_sphere(cloud.points) if normalize else cloud.points.astype(np.float32)
-        columns = _features(cloud, features)
+        names = wanted(cloud.columns, features)
+        return as_inputs(
+            cloud.points, {name: single_precision(name, cloud.columns[name]) for name in names}, up, normalize
+        )
     except UserError as error:
         raise UserError(f"{Path(path)}: {error}") from error
-    if up == "z":
-        points = z_up_to_y_up(points)
-        if {"nx", "ny", "nz"} <= columns.keys():
-            normals = z_up_to_y_up(np.stack([columns["nx"], columns["ny"], columns["nz"]], axis=1))
-            columns |= {"nx": normals[:, 0], "ny": normals[:, 1], "nz": normals[:, 2]}
-    return np.column_stack([points, *columns.values()]) if columns else points
 
 
 def load_volume(path: AnyPath, index: int | None = None, *, array: str | None = None) -> Volume:
@@ -149,21 +145,21 @@ def _cloud(geometry: Geometry, count: int, seed: int) -> PointCloud:
     return PointCloud(geometry.points[chosen], columns)
 
 
-def _features(cloud: PointCloud, features: int | Sequence[str]) -> dict[str, np.ndarray]:
-    """Returns the columns asked for, float32 (N,) by name."""
-    known = ", ".join(cloud.columns) or "none"
-    if isinstance(features, int):
-        if features and features != len(cloud.columns):
-            raise UserError(
-                f"has {len(cloud.columns)} columns after x y z ({known}), not {features}; name them"
-            )
-        features = list(cloud.columns)[:features]
-    columns = {}
-    for name in map(column_name, features):
-        if name not in cloud.columns:
-            raise UserError(f"has no column {name!r}; it has {known}")
-        with np.errstate(over="ignore"):
-            columns[name] = cloud.columns[name].astype(np.float32)
-        if not np.isfinite(columns[name]).all():
-            raise UserError(f"has values in the column {name} that are NaN, infinite or too large")
-    return columns
+def as_inputs(
+    points: np.ndarray, columns: Mapping[str, np.ndarray], up: Literal["y", "z"], normalize: bool = True
+) -> np.ndarray:
+    """Returns points and their features as a network takes them, float32 (N,3+F), y up; see `load_points`.
+
+    Args:
+        points: Coordinates (N,3).
+        columns: The features, float32 (N,) by name.
+        up: The up axis of the points, and of the columns `nx ny nz`.
+        normalize: Whether to bring the points to the unit sphere.
+    """
+    points = to_unit_sphere(points) if normalize else points.astype(np.float32)
+    if up == "z":
+        points = z_up_to_y_up(points)
+        if columns.keys() >= {"nx", "ny", "nz"}:
+            normals = z_up_to_y_up(np.stack([columns["nx"], columns["ny"], columns["nz"]], axis=1))
+            columns = {**columns, "nx": normals[:, 0], "ny": normals[:, 1], "nz": normals[:, 2]}
+    return np.column_stack([points, *columns.values()]) if columns else points

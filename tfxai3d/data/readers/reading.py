@@ -90,10 +90,10 @@ def read(
             message is one line with the file, what is wrong and what to do.
     """
     path = Path(path)
-    suffix = _suffix(path)
+    suffix = extension(path)
     try:
-        with _unpacked(path, suffix) as unpacked:
-            return _read(unpacked, suffix, index or 0, kind, array)
+        with unpacked(path, suffix) as plain:
+            return _read(plain, suffix, index or 0, kind, array)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # third-party readers raise nearly anything on damaged files
@@ -105,10 +105,10 @@ def read(
 
 def is_readable(path: Path) -> bool:
     """Whether the extension is one that `read` knows."""
-    return _suffix(path) in EXTENSIONS
+    return extension(path) in EXTENSIONS
 
 
-def _suffix(path: Path) -> str:
+def extension(path: Path) -> str:
     """Returns the extension in lower case, without .gz."""
     suffix = path.suffix.lower()
     return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
@@ -122,7 +122,7 @@ def _is_dicom(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _unpacked(path: Path, suffix: str) -> Iterator[Path]:
+def unpacked(path: Path, suffix: str) -> Iterator[Path]:
     """Yields the file, or where it is gzipped a temporary one that holds what it does."""
     if path.is_dir():
         if not any(map(_is_dicom, path.iterdir())):
@@ -139,14 +139,14 @@ def _unpacked(path: Path, suffix: str) -> Iterator[Path]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
-        unpacked, left = Path(folder, f"unpacked{suffix}"), _MAX_SINGLE_BYTES
-        with gzip.open(path) as source, unpacked.open("wb") as target:
+        plain, left = Path(folder, f"unpacked{suffix}"), _MAX_SINGLE_BYTES
+        with gzip.open(path) as source, plain.open("wb") as target:
             while part := source.read(1 << 20):
                 left -= len(part)
                 if left < 0:
                     raise UserError(f"unpacks to more than the limit of {_MAX_SINGLE_BYTES:,} bytes")
                 target.write(part)
-        yield unpacked
+        yield plain
 
 
 def _read(path: Path, suffix: str, index: int, kind: arrays.Kind | None, array: str | None) -> Geometry:

@@ -73,10 +73,79 @@ def read_table(raw: bytes, usual: Mapping[int, Sequence[str]] | None = None) -> 
     return PointCloud(*coordinates(by_name))
 
 
+def with_column(
+    raw: bytes, values: np.ndarray, name: str, usual: Mapping[int, Sequence[str]] | None = None
+) -> bytes:
+    """Returns a table with a further column at the end of its rows and of its title, all else as it is.
+
+    Where a format knows its columns by how many they are, a first line then names all of them in a comment.
+
+    Args:
+        raw: The file.
+        values: A number for each point, float32 (N,).
+        name: Of the column.
+        usual: As for `read_table`.
+
+    Raises:
+        UserError: If the file would not be read again as what it was, with the column.
+    """
+    found = read_table(raw, usual)
+    names = column_names(3 + len(found.columns), usual)
+    encoding = "utf-8-sig" if raw[:3] == b"\xef\xbb\xbf" else _encoding(raw)
+    longer = _longer(raw, raw.decode(encoding, "surrogateescape"), values, name)
+    for text in (longer, f"# {' '.join([*names, name])}\n{longer}"):
+        new = text.encode(encoding, "surrogateescape")
+        again = read_table(new, usual)
+        *rest, last = again.columns.values()
+        same = np.array_equal(again.points, found.points) and np.array_equal(last.astype(np.float32), values)
+        pairs = zip(found.columns.items(), zip(again.columns, rest, strict=False), strict=False)
+        if same and all(a == b and np.array_equal(u, v, equal_nan=True) for (a, u), (b, v) in pairs):
+            return new
+    raise UserError("cannot be given a further column; save it as CSV with a title that names x, y and z")
+
+
+def _longer(raw: bytes, text: str, values: np.ndarray, name: str) -> str:
+    """Returns the text of a table with a number behind each row, and the name behind the title."""
+    _, lines = _lines(raw)
+    dialect = _dialect(lines)
+    first = _first_row(lines, dialect)
+    width = len(dialect.fields(lines[-1]))
+    numbers = iter(values.astype(str).tolist())
+    longer, seen, title = text.splitlines(keepends=True), 0, None
+    for place, line in enumerate(longer):
+        comment = _COMMENT.match(line)
+        content = line.split("#")[0].rstrip()
+        if comment or not content:
+            if seen == 0 and comment and _named(line[comment.end() :].rstrip(), dialect, width, True):
+                title = place
+            continue
+        if seen < first:
+            title = place if _named(content.replace('"', ""), dialect, width, False) else title
+        elif not content.strip().isdigit():
+            number = next(numbers)
+            number = number.replace(".", ",") if dialect.decimal_comma else number
+            longer[place] = _appended(line, content, dialect.separator or " ", number)
+        seen += 1
+    if title is not None:
+        line = longer[title]
+        content = line.rstrip() if _COMMENT.match(line) else line.split("#")[0].rstrip()
+        mark = next((mark for mark in (dialect.separator, ",", ";") if mark and mark in content), " ")
+        longer[title] = _appended(line, content, mark, name)
+    return "".join(longer)
+
+
+def _appended(line: str, content: str, mark: str, value: str) -> str:
+    """Returns a line with a value behind its content, and a mark between them if there is none."""
+    return content + ("" if content.endswith(mark) else mark) + value + line[len(content) :]
+
+
+def _encoding(raw: bytes) -> str:
+    return "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+
+
 def _lines(raw: bytes) -> tuple[list[str], list[str]]:
     """Returns the comments above the first line, and the lines that are neither empty nor comments."""
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    text = raw.decode(encoding, "replace")
+    text = raw.decode(_encoding(raw), "replace").removeprefix("\ufeff")
     text = re.sub(r'"([+-]?\d*),(\d+)"', r"\1.\2", text).replace(
         '"', ""
     )  # a quoted number's comma is its point
@@ -188,15 +257,21 @@ def _title(comments: Sequence[str], above: Sequence[str], dialect: _Dialect, wid
         UserError: If another line names as many columns as there are, or a title names more or less.
     """
     for line in [*reversed(above), *reversed(comments)]:
-        line = re.sub(r"\[.*?\]|\(.*?\)", "", line)  # units
-        names = dialect.fields(line)
-        names = names if len(names) == width else re.split(r"[,;\s]+", line.strip(" \t,;"))
-        is_comment = line in comments
-        names = names[-width:] if is_comment else names  # "Fields: x y z"
-        if {"x", "y", "z"} <= set(map(column_name, names)):
-            if len(names) == width:
-                return names
-            raise UserError(f"names {len(names)} columns and has {width}; name each of them")
-        if len(names) == width > 3 and not is_comment:
-            raise UserError(f"names its columns {' '.join(names)}; call three of them x, y and z")
+        if names := _named(line, dialect, width, line in comments):
+            return names
+    return None
+
+
+def _named(line: str, dialect: _Dialect, width: int, is_comment: bool) -> list[str] | None:
+    """Returns the names of the columns if a line says them."""
+    line = re.sub(r"\[.*?\]|\(.*?\)", "", line)  # units
+    names = dialect.fields(line)
+    names = names if len(names) == width else re.split(r"[,;\s]+", line.strip(" \t,;"))
+    names = names[-width:] if is_comment else names  # "Fields: x y z"
+    if {"x", "y", "z"} <= set(map(column_name, names)):
+        if len(names) == width:
+            return names
+        raise UserError(f"names {len(names)} columns and has {width}; name each of them")
+    if len(names) == width > 3 and not is_comment:
+        raise UserError(f"names its columns {' '.join(names)}; call three of them x, y and z")
     return None
