@@ -55,17 +55,21 @@ def add_bar(
     colormap: Colormap,
     beyond: tuple[bool, bool],
 ) -> None:
-    """Draws the colour bar at a place; `beyond` says whether values lie below and above the limits."""
+    """Draws the colour bar at a place; `beyond` says whether values lie below and above the limits.
+
+    It lies where the place is wider than it is high.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
     extend = {(0, 0): "neither", (0, 1): "max", (1, 0): "min", (1, 1): "both"}[beyond]
     scale = ScalarMappable(Normalize(*limits), ListedColormap(bar_colors(colormap)))
-    bar = figure.colorbar(scale, cax=_add_axes(figure, place), extend=extend)
+    way, size = ("horizontal", 9) if place[2] > place[3] else ("vertical", 10)
+    bar = figure.colorbar(scale, cax=_add_axes(figure, place), extend=extend, orientation=way)
     bar.outline.set_linewidth(0.5)
-    bar.ax.tick_params(labelsize=10)
-    bar.ax.yaxis.label.set_parse_math(False)
-    bar.set_label(bar_label(label, colormap), size=11)
+    bar.ax.tick_params(labelsize=size)
+    (bar.ax.xaxis if way == "horizontal" else bar.ax.yaxis).label.set_parse_math(False)
+    bar.set_label(bar_label(label, colormap), size=size + 1)
 
 
 def _add_axes(figure: Any, place: Place) -> Any:

@@ -169,12 +169,12 @@ def test_the_wheel_scrolls_a_page_of_several_cells(tmp_path, cross, browser):
     one = dataclasses.replace(cross, method="grad_cam")
     write_panel(tmp_path / "panel.html", [[cross, one]] * 6)
     browser.open((tmp_path / "panel.html").as_uri())
-    browser.mouse("mouseWheel", 300, 350, deltaX=0, deltaY=300)
+    browser.mouse("mouseWheel", 250, 350, deltaX=0, deltaY=300)
     browser.run("new Promise(done => setTimeout(done, 500))")
     assert browser.run("scrollY") > 100
     before = browser.picture(tmp_path / "page.png")
     on = browser.run("[300, 250, 200].find(y => document.elementFromPoint(300, y).matches('canvas'))")
-    browser.mouse("mouseWheel", 300, on, deltaX=0, deltaY=-300, modifiers=2)  # Ctrl
+    browser.mouse("mouseWheel", 250, on, deltaX=0, deltaY=-300, modifiers=2)  # Ctrl
     browser.settle()
     assert np.abs(browser.picture(tmp_path / "page.png") - before).mean() > 0.002
     assert browser.run("scrollY") > 100

@@ -4,21 +4,17 @@ import numpy as np
 import pytest
 
 from tfxai3d.errors import UserError
-from tfxai3d.view import (
-    render_panel,
-    write_panel,
-)
+from tfxai3d.view import color_range, point_colors, render_panel, write_panel
 from tfxai3d.view.shown.panel import panel
 
 
-def test_rows_columns_and_one_scale_a_row(rows):
+def test_rows_columns_and_a_scale_for_each_method(rows):
     shown = panel(rows, ["chair_0", "table_0"], "magma_r")
     assert shown.columns == ["Points", "vanilla gradient", "integrated gradients"]
     assert [row.name for row in shown.rows] == ["chair_0", "table_0"]
     assert shown.rows[1].caption == "table (score 9.25)"
+    assert [(one.limits, one.beyond) for one in shown.scales] == [((0.0, 1.0), (False, True))] * 2
     for row in shown.rows:
-        assert row.limits == (0.0, 1.0)
-        assert row.beyond == (False, True)
         assert [len(marks.centres) for marks in row.marks] == [len(colors) for colors in row.colors]
         np.testing.assert_allclose(row.colors[1], row.colors[2])  # units do not matter
         assert len(np.unique(row.colors[0], axis=0)) == 1
@@ -27,11 +23,20 @@ def test_rows_columns_and_one_scale_a_row(rows):
     assert np.ptp(itself.sizes) == 0
 
 
-def test_negative_importance_widens_the_scale(explanation, methods):
-    row = methods(explanation, "point_saliency", "vanilla_gradient")
-    row[0] = dataclasses.replace(row[0], importance=row[0].importance - 0.1)
-    (shown,) = panel([row], None, "magma_r").rows
-    assert shown.limits[0] < 0 < shown.limits[1] == 1.0
+def test_each_method_has_the_colours_of_its_kind(explanation, methods):
+    """A signed method beside a magnitude: each with its own map, the same in all rows."""
+    signed, magnitude = methods(explanation, "point_saliency", "vanilla_gradient")
+    lowered = dataclasses.replace(signed, importance=signed.importance - 0.1)
+    shown = panel([[signed, magnitude], [lowered, magnitude]], None, None)
+    assert [one.colormap for one in shown.scales] == ["coolwarm", "magma_r"]
+    assert [one.limits for one in shown.scales] == [(-1.0, 1.0), (0.0, 1.0)]
+    for row, example in zip(shown.rows, (signed, lowered), strict=True):
+        for colors, one, scale in zip(row.colors[1:], (example, magnitude), shown.scales, strict=True):
+            top = max(map(abs, color_range(one.importance[0], scale.colormap)))
+            expected = point_colors(one.importance[0] / top, scale.colormap, scale.limits)
+            np.testing.assert_allclose(colors, expected)
+    (scale, _) = panel([[lowered, magnitude]], None, "magma_r").scales
+    assert scale.limits[0] < 0 < scale.limits[1] == 1.0
 
 
 def test_refuses_what_is_no_table(tmp_path, rows, explanation):

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.storage import AnyPath, write_text
-from tfxai3d.view.page.legend import bar_style
+from tfxai3d.view.page import legend
 from tfxai3d.view.shown.camera import AZIMUTHS, ELEVATION, FIELD_OF_VIEW, LIGHT
-from tfxai3d.view.shown.colors import Colormap
 from tfxai3d.view.shown.marks import Marks, middle
 
 # The policy forbids the browser to fetch anything: the page is the same with and without network.
@@ -65,7 +64,6 @@ def write_document(
     style: str,
     body: str,
     data: Mapping[str, Any],
-    colormap: Colormap | None = None,
     azimuth: float = AZIMUTHS[0],
 ) -> None:
     """Writes a self-contained page, drawn with WebGL 2 by the two scripts beside this module.
@@ -76,14 +74,13 @@ def write_document(
         style: CSS beside that of all pages.
         body: HTML with a `canvas` for each cell; the caller escapes what is in it.
         data: What the scripts read: "cells", a list of `packed`, and what a page adds to them.
-        colormap: The colours of its bars, if it has any.
         azimuth: The side from which the cells are seen at first, in degrees as in a picture.
     """
     camera = {"turn": azimuth, "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
     folder = Path(__file__).parent
     content = _PAGE.format(
         title=html.escape(title),
-        style=_STYLE.strip() + (bar_style(colormap) if colormap else "") + style.rstrip(),
+        style=_STYLE.strip() + legend.STYLE.rstrip() + style.rstrip(),
         script="".join((folder / name).read_text(encoding="utf-8") for name in ("viewer.js", "marks.js")),
         body=body,
         help=_HELP.format(wheel="scroll" if len(data["cells"]) == 1 else "Ctrl and scroll"),

@@ -54,7 +54,6 @@ def write_html(
         title=shown[0].title,
         style=_STYLE.format(height=100 if len(shown) == 1 else 80),
         body="\n".join(_section(one, number, colormap) for number, one in enumerate(shown)),
-        colormap=colormap,
         data={"cells": cells},
     )
 

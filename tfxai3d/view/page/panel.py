@@ -8,20 +8,19 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
-from tfxai3d.view.shown.colors import Colormap, colormap_for
+from tfxai3d.view.shown.colors import Colormap
 from tfxai3d.view.shown.panel import BAR_LABEL, Row, panel
 
 _STYLE = """
-main {{ display: grid; grid-template-columns: repeat({columns}, minmax(11rem, 1fr)) auto; gap: 0 .5rem;
+main {{ display: grid; grid-template-columns: repeat({columns}, minmax(11rem, 1fr)); gap: 0 .5rem;
   padding: 0 1rem 1rem 1.5rem }}
 h2 {{ font-size: 1rem; margin: 0; text-align: center; position: sticky; top: 0; background: #fffe;
   padding: .4rem 0 }}
 canvas {{ aspect-ratio: 1; touch-action: pan-y }}
-.bar i {{ height: 11rem }}
 .caption {{ grid-column: 1 / -1; border-bottom: 1px solid #ddd; padding: 0 0 .5rem; margin-bottom: .6rem;
   overflow-wrap: anywhere }}
 """
-_NOTE = "Each row has one colour scale, as a fraction of each method's top importance."
+_NOTE = "Each method has a colour scale of its own, as a fraction of its top importance in each row."
 
 
 def write_panel(
@@ -38,23 +37,24 @@ def write_panel(
         path: The HTML file.
         rows: See `render_panel`.
         names: The names of the objects.
-        colormap: One of `COLORMAPS`; by default as `colormap_for` says.
+        colormap: One of `COLORMAPS`; by default what suits each method, see `colormap_for`.
 
     Raises:
         UserError: As `render_panel`.
     """
-    colormap = colormap_for(colormap, *(one.importance for row in rows for one in row))
     shown = panel(rows, names, colormap)
     cells = [cell for row in shown.rows for cell in _cells(row, rows[0][0].kind.removesuffix("s"))]
     columns = shown.columns
-    titles = "".join(f"<h2>{html.escape(title)}</h2>" for title in columns)
-    body = "\n".join(_row(row, columns, len(columns) * i, colormap) for i, row in enumerate(shown.rows))
+    bars = ["", *(bar(one.limits, BAR_LABEL, one.colormap, one.beyond, 6, flat=True) for one in shown.scales)]
+    titles = "".join(
+        f"<h2>{html.escape(title)}{scale}</h2>" for title, scale in zip(columns, bars, strict=True)
+    )
+    body = "\n".join(_row(row, columns, len(columns) * i) for i, row in enumerate(shown.rows))
     write_document(
         path,
         title="Explanations",
         style=_STYLE.format(columns=len(columns)),
-        body=f"<h1>Explanations</h1>\n<p>{_NOTE}</p>\n<main>\n{titles}<h2></h2>\n{body}\n</main>",
-        colormap=colormap,
+        body=f"<h1>Explanations</h1>\n<p>{_NOTE}</p>\n<main>\n{titles}\n{body}\n</main>",
         data={"cells": cells},
     )
 
@@ -65,9 +65,8 @@ def _cells(row: Row, unit: str) -> list[dict[str, Any]]:
     return [itself, *(cell | {"top": top} for cell, top in zip(methods, row.tops, strict=True))]
 
 
-def _row(row: Row, columns: Sequence[str], first: int, colormap: Colormap) -> str:
+def _row(row: Row, columns: Sequence[str], first: int) -> str:
     labels = [f"{title}: {row.name} {row.caption}" for title in columns]
     canvases = "".join(canvas(first + number, label) for number, label in enumerate(labels))
     name = f"<b>{html.escape(row.name)}</b> " if row.name else ""
-    scale = bar(row.limits, BAR_LABEL, colormap, row.beyond, most=6)
-    return f'{canvases}{scale}\n<div class="caption">{name}{html.escape(row.caption)}</div>'
+    return f'{canvases}\n<div class="caption">{name}{html.escape(row.caption)}</div>'

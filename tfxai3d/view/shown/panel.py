@@ -7,9 +7,9 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.view.shown.colors import Colormap, point_colors
+from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.marks import ARRAYS, Marks
-from tfxai3d.view.shown.subject import caption, one_line, subject
+from tfxai3d.view.shown.subject import Subject, caption, one_line, subject
 
 PLAIN = (0.78, 0.80, 0.84)
 """Colour of the object itself, in the first column."""
@@ -25,20 +25,41 @@ class Row:
     marks: list[Marks]  # first those of the object alone, then a set for each method
     colors: list[np.ndarray]  # (M,3) for each of `marks`
     tops: list[float]  # the top importance of each method
-    limits: tuple[float, float]  # the colour scale of all methods, as fractions of the top importance of each
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """The colours of one method, the same for all rows."""
+
+    colormap: Colormap  # one that suits all of its importance
+    limits: tuple[float, float]  # as fractions of the top importance of each row
     beyond: tuple[bool, bool]  # whether values lie below and above the limits
 
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """Titles of the columns, and the rows."""
+    """Columns and rows."""
 
-    columns: list[str]
+    columns: list[str]  # the titles: what the objects are, then the methods
+    scales: list[Scale]  # of each method
     rows: list[Row]
 
 
-def panel(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None, colormap: Colormap) -> Panel:
+def panel(
+    rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None, colormap: Colormap | None
+) -> Panel:
     """Lays out explanations of one example each, see `render_panel`; the rows must be a table."""
+    methods = check_table(rows, names)
+    kind = "Points" if rows[0][0].kind == "points" else "Voxels"
+    columns = [_column(column, colormap) for column in zip(*rows, strict=True)]
+    scales = [scale for scale, _ in columns]
+    shown = zip(*(subjects for _, subjects in columns), strict=True)
+    named = zip(rows, shown, names if names is not None else [""] * len(rows), strict=True)
+    return Panel([kind, *methods], scales, [_row(row, some, scales, name) for row, some, name in named])
+
+
+def check_table(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None) -> list[str]:
+    """Returns the titles of the methods; a UserError if the rows are no table of them."""
     if not rows or not rows[0]:
         raise UserError("nothing to draw: the panel has no rows or no columns")
     if names is not None and len(names) != len(rows):
@@ -51,31 +72,36 @@ def panel(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None, co
             raise UserError(f"row {number}: a cell shows one example; explain each object by itself")
         if any(not np.array_equal(explanation.inputs, row[0].inputs) for explanation in row[1:]):
             raise UserError(f"row {number}: the explanations are of different objects")
-    kind = "Points" if rows[0][0].kind == "points" else "Voxels"
-    named = zip(rows, names if names is not None else [""] * len(rows), strict=True)
-    return Panel([kind, *methods], [_row(row, name, colormap) for row, name in named])
+    return methods
 
 
-def _row(row: Sequence[Explanation], name: str, colormap: Colormap) -> Row:
-    shown = [subject(explanation, 0, colormap) for explanation in row]
+def _column(column: Sequence[Explanation], colormap: Colormap | None) -> tuple[Scale, list[Subject]]:
+    colormap = colormap_for(colormap, *(one.importance for one in column))
+    shown = [subject(explanation, 0, colormap) for explanation in column]
     # Gradients and score differences have different units; as fractions of their tops they have one scale.
-    tops = [max(map(abs, one.limits)) for one in shown]
-    pairs = list(zip(shown, tops, strict=True))
-    limits = (min(one.limits[0] / top for one, top in pairs), 1.0)
-    colors = [point_colors(one.marks.importance / top, colormap, limits) for one, top in pairs]
+    low = min(one.limits[0] / _top(one) for one in shown)
+    below = any(one.extremes[0] < low * _top(one) for one in shown)
+    above = any(one.extremes[1] > _top(one) for one in shown)
+    return Scale(colormap, (low, 1.0), (below, above)), shown
+
+
+def _row(row: Sequence[Explanation], shown: Sequence[Subject], scales: Sequence[Scale], name: str) -> Row:
     itself = _object(shown[0].marks)
+    colors = [
+        point_colors(one.marks.importance / _top(one), scale.colormap, scale.limits)
+        for one, scale in zip(shown, scales, strict=True)
+    ]
     return Row(
         name=one_line(name),
         caption=one_line(caption(row[0], 0)),
         marks=[itself, *(one.marks for one in shown)],
         colors=[np.tile(PLAIN, (len(itself.centres), 1)), *colors],
-        tops=tops,
-        limits=limits,
-        beyond=(
-            any(one.extremes[0] < limits[0] * top for one, top in pairs),
-            any(one.extremes[1] > top for one, top in pairs),
-        ),
+        tops=[_top(one) for one in shown],
     )
+
+
+def _top(shown: Subject) -> float:
+    return max(map(abs, shown.limits))
 
 
 def _object(marks: Marks) -> Marks:
