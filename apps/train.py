@@ -38,7 +38,7 @@ flags.DEFINE_string(
     "PointNet with (full, the default) or without (basic) its transforms; PointNet++ with balls of one size "
     "(ssg, the default) or three (msg).",
 )  # fmt: skip
-flags.DEFINE_float("width", 1.0, "VRN only: scales the numbers of channels.", 0.125, 4)
+flags.DEFINE_float("width", 1.0, "VRN and ResNet3D only: scales the numbers of channels.", 0.125, 4)
 flags.DEFINE_string(
     "initial", None,
     "Preset or folder whose weights to start from, for VRN also a narrower one; random ones without it.",
@@ -49,6 +49,13 @@ flags.DEFINE_list(
 flags.DEFINE_float(
     "validation_fraction", 0.0,
     "Part of train held back, to choose the best epoch of the last stage; 0: its last.", 0, 0.9,
+)  # fmt: skip
+flags.DEFINE_bool(
+    "validate_on_val", False, "Choose that epoch on the split val of --data_dir, not on a part of train."
+)
+flags.DEFINE_enum(
+    "choose_by", "accuracy", ["accuracy", "auc"],
+    "What the best epoch has most of; auc, the area under the ROC curve, where classes differ in size.",
 )  # fmt: skip
 flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_float16", "mixed_bfloat16"], "Keras dtype policy."
@@ -66,13 +73,16 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     recipe = cli.from_flags(training.TrainingRecipe)
-    train, test = cli.open_splits(recipe.kind, max(stage.size for stage in recipe.parsed_stages))
+    size = max(stage.size for stage in recipe.parsed_stages)
+    train, test = cli.open_splits(recipe.kind, size)
+    validation = cli.open_validation(recipe.kind, size) if FLAGS.validate_on_val else None
     card = training.train(
         recipe,
         train,
         test,
         output_dir,
         classify=functools.partial(evaluate.classify, verbose=sys.stdout.isatty()),
+        validation=validation,
         strategy=strategy,
         tensorboard=FLAGS.tensorboard,
         facts={"command": " ".join(["python apps/train.py", *cli.changed_flags(__name__)])},

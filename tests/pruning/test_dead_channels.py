@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from tfxai3d.errors import UserError
-from tfxai3d.models import VRN, PointNet, PointNet2
+from tfxai3d.models import VRN, PointNet, PointNet2, ResNet3D
 from tfxai3d.pruning import remove_dead_channels
 
 
@@ -212,8 +212,10 @@ def test_a_subclass_of_a_known_layer_keeps_all(float64):
         pytest.param(lambda: PointNet(5), (2, 17, 3), marks=pytest.mark.slow),
         pytest.param(lambda: PointNet2(5, density=0.05), (2, 40, 3), marks=pytest.mark.slow),
         (lambda: VRN(4, 0.125, size=16), (2, 16, 16, 16, 1)),
+        (lambda: ResNet3D(4, 2, 0.25, 8, mean=[0.5, 1], std=[2, 3]), (2, 8, 8, 8, 2)),
+        (lambda: ResNet3D(4, 1, 0.25), (2, 7, 8, 9, 1)),
     ],
-    ids=["basic", "full", "pointnet2", "vrn"],
+    ids=["basic", "full", "pointnet2", "vrn", "resnet3d", "resnet3d of any size"],
 )
 def test_own_networks(float64, tmp_path, network, shape):
     model = spoil(network(), 0)

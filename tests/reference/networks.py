@@ -10,7 +10,7 @@ import tensorflow as tf
 import tfxai3d.models.vrn as vrn_module
 from tests.reference.plain_pointnet import randomise
 from tests.reference.precision import precision
-from tfxai3d.models import VRN, PointNet, PointNet2
+from tfxai3d.models import VRN, PointNet, PointNet2, ResNet3D
 
 SIZE = 16
 POINTS = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 40, 3))
@@ -46,6 +46,12 @@ def vrn():
     """A VRN of one stage with one block: all its kinds of layers, in a tenth of the time."""
     with precision(), mock.patch.object(vrn_module, "KEEP", ((0.6,),)):
         return _balanced(VRN(4, width=0.125, size=SIZE), VOXELS)
+
+
+@functools.cache
+def resnet3d():
+    with precision():
+        return _balanced(ResNet3D(4, width=0.125, size=SIZE, mean=0.2, std=0.4), VOXELS)
 
 
 @functools.cache

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.objects import open_labelled as open_labelled
     from tfxai3d.cli.objects import open_split as open_split
     from tfxai3d.cli.objects import open_splits as open_splits
+    from tfxai3d.cli.objects import open_validation as open_validation
     from tfxai3d.cli.objects import with_unique_names as with_unique_names
     from tfxai3d.cli.report import changed_flags as changed_flags
     from tfxai3d.cli.report import print_row as print_row

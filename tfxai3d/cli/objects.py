@@ -110,6 +110,15 @@ def open_splits(
     )
 
 
+def open_validation(kind: DataKind, num_points: int) -> data.Split:
+    """Opens the split val of --data_dir.
+
+    Raises:
+        UserError: If it has none.
+    """
+    return data.open_dataset(FLAGS.data_dir, kind, "val", num_points=num_points, seed=FLAGS.seed)
+
+
 def open_labelled(
     net: explain.Network, num_examples: int | None = None, split: Literal["train", "test"] = "test"
 ) -> data.Split:

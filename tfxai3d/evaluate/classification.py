@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from tfxai3d.results import heads
 from tfxai3d.results.heads import Head
@@ -52,6 +53,26 @@ class Classification:
         pairs = np.bincount(self.labels * classes + self.predicted, minlength=classes * classes)
         return pairs.reshape(classes, classes)
 
+    @property
+    def class_auc(self) -> np.ndarray:
+        """Area under the ROC curve of each class against all others (C,); NaN for a class of none or all.
+
+        This is the fraction of the pairs of an example of the class and another one in which the first has
+        the higher probability of the class; equal ones count half.
+        """
+        ranks = stats.rankdata(heads.log_probabilities(self.logits.astype(np.float64), self.head), axis=0)
+        own = self.labels[:, None] == np.arange(self.logits.shape[-1])
+        inside, outside = own.sum(axis=0), (~own).sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            wins = (ranks * own).sum(axis=0) - inside * (inside + 1) / 2
+            return wins / (inside * outside)
+
+    @property
+    def auc(self) -> float:
+        """Mean of the areas under the ROC curves of the classes that occur; NaN if only one does."""
+        areas = self.class_auc
+        return float(areas[~np.isnan(areas)].mean()) if not np.isnan(areas).all() else float("nan")
+
     def confused_pairs(self, limit: int) -> list[tuple[int, int, int]]:
         """Returns the most frequent mistakes as (true class, predicted class, examples)."""
         wrong = self.confusion * (1 - np.eye(self.logits.shape[-1], dtype=int))
@@ -60,13 +81,14 @@ class Classification:
         return [(int(i), int(j), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
 
     def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
-        """Returns the accuracies and the five worst classes, JSON-compatible."""
-        accuracy = self.class_accuracy
+        """Returns the accuracies, the AUC if several classes occur, and the worst five, JSON-compatible."""
+        accuracy, auc = self.class_accuracy, self.auc
         worst = np.argsort(accuracy)[: min(5, int(np.isfinite(accuracy).sum()))]
         return {
             "examples": len(self.labels),
             "overall_accuracy": round(self.overall_accuracy, 4),
             "mean_class_accuracy": round(self.mean_class_accuracy, 4),
+            **({} if np.isnan(auc) else {"auc": round(auc, 4)}),
             "worst_classes": {class_names[i]: round(float(accuracy[i]), 4) for i in worst},
         }
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tfxai3d.models.preset import save_preset as save_preset
     from tfxai3d.models.registry import architectures as architectures
     from tfxai3d.models.registry import get as get
+    from tfxai3d.models.resnet3d import ResNet3D as ResNet3D
     from tfxai3d.models.saved_model.loading import SavedModel as SavedModel
     from tfxai3d.models.saved_model.loading import load_saved_model as load_saved_model
     from tfxai3d.models.source import load as load

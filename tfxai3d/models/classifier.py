@@ -4,6 +4,7 @@ import inspect
 from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 
 from tfxai3d.results.explanation import DataKind
 
@@ -50,6 +51,18 @@ class Classifier(keras.Model):
         """Returns the constructor's options for a training stage on so many points, or voxels along an axis.
 
         The networks of all sizes have the same weights.
+
+        Raises:
+            UserError: If there is none of this size.
+        """
+        return {}
+
+    @classmethod
+    def data_options(cls, inputs: np.ndarray) -> dict[str, Any]:
+        """Returns the constructor's options for a training on such inputs (M,...).
+
+        Raises:
+            UserError: If it cannot take them.
         """
         return {}
 

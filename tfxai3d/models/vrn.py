@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.models.classifier import Classifier
@@ -60,8 +61,7 @@ class VRN(Classifier):
         **kwargs: Any,
     ):
         channels = _first_channels(width)
-        if size < 16 or size % 16:
-            raise UserError(f"size {size}: must be a multiple of 16, for the four halvings")
+        self.stage_options(size)
         voxels = keras.Input((size, size, size, 1), name="voxels")
         x = keras.layers.Rescaling(occupied + 1, -1, name="range")(voxels)
         x = _conv(x, channels, 3, "conv0", gain=1.0)
@@ -84,7 +84,16 @@ class VRN(Classifier):
     @classmethod
     def stage_options(cls, size: int) -> dict[str, Any]:
         """Returns the number of voxels along an axis."""
+        if size < 16 or size % 16:
+            raise UserError(f"size {size}: must be a multiple of 16, for the four halvings")
         return {"size": size}
+
+    @classmethod
+    def data_options(cls, inputs: np.ndarray) -> dict[str, Any]:
+        """Returns no options; checks that the grids (M,D,H,W,C) have one channel."""
+        if inputs.shape[-1] != 1:
+            raise UserError(f"VRN takes grids of one channel, these have {inputs.shape[-1]}; take ResNet3D")
+        return {}
 
 
 def _first_channels(width: float) -> int:

@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ def fit_resumable(
     epochs: int,
     output_dir: Path,
     *,
-    validate: Callable[[History], float] | None = None,
+    validate: Callable[[History], Mapping[str, float]] | None = None,
     tensorboard: bool = False,
     callbacks: Callbacks = (),
 ) -> History:
@@ -74,7 +74,8 @@ def fit_resumable(
         epoch_batches: Maps an epoch's number to its batches; the same number, the same batches.
         epochs: Number of epochs in all.
         output_dir: Where everything goes.
-        validate: Called after each epoch with the records before it; its accuracy joins the log.
+        validate: Called after each epoch with the records before it; what it measures joins the log, as
+            `validation_accuracy` and so on.
         tensorboard: Also write scalars for TensorBoard.
         callbacks: Callbacks of `model.fit`; what they keep among the optimiser's variables is resumed, too.
 
@@ -101,7 +102,7 @@ def fit_resumable(
         metrics = replicas.fit(batches) if several else _fit(model, batches, epoch, callbacks)
         record: dict[str, Any] = {"epoch": epoch + 1} | metrics
         if validate is not None and replicas.chief:
-            record["validation_accuracy"] = validate(history)
+            record |= {f"validation_{name}": value for name, value in validate(history).items()}
         record["learning_rate"] = float(model.optimizer.learning_rate)
         record["seconds"] = round(time.perf_counter() - start, 2)
         history.append(record)

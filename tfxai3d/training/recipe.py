@@ -26,6 +26,10 @@ class Answers(Protocol):
     def overall_accuracy(self) -> float:
         """Fraction of the examples that are classified right."""
 
+    @property
+    def auc(self) -> float:
+        """Mean area under the ROC curves of the classes; NaN if only one occurs."""
+
     def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Returns the accuracies, JSON-compatible."""
 
@@ -76,10 +80,11 @@ class Recipe:
             raise UserError(f"batch_size={self.batch_size} is larger than the {len(train)} training examples")
         return len(train) // self.batch_size
 
-    def batches(self, train: data.Split, kind: str, size: int) -> "Callable[[int], tf.data.Dataset]":
+    def batches(self, train: data.Split, kind: str, size: int | None) -> "Callable[[int], tf.data.Dataset]":
         """Returns what makes the batches of an epoch, given its number.
 
-        `size` points are drawn of each cloud, or grids are coarsened to so many voxels along an axis.
+        `size` points are drawn of each cloud, or grids are coarsened to so many voxels along an axis, if it
+        is not None.
         """
         names = AUGMENTATIONS[kind] if self.augment is None else self.augment
         augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names)
@@ -118,8 +123,9 @@ def without_empty(train: data.Split, kind: str) -> tuple[data.Split, list[int]]:
 
 
 def sized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
-    """Returns grids (M,D,D,D,1) at the size that a model takes, points (M,N,3) as they are."""
-    return np.asarray(data.coarsen(inputs, model.input_shape[1])) if inputs.ndim == 5 else inputs
+    """Returns grids (M,D,D,D,C) at the size that a model takes, if it is one, points (M,N,3) as they are."""
+    size = model.input_shape[1]
+    return inputs if inputs.ndim != 5 or size is None else np.asarray(data.coarsen(inputs, size))
 
 
 def write_preset(

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -43,12 +43,16 @@ class TrainingRecipe(Recipe):
     stages: Sequence[str] = ("512x12", "1024x4")
     # Part of the examples held back, to choose the best epoch of the last stage; with 0 it is the last.
     validation_fraction: float = 0.0
+    choose_by: Literal["accuracy", "auc"] = "accuracy"  # what the best epoch has most of
     precision: str = "float32"  # Keras dtype policy
 
     def __post_init__(self) -> None:
         stages, network = self.parsed_stages, models.get(self.model)
-        if network.data_kind == "voxels" and any(size not in (16, 32) for size, _ in stages):
-            raise UserError(f"stages={','.join(self.stages)}: voxels come in 16 or 32 along an axis")
+        for stage in stages:
+            try:
+                network.stage_options(stage.size)
+            except UserError as error:
+                raise UserError(f"stages={','.join(self.stages)}: {error}") from error
         if self.variant and self.variant not in network.variants:
             known = ", ".join(network.variants) or "none"
             raise UserError(f"variant={self.variant} is not one of {self.model}: {known}")
@@ -65,10 +69,18 @@ class TrainingRecipe(Recipe):
         """What the network takes, "points" or "voxels"."""
         return models.get(self.model).data_kind
 
-    def build(self, size: int, class_names: tuple[str, ...]) -> models.Classifier:
-        """Builds the network for examples of a size; those of all sizes have the same weights."""
+    def build(
+        self, size: int, class_names: tuple[str, ...], options: Mapping[str, Any] | None = None
+    ) -> models.Classifier:
+        """Builds the network for examples of a size; those of all sizes have the same weights.
+
+        Args:
+            size: Points of an example, or voxels along an axis.
+            class_names: Names of the classes.
+            options: Further options of the network, such as its `data_options`.
+        """
         network = models.get(self.model)
-        options = self._chosen() | network.stage_options(size)
+        options = self._chosen() | network.stage_options(size) | dict(options or {})
         model = network(len(class_names), class_names=class_names, name=self.model, **options)
         if self.initial is not None:
             narrow = models.from_preset(self.initial)
@@ -92,6 +104,7 @@ def train(
     output_dir: AnyPath,
     *,
     classify: Classify,
+    validation: data.Split | None = None,
     strategy: "tf.distribute.Strategy | None" = None,
     tensorboard: bool = False,
     facts: Mapping[str, Any] | None = None,
@@ -106,6 +119,7 @@ def train(
         test: Examples that tell how good the preset is.
         output_dir: Folder of the run.
         classify: `evaluate.classify`.
+        validation: Examples to choose the best epoch of the last stage on, in place of a part of `train`.
         strategy: Distributes each batch among several devices, see `Replicas`.
         tensorboard: Also write scalars for TensorBoard.
         facts: More that the card shall say.
@@ -119,7 +133,13 @@ def train(
     output_dir = Path(output_dir)
     settings = recipe.settings(train, test)
     examples, skipped = common.without_empty(train, recipe.kind)
-    examples, held_back = _hold_back(examples, recipe.validation_fraction, recipe.seed)
+    if validation is None:
+        examples, held_back = _hold_back(examples, recipe.validation_fraction, recipe.seed)
+    elif recipe.validation_fraction:
+        raise UserError(f"validation_fraction={recipe.validation_fraction}: there is a split to validate on")
+    else:
+        held_back, settings = validation, settings | {"num_val": len(validation)}
+    options = models.get(recipe.model).data_options(examples.inputs)
     if strategy is not None and recipe.batch_size % strategy.num_replicas_in_sync:
         devices = strategy.num_replicas_in_sync
         raise UserError(f"batch_size={recipe.batch_size} cannot be divided among {devices} devices")
@@ -136,16 +156,20 @@ def train(
         for stage, batches in stages:
             begin, end = end, end + stage.epochs
             with strategy.scope() if strategy is not None else contextlib.nullcontext():
-                model = recipe.build(stage.size, train.class_names)
+                model = recipe.build(stage.size, train.class_names, options)
                 recipe.compile(model, steps * epochs, warmup_steps=steps)
-            chooser = _BestEpoch(model, held_back, begin, output_dir, classify) if held_back else None
-            options: dict[str, Any] = {"validate": chooser, "tensorboard": tensorboard}
-            history = fit_resumable(model, batches, end, output_dir, **options)
+            chooser = None
+            if held_back is not None:
+                chooser = _BestEpoch(model, held_back, begin, output_dir, classify, recipe.choose_by)
+            history = fit_resumable(
+                model, batches, end, output_dir, validate=chooser, tensorboard=tensorboard
+            )
         if not Replicas(model).chief:
             return None
-        if held_back:
+        if held_back is not None:
             model = models.from_preset(output_dir / "best")
-        card = {"data": settings["data"], **_choice(recipe, history, begin), **(facts or {})}
+        part = None if held_back is None else "a part held back" if validation is None else "val"
+        card = {"data": settings["data"], **_choice(recipe, history, begin, part), **(facts or {})}
         if recipe.kind == "voxels":
             empty = np.flatnonzero(data.find_empty(test.inputs)).tolist()
             card |= {"skipped_empty_grids_of_train": skipped, "empty_grids_kept_in_test": empty}
@@ -164,17 +188,23 @@ def _precision(policy: str) -> Iterator[None]:
 
 
 class _BestEpoch:
-    """Measures the accuracy on held-back data and keeps the best model of this stage in `best`."""
+    """Measures the model on held-back data and keeps the best one of this stage in `best`."""
 
-    def __init__(self, model: Any, held_back: data.Split, first: int, output_dir: Path, classify: Classify):
+    def __init__(
+        self, model: Any, held_back: data.Split, first: int, output_dir: Path, classify: Classify, by: str
+    ):
         self.model, self.first, self.folder, self.classify = model, first, output_dir / "best", classify
-        self.inputs, self.labels = sized(held_back.inputs, model), held_back.labels
+        self.inputs, self.labels, self.by = sized(held_back.inputs, model), held_back.labels, by
+        if by == "auc" and len(np.unique(self.labels)) < 2:
+            raise UserError("choose_by=auc: all examples to choose the epoch on are of one class")
 
-    def __call__(self, history: History) -> float:
-        accuracy = self.classify(self.model, self.inputs, self.labels).overall_accuracy
-        if all(accuracy > record["validation_accuracy"] for record in history[self.first :]):
-            models.save_preset(self.model, self.folder, {"validation_accuracy": accuracy})
-        return accuracy
+    def __call__(self, history: History) -> dict[str, float]:
+        answers = self.classify(self.model, self.inputs, self.labels)
+        measured = {"accuracy": answers.overall_accuracy, "auc": answers.auc}
+        if all(measured[self.by] > record[f"validation_{self.by}"] for record in history[self.first :]):
+            card = {f"validation_{name}": value for name, value in measured.items()}
+            models.save_preset(self.model, self.folder, card)
+        return measured
 
 
 def _hold_back(train: data.Split, fraction: float, seed: int) -> tuple[data.Split, data.Split | None]:
@@ -185,14 +215,19 @@ def _hold_back(train: data.Split, fraction: float, seed: int) -> tuple[data.Spli
     return train[kept], train[held]
 
 
-def _choice(recipe: TrainingRecipe, history: History, first: int) -> dict[str, Any]:
-    """Returns what the card says of the epochs, and of the one chosen from those after the first so many."""
-    held_back = bool(recipe.validation_fraction)
-    key = "validation_accuracy" if held_back else "epoch"
-    chosen = max(history[first:], key=lambda record: record[key])
+def _choice(recipe: TrainingRecipe, history: History, first: int, part: str | None) -> dict[str, Any]:
+    """Returns what the card says of the epochs, and of the one chosen from those after the first so many.
+
+    `part` names the examples that it was chosen on, if any.
+    """
+    split, choice = "trained on train", f"{history[-1]['epoch']}, the last"
+    if part is not None:
+        best = max(history[first:], key=lambda record: record[f"validation_{recipe.choose_by}"])
+        split += f", epoch chosen by {recipe.choose_by} on {part}"
+        choice = f"{best['epoch']}, the best on {part}"
     return {
-        "split": "trained on train" + (", epoch chosen on a part held back" if held_back else ""),
-        "epoch_choice": f"{chosen['epoch']}, the {'best on the held-back part' if held_back else 'last'}",
+        "split": split,
+        "epoch_choice": choice,
         "epochs": len(history),
         "stages": list(recipe.stages),
         "seed": recipe.seed,

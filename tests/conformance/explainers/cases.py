@@ -15,12 +15,13 @@ from tfxai3d import explain
 MODELS = {
     "pointnet": (networks.pointnet, "points", POINTS),
     "pointnet2": (networks.pointnet2, "points", POINTS),
+    "resnet3d": (networks.resnet3d, "voxels", VOXELS),
     "vrn": (networks.vrn, "voxels", VOXELS),
     "foreign": (networks.foreign, "points", POINTS),
     "function": (lambda: networks.function, "voxels", VOXELS),
 }
 METHODS = explain.method_names()
-SLOW = {"pointnet2", "vrn"}
+SLOW = {"pointnet2", "resnet3d", "vrn"}
 FEW = {"num_clusters": 4, "block_size": 8, "budget": 16}
 OPTIONS = {
     "integrated_gradients": {"steps": 3},

@@ -38,5 +38,6 @@ CASES = {
     "pointnet_basic": Case("pointnet", {"variant": "basic"}, POINTS, any_order=True),
     "pointnet2_ssg": Case("pointnet2", {"density": 0.06}, POINTS),
     "pointnet2_msg": Case("pointnet2", {"variant": "msg", "density": 0.06}, POINTS),
+    "resnet3d": Case("resnet3d", {"width": 0.125, "mean": [0.5], "std": [0.3]}, VOXELS),
     "vrn": Case("vrn", {"width": 0.125, "size": 16}, VOXELS),
 }

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from tfxai3d.data.augment.voxels import (
     coarsen,
     flip,
+    mirror,
     quarter_turn,
+    rotate,
     shift,
     voxel_augmentation,
     voxel_batches,
@@ -26,6 +30,7 @@ def candidates(grid, transform):
     """Returns which of the named outcomes a transformed grid equals."""
     outcomes = {
         flip: {(x, y): grid[::x, ::y] for x in (1, -1) for y in (1, -1)},
+        mirror: {(x, y, z): grid[::x, ::y, ::z] for x in (1, -1) for y in (1, -1) for z in (1, -1)},
         quarter_turn: {k: np.rot90(grid, k, (0, 1)) for k in range(4)},
         shift: {
             (x, y, z): np.roll(grid, (x, y, z), (0, 1, 2))
@@ -37,7 +42,7 @@ def candidates(grid, transform):
     return outcomes[transform]
 
 
-@pytest.mark.parametrize("transform", [flip, shift, quarter_turn])
+@pytest.mark.parametrize("transform", [flip, mirror, shift, quarter_turn])
 def test_each_grid_is_moved_by_its_own_draw(transform):
     x = batch()
     moved = transform(tf.constant(x), SEED).numpy()
@@ -51,8 +56,31 @@ def test_each_grid_is_moved_by_its_own_draw(transform):
     if transform is flip:
         shares = (np.array(names) == -1).mean(axis=0)
         assert ((shares > 0.1) & (shares < 0.3)).all()
+    elif transform is mirror:
+        assert (np.abs((np.array(names) == -1).mean(axis=0) - 0.5) < 0.15).all()
     else:
         assert {0, 1, 2} <= set(np.array(names).ravel().tolist())
+
+
+@pytest.mark.parametrize(("shape", "limit"), [((5, 10, 8, 9, 2), 15.0), ((3, 6, 6, 6, 1), 180.0)])
+def test_rotated_grids_are_those_of_scipy(shape, limit):
+    grids = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    rotated = rotate(tf.constant(grids), SEED, limit).numpy()
+    axis = tf.math.l2_normalize(tf.random.stateless_normal((len(grids), 3), SEED), axis=1).numpy()
+    degrees = tf.random.stateless_uniform((len(grids), 1), SEED + 1, -limit, limit).numpy()
+    assert np.abs(degrees).max() <= limit
+    middle = (np.array(shape[1:4]) - 1) / 2
+    for grid, got, vector in zip(grids, rotated, axis * np.radians(degrees), strict=True):
+        matrix = Rotation.from_rotvec(vector).as_matrix()
+        options = {"offset": middle - matrix @ middle, "order": 1, "mode": "grid-constant"}
+        channels = [ndimage.affine_transform(one, matrix, **options) for one in np.moveaxis(grid, -1, 0)]
+        np.testing.assert_allclose(got, np.stack(channels, axis=-1), atol=1e-5)
+
+
+def test_rotated_occupancy_is_float_and_a_rotation_by_nothing_changes_nothing():
+    rotated = rotate(tf.constant(batch(4)), SEED, 0.0)
+    assert rotated.dtype == tf.float32
+    np.testing.assert_allclose(rotated, batch(4), atol=1e-5)
 
 
 def test_what_is_shifted_out_is_lost():
@@ -76,9 +104,32 @@ def test_coarsened_blocks_are_full_where_any_voxel_is(size, dtype):
     assert coarse.dtype == grids.dtype
 
 
-def test_a_size_that_is_no_divisor_is_refused():
-    with pytest.raises(UserError, match="grids of 32 voxels a side cannot be coarsened to 20"):
-        coarsen(np.zeros((1, 32, 32, 32, 1)), 20)
+@pytest.mark.parametrize(
+    ("grids", "message"),
+    [
+        (np.zeros((1, 32, 32, 32, 1)), "grids of 32 voxels a side cannot be coarsened to 20"),
+        (np.zeros((1, 40, 40, 20, 1)), "grids of 40x40x20 cannot be coarsened to 20"),
+        (np.full((1, 40, 40, 40, 1), 0.5), "have values other than 0 and 1 and cannot be coarsened to 20"),
+    ],
+)
+def test_what_cannot_be_coarsened(grids, message):
+    with pytest.raises(UserError, match=message):
+        coarsen(grids, 20)
+    with pytest.raises(UserError, match=message):
+        one = {"num_classes": 1, "batch_size": 1, "augment": voxel_augmentation(), "seed": (0, 0)}
+        voxel_batches(grids, np.zeros(1, int), size=20, **one)
+
+
+def test_volumes_keep_their_values():
+    volumes = np.random.default_rng(0).normal(-300, 500, (4, 5, 6, 7, 2))
+    one = {"num_classes": 4, "batch_size": 4, "augment": voxel_augmentation([]), "seed": (0, 0)}
+    [(batch, labels)] = voxel_batches(volumes, np.arange(4), **one)
+    np.testing.assert_array_equal(batch, volumes[labels.numpy().argmax(axis=1)].astype(np.float32))
+    coarse = voxel_batches(np.ones((4, 8, 8, 8, 2), np.uint8), np.arange(4), size=4, **one)
+    assert next(iter(coarse))[0].shape == (4, 4, 4, 4, 2)
+    augment = voxel_augmentation(["mirror", "rotate", "shift"])
+    for batch, _ in voxel_batches(volumes, np.arange(4), **one | {"augment": augment}, plain_copy=True):
+        assert batch.shape == (4, 5, 6, 7, 2)
 
 
 def test_augmentation_by_name():
@@ -86,7 +137,7 @@ def test_augmentation_by_name():
     x = tf.constant(batch())
     expected = shift(flip(x, SEED + tf.constant([1, 0], tf.int64)), SEED + tf.constant([2, 0], tf.int64))
     np.testing.assert_array_equal(tf.function(augment)(x, SEED), expected)
-    with pytest.raises(UserError, match=r"unknown augmentation 'jitter'.*flip, shift"):
+    with pytest.raises(UserError, match=r"unknown augmentation 'jitter'.*flip, mirror, shift"):
         voxel_augmentation(["jitter"])
 
 

@@ -1,4 +1,4 @@
-"""Augmentations of batches of voxels (B,D,H,W,1), axes x, y, z up, as pure functions of a seed, int (2,)."""
+"""Augmentations of batches of voxels (B,D,H,W,C), axes x, y, z up, as pure functions of a seed, int (2,)."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,14 @@ def flip(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     chosen = tf.random.stateless_uniform((tf.shape(grids)[0], len(_HORIZONTAL)), seed) < 0.2
     for i, axis in enumerate(_HORIZONTAL):
         grids = tf.where(chosen[:, i, None, None, None, None], tf.reverse(grids, [axis]), grids)
+    return grids
+
+
+def mirror(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirrors each grid along each of the three axes with probability 1/2; for volumes without an up axis."""
+    chosen = tf.random.stateless_uniform((tf.shape(grids)[0], 3), seed) < 0.5
+    for i in range(3):
+        grids = tf.where(chosen[:, i, None, None, None, None], tf.reverse(grids, [i + 1]), grids)
     return grids
 
 
@@ -42,21 +50,79 @@ def quarter_turn(grids: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.where((count >= 2)[:, None, None, None, None], tf.reverse(grids, [1, 2]), grids)
 
 
+def rotate(grids: tf.Tensor, seed: tf.Tensor, limit: float = 15.0) -> tf.Tensor:
+    """Rotates each grid about a random axis through its middle by up to `limit` degrees: float32.
+
+    Values between the voxels are interpolated linearly; what comes from outside of the grid is empty.
+    """
+    grids, count = tf.cast(grids, tf.float32), tf.shape(grids)[0]
+    axis = tf.math.l2_normalize(tf.random.stateless_normal((count, 3), seed), axis=1)
+    degrees = tf.random.stateless_uniform((count, 1), seed + 1, -limit, limit)
+    shape = tf.shape(grids)[1:4]
+    middle = tf.cast(shape - 1, tf.float32) / 2
+    places = tf.stack(tf.meshgrid(*(tf.range(shape[i]) for i in range(3)), indexing="ij"), axis=-1)
+    offsets = tf.cast(tf.reshape(places, (1, -1, 3)), tf.float32) - middle
+    turned = _rotated(offsets, axis[:, None], degrees[:, None] * np.pi / 180)
+    return tf.reshape(_interpolated(grids, turned + middle), tf.shape(grids))
+
+
+def _rotated(vectors: tf.Tensor, axis: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+    """Returns vectors (1,V,3) rotated about axes (B,1,3) of length 1 by angles (B,1,1): Rodrigues' formula."""
+    across = tf.linalg.cross(*(tf.broadcast_to(one, _joint(axis, vectors)) for one in (axis, vectors)))
+    along = axis * tf.reduce_sum(axis * vectors, axis=-1, keepdims=True)
+    return vectors * tf.cos(angle) + across * tf.sin(angle) + along * (1 - tf.cos(angle))
+
+
+def _joint(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.broadcast_dynamic_shape(tf.shape(a), tf.shape(b))
+
+
+def _interpolated(grids: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Returns the values (B,V,C) of grids at places (B,V,3) in voxels, 0 outside."""
+    count, shape, channels = tf.shape(grids)[0], tf.shape(grids)[1:4], grids.shape[4]
+    padded = tf.pad(grids, ((0, 0), (1, 1), (1, 1), (1, 1), (0, 0)))
+    a, b, c = (shape[i] + 1 for i in range(3))
+    corners = [padded[:, i : a + i, j : b + j, k : c + k] for i, j, k in np.ndindex(2, 2, 2)]
+    cells = tf.reshape(tf.stack(corners, axis=4), (count, -1, 8 * channels))  # all that one place needs
+    places = tf.clip_by_value(places + 1, 0.0, tf.cast(shape, tf.float32) + 1)
+    low = tf.minimum(tf.floor(places), tf.cast(shape, tf.float32))
+    index, (x, y, z) = tf.cast(low, tf.int32), tf.unstack(places - low, axis=-1)
+    number = (index[..., 0] * b + index[..., 1]) * c + index[..., 2]
+    found = tf.reshape(tf.gather(cells, number, batch_dims=1), (count, -1, 2, 2, 2, channels))
+    for far in (x, y, z):  # from 8 corners to 4, to 2, to 1
+        far = tf.reshape(far, (count, -1, *[1] * (len(found.shape) - 3)))
+        found = found[:, :, 0] * (1 - far) + found[:, :, 1] * far
+    return found
+
+
 def coarsen(grids: tf.Tensor | np.ndarray, size: int) -> tf.Tensor:
-    """Returns grids (B,D,D,D,1) at `size` voxels a side, of the same type; an occupied voxel fills its block.
+    """Returns occupancy (B,D,D,D,C) at `size` voxels a side, of the same type: a voxel fills its block.
 
     Raises:
-        UserError: If `size` does not divide D.
+        UserError: If `size` does not divide D, the grids are no cubes, or have other values than 0 and 1.
     """
-    fine = grids.shape[1]
-    if fine % size:
-        raise UserError(f"grids of {fine} voxels a side cannot be coarsened to {size}; give a divisor")
-    factor = fine // size
-    blocks = tf.reshape(grids, (-1, size, factor, size, factor, size, factor, 1))
+    sides = tuple(grids.shape[1:4])
+    if sides == (size,) * 3:
+        return grids
+    _check_blocks(grids, sides, size)
+    factor = sides[0] // size
+    blocks = tf.reshape(grids, (-1, size, factor, size, factor, size, factor, grids.shape[4]))
     return tf.reduce_max(blocks, axis=(2, 4, 6))
 
 
-VOXEL_TRANSFORMS: dict[str, Transform] = {f.__name__: f for f in (flip, shift, quarter_turn)}
+def _check_blocks(grids: tf.Tensor | np.ndarray, sides: tuple[int, ...], size: int) -> None:
+    if len(set(sides)) > 1 or sides[0] % size:
+        shape = f"{sides[0]} voxels a side" if len(set(sides)) == 1 else "x".join(map(str, sides))
+        raise UserError(f"grids of {shape} cannot be coarsened to {size}; give a divisor, or resample them")
+    known = isinstance(grids, np.ndarray)
+    if known and not all(((grid == 0) | (grid == 1)).all() for grid in grids):  # one by one, for the memory
+        raise UserError(
+            f"volumes of {sides[0]} voxels a side have values other than 0 and 1 and cannot be coarsened to "
+            f"{size}; resample them"
+        )
+
+
+VOXEL_TRANSFORMS: dict[str, Transform] = {f.__name__: f for f in (flip, mirror, shift, rotate, quarter_turn)}
 
 
 def voxel_augmentation(names: Sequence[str] = ("flip", "shift")) -> Transform:
@@ -75,10 +141,10 @@ def voxel_batches(
     size: int | None = None,
     plain_copy: bool = False,
 ) -> tf.data.Dataset:
-    """One epoch of shuffled, augmented batches: float32 (batch_size,size,size,size,1), and one-hot labels.
+    """One epoch of shuffled, augmented batches: float32 (batch_size,D,H,W,C), and one-hot labels.
 
     Args:
-        grids: Occupancy (M,D,H,W,1) of 0 and 1; kept as uint8.
+        grids: Volumes (M,D,H,W,C): occupancy of 0 and 1, or any real values.
         labels: Classes (M,).
         num_classes: See `training_batches`, as the next one.
         batch_size: Grids a batch; an incomplete last batch is left out.
@@ -86,12 +152,19 @@ def voxel_batches(
         seed: The run's seed and the epoch; the same pair gives the same batches.
         size: Voxels along each axis of the batches, see `coarsen`; by default those of the grids.
         plain_copy: Whether each grid comes a second time, without augmentation, as in VRN's training.
+
+    Raises:
+        UserError: As `coarsen`.
     """
-    count, source = len(grids), tf.constant(grids.astype(np.uint8, copy=False))
+    if size is not None and grids.shape[1:4] != (size,) * 3:
+        _check_blocks(grids, grids.shape[1:4], size)
+    whole = grids.dtype in (np.bool_, np.uint8)  # occupancy, in a quarter of the memory
+    count, source = len(grids), tf.constant(grids.astype(np.uint8 if whole else np.float32, copy=False))
 
     def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tf.Tensor:
         chosen = tf.gather(source, index % count)
         augmented = augment(chosen, batch_seed)
+        chosen = tf.cast(chosen, augmented.dtype)
         batch = tf.where((index < count)[:, None, None, None, None], augmented, chosen)
         return tf.cast(batch if size is None else coarsen(batch, size), tf.float32)
 
