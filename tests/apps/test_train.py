@@ -60,7 +60,15 @@ def test_what_a_training_leaves_behind(finished):
     assert names == {"log.csv", "run.json"} | checkpoints | presets
     records = log(folder)
     assert [record["epoch"] for record in records] == [1, 2, 3, 4]
-    expected = {"epoch", "accuracy", "loss", "validation_accuracy", "validation_auc", "learning_rate", "seconds"}
+    expected = {
+        "epoch",
+        "accuracy",
+        "loss",
+        "validation_accuracy",
+        "validation_auc",
+        "learning_rate",
+        "seconds",
+    }
     assert set(records[0]) == expected
     settings = json.loads((folder / "run.json").read_text())
     expected = {"variant": "basic", "stages": ["16x2", "24x2"], "seed": 3}

@@ -98,6 +98,8 @@ def test_what_is_no_model_says_why(tmp_path):
 
 
 def test_a_model_of_others_is_no_preset(tmp_path):
-    with pytest.raises(UserError, match=r"is none of pointnet, pointnet2, resnet3d, vrn, .* save it by model\.save"):
+    with pytest.raises(
+        UserError, match=r"is none of pointnet, pointnet2, resnet3d, vrn, .* save it by model\.save"
+    ):
         models.save_preset(foreign(), tmp_path / "preset", {})
     assert not list(tmp_path.iterdir())

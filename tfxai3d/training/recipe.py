@@ -94,7 +94,8 @@ class Recipe:
             options = shared | {"augment": augment, "seed": (self.seed, epoch)}
             if kind == "voxels":
                 return data.voxel_batches(train.inputs, train.labels, size=size, **options)
-            return data.training_batches(train.inputs, train.labels, num_points=size, **options)
+            count = size or train.inputs.shape[1]
+            return data.training_batches(train.inputs, train.labels, num_points=count, **options)
 
         return make
 

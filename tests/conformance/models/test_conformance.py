@@ -42,7 +42,9 @@ def built(case):
 def test_every_network_is_a_case():
     assert {case.network for case in CASES.values()} == set(models.architectures())
     assert models.get("PointNet2") is models.PointNet2  # as presets write it
-    with pytest.raises(UserError, match="unknown network 'VGG'; known are pointnet, pointnet2, resnet3d, vrn"):
+    with pytest.raises(
+        UserError, match="unknown network 'VGG'; known are pointnet, pointnet2, resnet3d, vrn"
+    ):
         models.get("VGG")
 
 

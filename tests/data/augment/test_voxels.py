@@ -6,12 +6,12 @@ import tensorflow as tf
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from tfxai3d.data.augment.rotation import rotate
 from tfxai3d.data.augment.voxels import (
     coarsen,
     flip,
     mirror,
     quarter_turn,
-    rotate,
     shift,
     voxel_augmentation,
     voxel_batches,
@@ -115,8 +115,8 @@ def test_coarsened_blocks_are_full_where_any_voxel_is(size, dtype):
 def test_what_cannot_be_coarsened(grids, message):
     with pytest.raises(UserError, match=message):
         coarsen(grids, 20)
+    one = {"num_classes": 1, "batch_size": 1, "augment": voxel_augmentation(), "seed": (0, 0)}
     with pytest.raises(UserError, match=message):
-        one = {"num_classes": 1, "batch_size": 1, "augment": voxel_augmentation(), "seed": (0, 0)}
         voxel_batches(grids, np.zeros(1, int), size=20, **one)
 
 
