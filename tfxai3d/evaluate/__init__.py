@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.faithfulness.deletion import area_between_curves as area_between_curves
     from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
     from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
+    from tfxai3d.evaluate.faithfulness.metrics import METRICS as METRICS
+    from tfxai3d.evaluate.faithfulness.metrics import Metric as Metric
+    from tfxai3d.evaluate.faithfulness.metrics import check_metrics as check_metrics
+    from tfxai3d.evaluate.faithfulness.metrics import metrics_of as metrics_of
+    from tfxai3d.evaluate.faithfulness.randomisation import shuffled as shuffled
+    from tfxai3d.evaluate.faithfulness.subject import FRACTIONS as FRACTIONS
+    from tfxai3d.evaluate.faithfulness.subject import Rated as Rated
+    from tfxai3d.evaluate.faithfulness.subject import Subject as Subject
     from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
     from tfxai3d.evaluate.report import Mistake as Mistake
