@@ -56,6 +56,17 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.faithfulness.subject import Subject as Subject
     from tfxai3d.evaluate.geometry import importance_fraction as importance_fraction
     from tfxai3d.evaluate.geometry import surface_variation as surface_variation
+    from tfxai3d.evaluate.league.contest import Entry as Entry
+    from tfxai3d.evaluate.league.contest import hold_contest as hold_contest
+    from tfxai3d.evaluate.league.contest import read_contest as read_contest
+    from tfxai3d.evaluate.league.entrants import entrants as entrants
+    from tfxai3d.evaluate.league.ground_truth import known_reason as known_reason
+    from tfxai3d.evaluate.league.standing import Place as Place
+    from tfxai3d.evaluate.league.standing import standing as standing
+    from tfxai3d.evaluate.league.standing import survives as survives
+    from tfxai3d.evaluate.league.tables import contest_rows as contest_rows
+    from tfxai3d.evaluate.league.tables import league_records as league_records
+    from tfxai3d.evaluate.league.tables import standing_rows as standing_rows
     from tfxai3d.evaluate.report import Mistake as Mistake
     from tfxai3d.evaluate.report import calibration_table as calibration_table
     from tfxai3d.evaluate.report import classification_report as classification_report

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tfxai3d.view.page.gallery import write_gallery as write_gallery
     from tfxai3d.view.page.object import write_html as write_html
     from tfxai3d.view.page.panel import write_panel as write_panel
+    from tfxai3d.view.page.report import Section as Section
+    from tfxai3d.view.page.report import write_report as write_report
     from tfxai3d.view.picture.gallery import open_gallery as open_gallery
     from tfxai3d.view.picture.gallery import render_gallery as render_gallery
     from tfxai3d.view.picture.object import open_window as open_window
@@ -29,5 +31,7 @@ if TYPE_CHECKING:
     from tfxai3d.view.shown.features import feature_gallery as feature_gallery
     from tfxai3d.view.shown.filters import filter_gallery as filter_gallery
     from tfxai3d.view.shown.gallery import Gallery as Gallery
+    from tfxai3d.view.tables import render_cells as render_cells
+    from tfxai3d.view.tables import render_dots as render_dots
 
 __getattr__, __dir__ = lazy(__name__)

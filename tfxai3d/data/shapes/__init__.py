@@ -8,6 +8,9 @@ from tfxai3d.data.shapes.catalogue import draw_labels as draw_labels
 from tfxai3d.data.shapes.catalogue import draw_shape as draw_shape
 from tfxai3d.data.shapes.catalogue import make_dataset as make_dataset
 from tfxai3d.data.shapes.catalogue import make_shape as make_shape
+from tfxai3d.data.shapes.ground_truth import GROUND_TRUTHS as GROUND_TRUTHS
+from tfxai3d.data.shapes.ground_truth import GroundTruth as GroundTruth
+from tfxai3d.data.shapes.ground_truth import make_ground_truth as make_ground_truth
 from tfxai3d.data.shapes.mesh import CREASE_DEGREES as CREASE_DEGREES
 from tfxai3d.data.shapes.mesh import ShapeMesh as ShapeMesh
 from tfxai3d.data.shapes.sampling import CORNER as CORNER

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.evaluate.classification import classify
 from tfxai3d.evaluate.dropping.forward import Forward
 from tfxai3d.explain.engine.network import Network, network
 from tfxai3d.results import heads
@@ -53,6 +55,28 @@ class Subject:
         if self.truth is not None and self.truth.shape != self.inputs.shape[:-1]:
             raise UserError(f"truth {self.truth.shape} does not fit inputs {self.inputs.shape}")
 
+    @classmethod
+    def of_right(
+        cls, model: Any, inputs: np.ndarray, labels: np.ndarray, num_examples: int, **options: Any
+    ) -> "Subject":
+        """Returns a subject of so many examples that a network classifies right, spread evenly over them.
+
+        Args:
+            model: The network.
+            inputs: The examples to choose from.
+            labels: Their true classes, int (B,).
+            num_examples: The most that are chosen.
+            **options: Of the subject.
+
+        Raises:
+            UserError: If it classifies none right.
+        """
+        right = np.flatnonzero(classify(model, inputs, labels).predicted == labels)
+        if not len(right):
+            raise UserError(f"the model classifies none of the {len(labels)} examples right")
+        chosen = right[np.linspace(0, len(right) - 1, min(num_examples, len(right))).astype(int)]
+        return cls(model, np.asarray(inputs[chosen], np.float32), labels[chosen], **options)
+
     @functools.cached_property
     def network(self) -> Network:
         """The model, read once."""
@@ -73,6 +97,15 @@ class Subject:
     def whole(self) -> np.ndarray:
         """The scores of the classes of the whole examples, (B,C)."""
         return self.scores(np.ones((len(self.inputs), 1, self.places.shape[1]), bool))[:, 0]
+
+    @functools.cached_property
+    def forward_seconds(self) -> float:
+        """The wall time of a forward pass of an example, in batches, compiled."""
+        kept = np.ones((len(self.inputs), 1, self.places.shape[1]), bool)
+        self.scores(kept)
+        began = time.perf_counter()
+        self.scores(kept)
+        return (time.perf_counter() - began) / len(kept)
 
     @functools.cached_property
     def subsets(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,1 @@
+"""The league: methods beside each other, on networks and by metrics."""

@@ -1,0 +1,128 @@
+"""One contest: methods on one network and its examples by all metrics, resumable method by method."""
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from tfxai3d.evaluate.faithfulness.metrics import METRICS, check_metrics, metrics_of
+from tfxai3d.evaluate.faithfulness.subject import Rated, Rater, Subject
+from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage import AnyPath, file_name, open_npz, run_folder, write_npz
+
+_SUFFIX = ".scores.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A method's results in a contest.
+
+    Attributes:
+        method: Its name.
+        scores: What each metric gave each example, (B,), by the metric's name.
+        importance: The maps, (B,M).
+        seconds: Of an explanation, compiled.
+        passes: The same in forward passes of the network on the same examples.
+    """
+
+    method: str
+    scores: Mapping[str, np.ndarray]
+    importance: np.ndarray
+    seconds: float
+    passes: float
+
+    def explanation(self, subject: Subject, number: int) -> Explanation:
+        """Returns the map of one example of its subject, as viewers take it."""
+        inputs, net = subject.inputs[[number]], subject.network
+        importance = self.importance[[number]].reshape(inputs.shape[:-1])
+        return Explanation(
+            inputs=inputs,
+            attributions=np.broadcast_to(importance[..., None] / inputs.shape[-1], inputs.shape),
+            importance=importance,
+            target=subject.labels[[number]],
+            scores=subject.whole[[number]],
+            method=self.method,
+            options={},
+            kind=net.kind,
+            class_names=net.class_names,
+        )
+
+
+def hold_contest(
+    subject: Subject,
+    raters: Mapping[str, Rater],
+    metrics: Sequence[str] | None = None,
+    folder: AnyPath | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Entry]:
+    """Measures methods on one network and its examples.
+
+    Args:
+        subject: The network and the examples.
+        raters: The methods by name.
+        metrics: Names of `METRICS`; by default all that say something of the subject.
+        folder: Keeps each method's results once they are there: called again, the contest goes on.
+        settings: What decides the results, such as the names of model and data.
+
+    Raises:
+        UserError: If a metric is unknown, the folder holds another contest, or as a method does.
+    """
+    wanted = metrics_of(subject) if metrics is None else list(metrics)
+    check_metrics(wanted)
+    decisive = {**(settings or {}), "metrics": wanted, "examples": len(subject.labels), "seed": subject.seed}
+    entries = []
+    with run_folder(folder, decisive, f"*{_SUFFIX}"):
+        for name in (bar := tqdm(raters, unit="method", disable=None)):
+            bar.set_postfix_str(name)
+            path = None if folder is None else Path(folder) / f"{file_name(name)}{_SUFFIX}"
+            if path is not None and path.exists():
+                entries.append(_read(path))
+                continue
+            entries.append(_measured(name, Rated(subject, raters[name]), wanted))
+            if path is not None:
+                _write(path, entries[-1])
+    return entries
+
+
+def read_contest(folder: AnyPath) -> list[Entry]:
+    """Returns the entries that a contest left in its folder, by the methods' names.
+
+    Raises:
+        UserError: If a file is damaged.
+    """
+    return [_read(path) for path in sorted(Path(folder).glob(f"*{_SUFFIX}"))]
+
+
+def _measured(name: str, rated: Rated, metrics: Sequence[str]) -> Entry:
+    subject = rated.subject
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of maps that are zero, which the metrics count
+        rated.rate(subject.inputs[:1], subject.labels[:1])  # traces
+        began = time.perf_counter()
+        importance = rated.importance
+        seconds = (time.perf_counter() - began) / len(importance)
+        scores = {metric: METRICS[metric].measure(rated) for metric in metrics}
+    return Entry(name, scores, importance.astype(np.float32), seconds, seconds / subject.forward_seconds)
+
+
+def _write(path: Path, entry: Entry) -> None:
+    arrays = {f"score {metric}": values for metric, values in entry.scores.items()}
+    facts = {
+        "method": entry.method,
+        "seconds": entry.seconds,
+        "passes": entry.passes,
+        "metrics": [*entry.scores],
+    }
+    write_npz(path, {"importance": entry.importance, **arrays}, facts)
+
+
+def _read(path: Path) -> Entry:
+    with open_npz(path, "a method's results of a contest") as store:
+        facts = store.meta
+        scores = {metric: store[f"score {metric}"] for metric in facts["metrics"]}
+        return Entry(facts["method"], scores, store["importance"], facts["seconds"], facts["passes"])

@@ -1,0 +1,88 @@
+"""The order of the methods: scores of all contests are put on one scale and aggregated first, then ranked."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.stats
+
+from tfxai3d.evaluate.faithfulness.metrics import METRICS
+from tfxai3d.evaluate.league.contest import Entry
+
+Contests = Mapping[str, Sequence[Entry]]
+"""The entries of each contest by its name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A method's place in the league.
+
+    Attributes:
+        method: Its name.
+        total: The mean over the groups, from 0, the worst method everywhere, to 1, the best everywhere.
+        groups: The medians over contests and metrics, by the group; NaN where nothing was measured.
+        passes: The median cost in forward passes.
+        seconds: The median cost of an example.
+    """
+
+    method: str
+    total: float
+    groups: Mapping[str, float]
+    passes: float
+    seconds: float
+
+
+def standing(contests: Contests, some: slice | None = None) -> list[Place]:
+    """Ranks the methods, the best first.
+
+    Each metric of each contest is scaled so that the worst method has 0 and the best 1; a group's value is
+    the median of these over contests and metrics, the total the mean of the groups' values (aggregate
+    first, then rank). Metrics in which all methods are equal do not count.
+
+    Args:
+        contests: What was measured.
+        some: Which examples count; all by default.
+    """
+    scaled: dict[str, dict[str, list[float]]] = {}
+    for entries in contests.values():
+        for metric in entries[0].scores if entries else ():
+            for method, value in _scaled(entries, metric, some).items():
+                scaled.setdefault(method, {}).setdefault(METRICS[metric].group, []).append(value)
+    groups = dict.fromkeys(metric.group for metric in METRICS.values())
+    measured = [group for group in groups if any(group in own for own in scaled.values())]
+    places = []
+    for method, own in scaled.items():
+        values: dict[str, float] = {
+            group: float(np.median(own[group])) if group in own else np.nan for group in measured
+        }
+        costs = [entry for entries in contests.values() for entry in entries if entry.method == method]
+        places.append(
+            Place(
+                method,
+                float(np.nanmean(list(values.values()))),
+                values,
+                float(np.median([entry.passes for entry in costs])),
+                float(np.median([entry.seconds for entry in costs])),
+            )
+        )
+    return sorted(places, key=lambda place: (-place.total, place.method))
+
+
+def survives(contests: Contests) -> float:
+    """Returns Spearman's correlation of the totals by the even and by the odd examples, NaN for a few."""
+    halves = [{p.method: p.total for p in standing(contests, slice(start, None, 2))} for start in (0, 1)]
+    both = [method for method in halves[0] if method in halves[1]]
+    if len(both) < 3:
+        return float("nan")
+    return float(scipy.stats.spearmanr(*([half[method] for method in both] for half in halves)).statistic)
+
+
+def _scaled(entries: Sequence[Entry], metric: str, some: slice | None) -> dict[str, float]:
+    """Returns each method's mean by a metric, 0 for the worst and 1 for the best."""
+    sign = 1 if METRICS[metric].better == "higher" else -1
+    rows = {entry.method: entry.scores[metric][some or slice(None)] for entry in entries}
+    means = {method: sign * float(np.nanmean(row)) for method, row in rows.items() if np.isfinite(row).any()}
+    low, high = min(means.values(), default=0), max(means.values(), default=0)
+    if high - low <= 1e-9:
+        return {}
+    return {method: (mean - low) / (high - low) for method, mean in means.items()}
