@@ -64,7 +64,7 @@ def create_explainer(method: str, net: explain.Network, **options: Any) -> expla
         UserError: As `explain.create`.
     """
     if isinstance(net.model, models.SavedModel) and method in net.model.facts.get("methods", {}):
-        return serve.LoadedModel(net.model).explainer(method, options.get("batch_size", 32))
+        return serve.LoadedModel(net).explainer(method, options.get("batch_size", 32))
     return explain.create(method, net, **options)
 
 

@@ -59,7 +59,7 @@ class Explainer(abc.ABC):
         head: What the model returns, see `tfxai3d.results.heads`; by default what its last activation says,
             or its answers. The scores before a softmax or sigmoid are explained.
         data_format: "channels_last" or "channels_first"; by default what the layers of a Keras model say.
-        input_name: Of a Keras model of several inputs, the one that is explained; by default the only one
+        input_name: Of a model of several inputs, the one that is explained; by default the only one
             that can be.
         output_name: Of a model of several outputs, the one that is explained; by default "logits".
 

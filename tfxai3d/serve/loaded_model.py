@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfxai3d import explain
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.network import network
+from tfxai3d.explain.engine.network import Network, network
 from tfxai3d.explain.engine.region import RegionTensor
 from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Explainer, Parts
@@ -19,7 +19,13 @@ from tfxai3d.storage import AnyPath
 
 
 def load(
-    path: AnyPath, data_kind: DataKind | None = None, trust: bool = False, head: Head | None = None
+    path: AnyPath,
+    data_kind: DataKind | None = None,
+    trust: bool = False,
+    head: Head | None = None,
+    *,
+    input_name: str | None = None,
+    output_name: str | None = None,
 ) -> "LoadedModel":
     """Loads a SavedModel, of `serve.export` or of anybody, to be called and explained.
 
@@ -28,12 +34,20 @@ def load(
         data_kind: "points" or "voxels", for SavedModels that do not say.
         trust: Load it whatever it holds, see `models.saved_model.loading`; for files of your own.
         head: What it returns, for SavedModels that do not say; by default told by its answers.
+        input_name: The input that is explained of a model of several; by default the only one that can be.
+        output_name: The output that is explained of a model of several; by default "logits".
 
     Raises:
         UserError: If it is no SavedModel, is damaged, holds an operation that is not known to be harmless, or
             does not say its data kind.
     """
-    return LoadedModel(load_saved_model(path, trust), data_kind, head)
+    saved = load_saved_model(path, trust)
+    kind = saved.data_kind or data_kind
+    if data_kind not in (None, kind):
+        raise UserError(f"{path}: holds a model of {kind}, not of {data_kind}")
+    if kind is None:
+        raise UserError(f"{path}: does not say what it takes; give data_kind, 'points' or 'voxels'")
+    return LoadedModel(network(saved, kind, head=head, input_name=input_name, output_name=output_name))
 
 
 class LoadedModel:
@@ -41,31 +55,30 @@ class LoadedModel:
 
     Any method that needs gradients alone takes it as its model; `explainer` also finds those in the file.
 
+    Args:
+        network: What is explained, of a `SavedModel`.
+
     Attributes:
         name: What errors call it.
         data_kind: "points" or "voxels".
-        class_names: Names of the classes, if the file says them.
+        class_names: Names of the classes, if they are known.
         methods: The methods in the file, with their options.
         network: What is explained, for explainers.
     """
 
-    def __init__(self, saved: SavedModel, data_kind: DataKind | None = None, head: Head | None = None):
-        path, kind = saved.path, saved.data_kind or data_kind
-        if data_kind not in (None, kind):
-            raise UserError(f"{path}: holds a model of {kind}, not of {data_kind}")
-        if kind is None:
-            raise UserError(f"{path}: does not say what it takes; give data_kind, 'points' or 'voxels'")
-        self.name, self.data_kind, self.class_names = saved.name, kind, saved.class_names
+    def __init__(self, network: Network):
+        saved: SavedModel = network.model
+        self.network, self.name, self.data_kind = network, network.name, network.kind
+        self.class_names = network.class_names
         self._loaded, self.methods = saved.loaded, dict[str, dict[str, Any]](saved.facts.get("methods", {}))
         unknown = self.methods.keys() - set(explain.method_names())
         if unknown:
             raise UserError(
-                f"{path}: does not describe a model: {min(unknown)!r} is no method; export it again"
+                f"{saved.path}: does not describe a model: {min(unknown)!r} is no method; export it again"
             )
         for method in self.methods:
             if f"explain_{method}" not in self._loaded.signatures:
-                raise UserError(f"{path}: lacks its signature explain_{method}; export it again")
-        self.network = network(saved, kind, head=head)
+                raise UserError(f"{saved.path}: lacks its signature explain_{method}; export it again")
 
     def __call__(self, inputs: Any) -> tf.Tensor:
         """Maps points (B,N,3) or voxels (B,D,H,W,1) to logits (B,C)."""
@@ -125,10 +138,24 @@ class _SignatureExplainer(Explainer):
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns what the signature returns."""
-        if callable(target) or isinstance(target, RegionTensor) or target.shape.rank != 1:
+        region = self._signature.structured_input_signature[1].get("region")
+        single = isinstance(target, RegionTensor) if region is not None else _of_one_class(target)
+        if not single:
+            what = "single classes" if region is None else "regions of a class"
             raise UserError(
-                f"the signature explain_{self.method} of {self.network.name} explains single classes; "
+                f"the signature explain_{self.method} of {self.network.name} explains {what}; "
                 f"explainer({self.method!r}) with an option differentiates the model instead"
             )
-        results = self._signature(**{self.network.kind: inputs, "target": target})
+        taken = self.network.several.arguments(inputs) if self.network.several else {}
+        arguments = {**taken, self.network.kind: inputs, "target": target}
+        if isinstance(target, RegionTensor):
+            own = tf.unstack(tf.shape(self.network.layout.places(inputs)))
+            shape = [size or there for size, there in zip(region.shape, own, strict=True)]
+            arguments |= {"target": target.classes, "region": tf.reshape(target.mask > 0, shape)}
+        results = self._signature(**arguments)
         return Parts(results["attributions"], results["importance"], results["scores"], results.get("delta"))
+
+
+def _of_one_class(target: TargetTensor) -> bool:
+    """Whether a target is one class for each example."""
+    return not callable(target) and not isinstance(target, RegionTensor) and target.shape.rank == 1

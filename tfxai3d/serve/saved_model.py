@@ -33,6 +33,10 @@ def export(
     - `explain_<method>`: the same and `target`, classes int32 (B,), -1 for the predicted one, to
       `attributions`, `importance`, `scores`, `target` and, of path methods, `delta`.
 
+    A model of several inputs takes the others, those that are held, by their own names. A segmentation gives
+    `logits` and all else of each point or voxel, and its explanations also take a `region`, bool (B,N) or
+    (B,D,H,W), whose mean score is explained; where all are False, the region where the class is predicted.
+
     The gradients are part of the graphs. `serve.load` gives back explainers; any program that runs
     SavedModels can call the signatures (docs/serving.md). A SavedModel at `path` is replaced.
 
@@ -44,8 +48,8 @@ def export(
         data_kind: "points" or "voxels"; by default what the model says.
 
     Raises:
-        UserError: If something else is at `path`, a method cannot explain this model or is named twice, or
-            the shape of the inputs is not that of the model.
+        UserError: If something else is at `path`, a method cannot explain this model or is named twice, an
+            input that is held is called as another argument, or the shape of the inputs is not the model's.
     """
     check_replaceable(path)
     net = network(model, data_kind)
@@ -60,7 +64,8 @@ def export(
     for one in (net, *(explainer.network for explainer in explainers)):
         one.settle()
     functions = {"serving_default": signatures.answer(net, shape)}
-    functions |= {f"explain_{one.method}": signatures.explanation(one, shape) for one in explainers}
+    region = signatures.places(functions["serving_default"])
+    functions |= {f"explain_{one.method}": signatures.explanation(one, shape, region) for one in explainers}
     module = tf.Module()
     # Whatever the graphs read, each once; of the model itself nothing else goes into the file.
     read = {id(v): v for function in functions.values() for v in function.variables}

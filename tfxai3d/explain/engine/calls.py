@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.head import Reading, keras_head
-from tfxai3d.explain.engine.several_inputs import Inputs, is_held
+from tfxai3d.explain.engine.layout import DataFormat, Layout, Shape, built_shape
+from tfxai3d.explain.engine.several_inputs import Inputs, inputs_of, is_held, packed, several_inputs
 from tfxai3d.explain.engine.shadow import needs_shadow, shadow
+from tfxai3d.results.heads import Head
 
 
 class Output(NamedTuple):
@@ -83,29 +85,6 @@ def reading_of(model: keras.Model, several: Inputs | None = None, output: Output
     return Reading(name, inference(model, several), head, activated, output.key)
 
 
-def callable_of(model: Any, name: str) -> Callable[[tf.Tensor], Any]:
-    """Returns what to call: the object, the `serve` of a Keras export, or the default signature."""
-    if isinstance(model, tf.types.experimental.ConcreteFunction) and _keywords(model):
-        (keyword,) = _keywords(model)
-        dtype = model.structured_input_signature[1][keyword].dtype
-        return lambda inputs: model(**{keyword: tf.cast(inputs, dtype)})
-    if callable(model):
-        return model
-    if hasattr(model, "serve"):
-        return model.serve
-    if "serving_default" in getattr(model, "signatures", {}):
-        return callable_of(model.signatures["serving_default"], name)
-    raise UserError(f"{name} is neither a Keras model nor callable, and has no serving_default signature")
-
-
-def _keywords(function: Any) -> list[str]:
-    """Returns the argument of a SavedModel's signature, which takes no positional ones."""
-    names = sorted(function.structured_input_signature[1])
-    if len(names) > 1:
-        raise UserError(f"the signature takes {len(names)} inputs, {', '.join(names)}; one can be explained")
-    return names
-
-
 def scores_by(reading: Reading) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns the function from inputs to scores."""
     return lambda inputs: reading.scores(reading.answer(inputs))
@@ -127,3 +106,128 @@ def in_graph(reading: Reading) -> Callable[[tf.Tensor], tf.Tensor]:
         return alone()(inputs) if is_held() else compiled(inputs)  # what is held is a constant of the graph
 
     return call
+
+
+class Called(NamedTuple):
+    """A model as it is called; see the attributes of `Network`."""
+
+    reading: Reading
+    function: Callable[[tf.Tensor], tf.Tensor]
+    data_format: DataFormat
+    dtype: str = "float32"
+    shape: Shape | None = None
+    columns: int | None = None
+    several: Inputs | None = None
+
+
+def of_keras(
+    model: keras.Model,
+    layout: Layout,
+    name: str,
+    input_name: str | None = None,
+    output_name: str | None = None,
+) -> Called:
+    """Returns how a Keras model is called.
+
+    Args:
+        model: The model.
+        layout: The kind of its data, and where the channels are.
+        name: What errors call it.
+        input_name: The input that is explained, see `several_inputs`.
+        output_name: The output that is explained, see `output_of`.
+
+    Raises:
+        UserError: If it is not built, or has no such input or output.
+    """
+    named = inputs_of(model)
+    several = several_inputs(named, layout, input_name, name, partial(packed, model))
+    output = output_of(model, output_name, name)
+    reading = reading_of(model, several, output)
+    shape, dtype = built_shape(model, layout.kind), model.input_dtype
+    if named:
+        taken = named[several.explained] if several else next(iter(named.values()))
+        shape, dtype = tuple(taken.shape[1:]), taken.dtype
+        if not layout.fits(shape):
+            raise UserError(
+                f"data_kind {layout.kind!r} means {layout.words()}, {name} takes {(None, *shape)}"
+            )
+    return Called(
+        reading,
+        in_graph(reading) if reading.head is None else scores_by(reading),
+        layout.data_format,
+        "float64" if dtype == "float64" else "float32",
+        shape,
+        output.tensor.shape[-1] if output.tensor is not None and output.tensor.shape[1:] else None,
+        several,
+    )
+
+
+def signature_of(model: Any) -> Any:
+    """Returns the signature by which a loaded SavedModel is called, or a signature; None for others."""
+    if isinstance(model, tf.types.experimental.ConcreteFunction):
+        return model if model.structured_input_signature[1] else None
+    return None if callable(model) else getattr(model, "signatures", {}).get("serving_default")
+
+
+def of_signature(
+    signature: Any,
+    layout: Layout,
+    name: str,
+    input_name: str | None = None,
+    output_name: str | None = None,
+    head: Head | None = None,
+) -> Called:
+    """Returns how a signature of a SavedModel is called, which says what it takes.
+
+    Args:
+        signature: A concrete function whose arguments have names.
+        layout: As for `of_keras`, as the others.
+        name: What errors call it.
+        input_name: The input that is explained.
+        output_name: The output that is explained.
+        head: What it returns, if `serve.export` has written it: then it is scores already.
+
+    Raises:
+        UserError: If it has no such input, or one of another form.
+    """
+    specs = dict(sorted(signature.structured_input_signature[1].items()))  # in no order of their own
+    several = several_inputs(specs, layout, input_name, name, dict)
+    explained = several.explained if several else next(iter(specs))
+    taken = specs[explained]
+    shape = None if taken.shape.rank is None else tuple(taken.shape[1:])
+    if (shape is not None and not layout.fits(shape)) or not taken.dtype.is_floating:
+        raise UserError(f"{name} takes {taken}; {layout.words()} of floating point are explained")
+
+    def answer(inputs: tf.Tensor) -> Any:
+        named = several.arguments(inputs) if several else {explained: inputs}
+        return signature(**{key: tf.cast(value, specs[key].dtype) for key, value in named.items()})
+
+    reading = Reading(name, answer, head, None if head is None else False, output_name)
+    outputs = signature.structured_outputs
+    outputs = outputs if isinstance(outputs, dict) else {}
+    only = next(iter(outputs.values())) if len(outputs) == 1 else None
+    scores = outputs.get(output_name or "logits", only)
+    return Called(
+        reading,
+        in_graph(reading),
+        layout.data_format,
+        "float64" if taken.dtype == tf.float64 else "float32",
+        shape,
+        None if scores is None or scores.shape.rank != 2 else scores.shape[-1],
+        several,
+    )
+
+
+def of_function(
+    model: Any, layout: Layout, name: str, output_name: str | None = None, head: Head | None = None
+) -> Called:
+    """Returns how a function, or an object with one, is called; see `of_signature`.
+
+    Raises:
+        UserError: If it is not callable, and has no `serve` of a Keras export either.
+    """
+    function = model if callable(model) else getattr(model, "serve", None)
+    if function is None:
+        raise UserError(f"{name} is neither a Keras model nor callable, and has no serving_default signature")
+    reading = Reading(name, function, head, None if head is None else False, output_name)
+    return Called(reading, in_graph(reading), layout.data_format)

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError, check_choice
-from tfxai3d.explain.engine.calls import callable_of, in_graph, output_of, reading_of, scores_by
+from tfxai3d.explain.engine.calls import in_graph, of_function, of_keras, of_signature, signature_of
 from tfxai3d.explain.engine.head import Reading
-from tfxai3d.explain.engine.layout import DataFormat, Layout, Shape, built_shape, format_of
-from tfxai3d.explain.engine.several_inputs import Inputs, several_inputs, shape_of
+from tfxai3d.explain.engine.layout import DataFormat, Layout, Shape, format_of
+from tfxai3d.explain.engine.several_inputs import Inputs, holding
 from tfxai3d.models.saved_model.loading import SavedModel
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.results.heads import HEADS, Head
@@ -94,7 +94,8 @@ class Network:
         if inputs is not None:
             return self.reading.settle(np.asarray(self.filled(tf.constant(inputs, self.dtype))))
         shape = [size or _SOME[self.kind] for size in self.layout.usual()]
-        with contextlib.suppress(tf.errors.OpError, ValueError, TypeError):  # then it is known later
+        held = holding(self.several.some() if self.several else {})
+        with held, contextlib.suppress(tf.errors.OpError, ValueError, TypeError):  # then it is known later
             self.reading.settle(np.random.default_rng(0).uniform(0, 1, (2, *shape)).astype(self.dtype))
 
     def arguments(self, inputs: tf.Tensor) -> Any:
@@ -176,7 +177,7 @@ def network(
         class_names: Names of the classes; by default what the model's attribute `class_names` says.
         data_format: Where the inputs have their channels, as Keras calls it; by default what the layers of a
             Keras model say, else "channels_last".
-        input_name: Of a Keras model of several inputs, the one that is explained; by default the only one
+        input_name: Of a model of several inputs, the one that is explained; by default the only one
             that can be.
         output_name: Of a model of several outputs, the one that is explained; by default "logits".
 
@@ -210,69 +211,33 @@ def _read(
     output_name: str | None,
 ) -> Network:
     kind: Any = data_kind or getattr(model, "data_kind", None)
+    facts = model.facts if isinstance(model, SavedModel) else {}
     name = f"model {getattr(model, 'name', None) or type(model).__name__!r}"
-    if isinstance(model, SavedModel):
-        name = model.name
+    name = model.name if isinstance(model, SavedModel) else name
     if kind not in get_args(DataKind):
         said = f"it is {kind!r}" if kind else f"{name} does not say what it takes"
         raise UserError(f"data_kind must be 'points' or 'voxels': {said}")
-    check_choice("data_format", data_format or "channels_last", get_args(DataFormat))
-    if isinstance(model, SavedModel):
-        return _of_saved_model(
-            model, kind, data_format or model.facts.get("data_format", "channels_last"), output_name
-        )
-    names = getattr(model, "class_names", None)
-    if not isinstance(model, keras.Model):
-        reading = Reading(name, callable_of(model, name), output=output_name)
-        last = data_format or "channels_last"
-        return Network(in_graph(reading), name, kind, reading, model, data_format=last, class_names=names)
-    layout = Layout(kind, data_format=data_format or format_of(model))
-    several = several_inputs(model, layout, input_name, name)
-    output = output_of(model, output_name, name)
-    reading = reading_of(model, several, output)
-    shape, dtype = shape_of(model, several)
-    if shape is not None and not layout.fits(shape):
-        raise UserError(f"data_kind {kind!r} means {layout.words()}, {name} takes {(None, *shape)}")
+    said = data_format or facts.get("data_format", "channels_last")
+    check_choice("data_format", said, get_args(DataFormat))
+    if isinstance(model, keras.Model):
+        layout = Layout(kind, data_format=data_format or format_of(model))
+        called = of_keras(model, layout, name, input_name, output_name)
+    else:
+        layout, head = Layout(kind, data_format=said), facts.get("head")
+        signature = model.signature if isinstance(model, SavedModel) else signature_of(model)
+        bare = model.loaded if isinstance(model, SavedModel) else model
+        if signature is not None:  # `serve.export` calls what is explained as its kind
+            explained = input_name or (kind if facts else None)
+            called = of_signature(signature, layout, name, explained, output_name, head)
+        else:
+            called = of_function(bare, layout, name, output_name, head)
     return Network(
-        function=in_graph(reading) if reading.head is None else scores_by(reading),
         name=name,
         kind=kind,
-        reading=reading,
         model=model,
-        dtype="float64" if dtype == "float64" else "float32",
-        shape=shape or built_shape(model, kind),
-        data_format=layout.data_format,
-        columns=output.tensor.shape[-1] if output.tensor is not None and output.tensor.shape[1:] else None,
-        several=several,
-        class_names=names,
+        class_names=getattr(model, "class_names", None),
         ignores_copies=getattr(model, "ignores_copies", False),
-    )
-
-
-def _of_saved_model(
-    model: SavedModel, kind: DataKind, data_format: DataFormat, output_name: str | None
-) -> Network:
-    """Returns a SavedModel as a Network; a signature says its shape."""
-    answer = callable_of(model.loaded if model.signature is None else model.signature, model.name)
-    # What `serve.export` writes are scores already.
-    activated = None if model.head is None else False
-    reading = Reading(model.name, answer, model.head, activated, output_name)
-    net = Network(in_graph(reading), model.name, kind, reading, model, data_format=data_format)
-    net = dataclasses.replace(net, class_names=model.class_names)
-    if model.signature is None:
-        return net
-    (taken,) = model.signature.structured_input_signature[1].values() or [None]
-    shape = taken.shape if taken is not None else tf.TensorShape([])
-    outputs = model.signature.structured_outputs
-    known = None if shape.rank is None else tuple(shape[1:])
-    if (known is not None and not net.layout.fits(known)) or not taken.dtype.is_floating:
-        raise UserError(f"{model.name} takes {taken}; {net.inputs} of floating point are explained")
-    logits = outputs.get("logits", next(iter(outputs.values())) if len(outputs) == 1 else None)
-    return dataclasses.replace(
-        net,
-        dtype="float64" if taken.dtype == tf.float64 else "float32",
-        shape=known,
-        columns=None if logits is None or logits.shape.rank != 2 else logits.shape[-1],
+        **called._asdict(),
     )
 
 

@@ -38,6 +38,14 @@ class Inputs:
         }
         return self.pack({self.explained: x, **held})
 
+    def some(self) -> dict[str, tf.Tensor]:
+        """Returns random values of the inputs that are held, for whoever asks without values."""
+        rng = np.random.default_rng(0)
+        shapes = {name: [size or 1 for size in spec.shape] for name, spec in self.specs.items()}
+        return {
+            name: tf.cast(rng.uniform(0, 1, shape), self.specs[name].dtype) for name, shape in shapes.items()
+        }
+
     def checked(self, fixed: Mapping[str, Any] | None, examples: int) -> dict[str, np.ndarray]:
         """Returns what a user holds, one row an example.
 
@@ -120,59 +128,59 @@ def held_now() -> Mapping[str, tf.Tensor]:
         raise UserError("the model takes several inputs: give fixed, those that are held") from None
 
 
-def several_inputs(model: keras.Model, layout: Layout, input_name: str | None, name: str) -> Inputs | None:
-    """Returns the inputs of a Keras model of several, None if it has one.
+def several_inputs(
+    named: Mapping[str, Any],
+    layout: Layout,
+    input_name: str | None,
+    name: str,
+    pack: Callable[[Mapping[str, tf.Tensor]], Any],
+) -> Inputs | None:
+    """Returns the inputs of a model of several, None if it has one.
 
     Args:
-        model: The model.
+        named: What it takes, symbols or specs by name.
         layout: The kind of the data that is explained.
         input_name: The input that is explained; by default the only one that can be of this kind.
         name: What errors call the model.
+        pack: See `Inputs`.
 
     Raises:
         UserError: If there is no such input, or several can be of this kind.
     """
-    tensors = getattr(model, "inputs", None) or []
-    if len(tensors) < 2:
-        if input_name is not None and input_name not in [one.name for one in tensors]:
+    if len(named) < 2:
+        if input_name is not None and input_name not in named:
             raise UserError(f"input_name: {name} has one input, it is not called {input_name!r}")
         return None
-    flat = _named(model)
-    fitting = [one for one, tensor in flat.items() if layout.fits(tuple(tensor.shape[1:]))]
-    explained = input_name if input_name is not None else _only(fitting, layout, flat, name)
-    if explained not in flat:
-        raise UserError(f"input_name: {name} has the inputs {', '.join(flat)}, none is called {explained!r}")
-    specs = {
-        one: tf.TensorSpec(tensor.shape, tensor.dtype) for one, tensor in flat.items() if one != explained
-    }
-
-    def pack(values: Mapping[str, tf.Tensor]) -> Any:
-        named = {one: values[one] for one in flat}
-        return named if isinstance(model._inputs_struct, dict) else list(named.values())
-
-    return Inputs(explained, specs, pack)
+    fitting = [one for one, tensor in named.items() if layout.fits(_example(tensor))]
+    explained = input_name if input_name is not None else _only(fitting, layout, named, name)
+    if explained not in named:
+        raise UserError(f"input_name: {name} has the inputs {', '.join(named)}, none is called {explained!r}")
+    others = {one: tensor for one, tensor in named.items() if one != explained}
+    return Inputs(explained, {one: tf.TensorSpec(x.shape, x.dtype) for one, x in others.items()}, pack)
 
 
-def shape_of(model: keras.Model, inputs: Inputs | None) -> tuple[Shape | None, str]:
-    """Returns the shape of an example of the input that is explained, and its dtype."""
-    tensors = getattr(model, "inputs", None) or []
-    if not tensors:
-        return None, model.input_dtype
-    chosen = tensors[0]
-    if inputs is not None:
-        chosen = _named(model)[inputs.explained]
-    return tuple(chosen.shape[1:]), chosen.dtype
-
-
-def _named(model: keras.Model) -> dict[str, Any]:
-    """Returns the inputs of a Keras model by name, in its order."""
+def inputs_of(model: keras.Model) -> dict[str, Any]:
+    """Returns the inputs of a Keras model by name, in its order; none of one that does not say."""
+    if not getattr(model, "inputs", None):
+        return {}
     structure = model._inputs_struct
     return dict(structure) if isinstance(structure, dict) else {one.name: one for one in model.inputs}
 
 
-def _only(fitting: Sequence[str], layout: Layout, flat: Mapping[str, Any], name: str) -> str:
+def packed(model: keras.Model, values: Mapping[str, tf.Tensor]) -> Any:
+    """Returns what a Keras model of several inputs takes."""
+    named = {one: values[one] for one in inputs_of(model)}
+    return named if isinstance(model._inputs_struct, dict) else list(named.values())
+
+
+def _example(tensor: Any) -> Shape:
+    """Returns the shape of an example of an input; that of one whose rank is not known fits nothing."""
+    return () if getattr(tensor.shape, "rank", 0) is None else tuple(tensor.shape[1:])
+
+
+def _only(fitting: Sequence[str], layout: Layout, named: Mapping[str, Any], name: str) -> str:
     if len(fitting) != 1:
-        inputs = ", ".join(f"{one} {tuple(tensor.shape)}" for one, tensor in flat.items())
+        inputs = ", ".join(f"{one} {tuple(tensor.shape)}" for one, tensor in named.items())
         count = "several" if fitting else "none"
         raise UserError(
             f"{name} takes {inputs}, of which {count} can be {layout.words()}: give input_name, the one "
