@@ -4,11 +4,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfxai3d import explain
 from tfxai3d.data import even_rotations
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import RotationTest, random_rotations
 
 CLOUD = np.random.default_rng(0).uniform(-1, 1, (50, 3)).astype("float32")
+TURNS = random_rotations(5, seed=4)
 
 
 @settings(deadline=None)
@@ -67,6 +69,35 @@ def test_even_rotations_turn_about_y_in_equal_steps():
     np.testing.assert_allclose(turns[2] @ [1, 0, 0], [0, 0, -1], atol=1e-6)  # x to -z: counter-clockwise
 
 
+class TestFeatures:
+    NORMALS = CLOUD / np.linalg.norm(CLOUD, axis=1, keepdims=True)
+    COLOURS = np.random.default_rng(1).uniform(0, 1, (50, 3)).astype("float32")
+
+    def seen(self, cloud):
+        """Returns what a network gets of each copy, as its scores: the first point."""
+        last = tf.function(lambda copies: copies[:, 0])
+        test = RotationTest(explain.network(last, "points", head="logits"), TURNS)
+        return test.scores(cloud).numpy()
+
+    def test_normals_turn_and_all_else_stays(self):
+        for features, at in ((self.NORMALS, 3), (np.hstack([self.COLOURS, self.NORMALS]), 6)):
+            cloud = np.hstack([CLOUD, features])
+            expected = np.tile(cloud[0], (5, 1))
+            for first in (0, at):
+                expected[:, first : first + 3] = TURNS @ cloud[0, first : first + 3]
+            np.testing.assert_allclose(self.seen(cloud), expected, atol=1e-6)
+
+    def test_points_without_a_normal_have_0(self):
+        cloud = np.hstack([CLOUD, self.NORMALS * (np.arange(50) > 30)[:, None]])
+        np.testing.assert_array_equal(self.seen(cloud)[:, 3:], 0)
+        cloud = cloud[::-1]
+        np.testing.assert_allclose(self.seen(cloud)[:, 3:], TURNS @ cloud[0, 3:], atol=1e-6)
+
+    def test_colours_and_intensities_stay(self):
+        for features in (self.COLOURS, self.COLOURS[:, :1], 0 * self.COLOURS):
+            np.testing.assert_array_equal(self.seen(np.hstack([CLOUD, features]))[:, 3:], features[[0] * 5])
+
+
 class Angle:
     """A model whose three logits are written down for each quarter turn of a cloud at (1, 0, 0)."""
 
@@ -94,7 +125,7 @@ def test_logits_equal_those_of_one_copy_after_the_other(tiny_model, points_at_on
     """Chunks of 3 with a rest, of exactly one copy, smaller than a copy, and of all."""
     rotations = random_rotations(7, seed=2)
     test = RotationTest(tiny_model, rotations, points_at_once)
-    logits = test._compiled(CLOUD).numpy()
+    logits = test.scores(CLOUD).numpy()
     expected = np.concatenate([tiny_model(CLOUD[None] @ matrix.T) for matrix in rotations])
     np.testing.assert_allclose(logits, expected, atol=1e-3 * np.ptp(expected, axis=0).min())
     accuracy, loss = test(CLOUD, 1)

@@ -22,3 +22,16 @@ def test_a_network_that_is_surer_with_the_other_axis_up():
 def test_an_object_that_stands_upright_already():
     upright = data.z_up_to_y_up(CLOUD)
     assert evaluate.surer_with_other_axis_up(standing, upright, standing(upright[None])[0]) is None
+
+
+def test_normals_are_turned_as_well():
+    normals = CLOUD / np.linalg.norm(CLOUD, axis=1, keepdims=True)
+    cloud, seen = np.hstack([CLOUD, normals]), []
+
+    def watched(points):
+        seen.append(np.asarray(points))
+        return standing(points)
+
+    assert evaluate.surer_with_other_axis_up(watched, cloud, standing(cloud[None])[0]).label == 1
+    expected = np.hstack([data.z_up_to_y_up(CLOUD), data.z_up_to_y_up(normals)])
+    np.testing.assert_allclose(seen[-1][0], expected, atol=1e-6)

@@ -6,6 +6,9 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 
+Z_UP_TO_Y_UP = np.array([[-1, 0, 0], [0, 0, 1], [0, 1, 0]], np.float32)
+"""The rotation of `z_up_to_y_up`."""
+
 
 def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
     """Moves points (...,3) of ModelNet's OFF files, z up, to y up as in its HDF5 files; its own inverse.
@@ -25,6 +28,33 @@ def rotations_about(axis: int, angles: np.ndarray) -> np.ndarray:
     matrices[:, first, first] = matrices[:, second, second] = np.cos(angles)
     matrices[:, second, first] = np.sin(angles)
     matrices[:, first, second] = -matrices[:, second, first]
+    return matrices
+
+
+def of_all_columns(rotations: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Returns rotations of all columns of a cloud: normals turn with x y z, all else stays.
+
+    Normals are the first three columns side by side after x y z whose rows are unit vectors, or 0 where a
+    point has none; colours and intensities do not depend on the pose.
+
+    Args:
+        rotations: Matrices (...,3,3).
+        points: The cloud (N,3+F).
+
+    Returns:
+        Matrices (...,3+F,3+F), of the dtype of the rotations; a point is rotated by `matrix @ point`.
+    """
+    columns = points.shape[-1]
+    matrices = np.broadcast_to(
+        np.eye(columns, dtype=rotations.dtype), (*rotations.shape[:-2], columns, columns)
+    )
+    matrices = matrices.copy()
+    matrices[..., :3, :3] = rotations
+    for first in range(3, columns - 2):
+        length = np.linalg.norm(points[:, first : first + 3], axis=1)
+        if length.any() and (np.isclose(length, 1, atol=1e-3) | (length == 0)).all():
+            matrices[..., first : first + 3, first : first + 3] = rotations
+            break
     return matrices
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-from tfxai3d.data.orientation import rotations_about
+from tfxai3d.data.orientation import of_all_columns, rotations_about
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.filling import check_copies
 from tfxai3d.explain.engine.head import log_probabilities
@@ -41,8 +41,10 @@ def random_rotations(
 class RotationTest:
     """Classifies rotated copies of a cloud in one compiled call, whatever its number of points.
 
+    Of features after x y z normals are rotated too, see `of_all_columns` of tfxai3d.data.orientation.
+
     Args:
-        model: Maps points (B,N,3) to scores (B,C); whatever an explainer takes, or an explainer.
+        model: Maps points (B,N,3+F) to scores (B,C); whatever an explainer takes, or an explainer.
         rotations: Matrices (R,3,3), at least one.
         points_at_once: The most points of all copies in one forward pass (but at least one copy).
         vote: The copies decide together, by the mean of their probabilities as in `vote`, instead of each
@@ -58,35 +60,39 @@ class RotationTest:
         if rotations.shape[1:] != (3, 3) or not len(rotations):
             raise UserError(f"rotations must be matrices (R,3,3), R at least 1; they are {rotations.shape}")
         self.network, self.points_at_once, self.vote = network(model), points_at_once, vote
-        self.rotations = tf.constant(rotations, tf.float32)
-        signature = [tf.TensorSpec((None, 3), tf.float32)]
-        self._compiled = tf.function(self._scores, input_signature=signature)
+        self.rotations = np.asarray(rotations, np.float32)
+        self._compiled = tf.function(self._scores)
 
     def __call__(self, points: np.ndarray, label: int) -> tuple[float, float]:
-        """Returns the fraction of a cloud's copies (N,3) classified as `label`, and their mean cross entropy.
+        """Returns the fraction of a cloud's copies classified as `label`, and their mean cross entropy.
 
-        Where they vote, the fraction is 1 or 0.
+        The cloud is (N,3+F). Where the copies vote, the fraction is 1 or 0.
         """
-        if points.shape[-1] != 3:
-            raise UserError(f"points {points.shape}: nobody says how their features turn; rotate none")
         self.network.settle(points[None])
         check_copies(self.network, points[None])
-        scores = self._compiled(tf.constant(points, tf.float32))
+        scores = self.scores(points)
         logs = log_probabilities(scores, self.network.head)
         losses = -logs[:, label]
         votes = tf.reduce_mean(tf.exp(logs), axis=0) if self.vote else scores
         right = tf.argmax(votes, axis=-1) == label
         return float(tf.reduce_mean(tf.cast(right, tf.float32))), float(tf.reduce_mean(losses))
 
-    def _scores(self, points: tf.Tensor) -> tf.Tensor:
-        copies = tf.shape(self.rotations)[0]
+    def scores(self, points: np.ndarray) -> tf.Tensor:
+        """Returns the scores (R,C) of all copies of a cloud (N,3+F)."""
+        cloud = np.asarray(points, np.float32)
+        matrices = of_all_columns(self.rotations, cloud)
+        specs = (tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in (cloud, matrices))
+        return self._compiled.get_concrete_function(*specs)(tf.constant(cloud), tf.constant(matrices))
+
+    def _scores(self, points: tf.Tensor, rotations: tf.Tensor) -> tf.Tensor:
+        copies = tf.shape(rotations)[0]
         batch = tf.maximum(1, self.points_at_once // tf.shape(points)[0])
         batches = (copies + batch - 1) // batch
         rows = (None, self.network.classes)
         results = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=rows)
         forward = tf.autograph.experimental.do_not_convert(self.network)
         for i in tf.range(batches):
-            rotation = self.rotations[i * batch : (i + 1) * batch]
+            rotation = rotations[i * batch : (i + 1) * batch]
             copy = tf.matmul(tf.repeat(points[None], tf.shape(rotation)[0], 0), rotation, transpose_b=True)
             results = results.write(i, tf.cast(forward(tf.cast(copy, self.network.dtype)), tf.float32))
         return results.concat()

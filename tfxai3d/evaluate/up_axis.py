@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfxai3d import data
+from tfxai3d.data.orientation import Z_UP_TO_Y_UP, of_all_columns
 from tfxai3d.explain.engine.network import network
 from tfxai3d.results import heads
 
@@ -23,10 +23,10 @@ def surer_with_other_axis_up(model: Any, points: np.ndarray, scores: np.ndarray)
 
     Args:
         model: Maps points (B,N,3) to scores of classes; whatever an explainer takes.
-        points: The object (N,3).
+        points: The object (N,3), or (N,3+F), whose normals turn as well.
         scores: Its scores as it is, (C,).
     """
-    rotated = data.z_up_to_y_up(points)  # its own inverse
+    rotated = points @ of_all_columns(Z_UP_TO_Y_UP, points).T  # its own inverse
     net = network(model, "points")
     net.settle(rotated[None])
     both = np.concatenate(

@@ -48,7 +48,8 @@ _GATES = (
     *(keras.activations.sigmoid, keras.activations.hard_sigmoid, keras.ops.sigmoid, keras.ops.hard_sigmoid),
     tf.nn.sigmoid,
 )
-_GATE = "Sigmoid"
+_GATE, _GATE_SCOPE = "Sigmoid", f"{_SCOPE}_gate"
+_GATE_OPERATIONS = ("Sigmoid", "HardSigmoid")
 _WITHOUT_RULE = frozenset(("Selu", "Softplus", "Softsign", "Tanh", "Erf", "Erfc"))
 
 
@@ -76,6 +77,9 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
         span = _span(original)
         if span is not None:
             vars(copy)["call"] = _with_rule(copy.call, _within(span), rule)
+            return
+        if not isinstance(original, keras.Layer) and type(original).__name__ in _GATE_OPERATIONS:
+            vars(copy)["call"] = _with_own_gradient(copy.call, f"{original.name}/")
             return
         if isinstance(original, keras.layers.PReLU):
             vars(copy)["call"] = _with_rule(copy.call, _slope(original), rule)
@@ -159,12 +163,15 @@ def _with_rule(function: Callable[..., Any], slope: Slope, rule: BackwardRule) -
     return call
 
 
-def _with_own_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the function with its own gradient, also of the ReLUs that it is made of."""
+def _with_own_gradient(function: Callable[..., Any], path: str = "") -> Callable[..., Any]:
+    """Returns the function with its own gradient, also of the ReLUs that it is made of; `path` names it."""
 
     def call(x: Any) -> Any:
         graph = tf.compat.v1.get_default_graph()
-        with tf.name_scope(_SCOPE), graph.gradient_override_map({name: name for name in _IN_GRAPHS}):
+        with (
+            tf.name_scope(path + _GATE_SCOPE),
+            graph.gradient_override_map({name: name for name in _IN_GRAPHS}),
+        ):
             return function(x)
 
     return call
@@ -194,21 +201,27 @@ def _check_graph(function: Any, network: Network) -> None:
     functions = function.graph.as_graph_def().library.function
     inner = [node for one in functions for node in one.node_def if _SCOPE not in node.name]
     reached = _before(function.outputs)
-    seen = [(op.type, op.name) for op in reached if _SCOPE not in op.name or op.type == _GATE]
+    seen = [(op.type, op.name) for op in reached if _SCOPE not in op.name or _GATE_SCOPE in op.name]
     for kind, name in [*seen, *((node.op, node.name) for node in inner)]:
         if kind in _WITHOUT_RULE:
             raise UserError(_no_rule(kind, f"{name!r} of {network.name}"))
     for node in inner:
         if node.op in _IN_GRAPHS and "_gradient_op_type" not in node.attr:
             raise UserError(_no_rule(f"{node.op} of a function", f"{node.name!r} of {network.name}"))
-    gates = [name for kind, name in seen if kind == _GATE]
-    gates = list(dict.fromkeys(name.rpartition("/")[0].removesuffix(f"/{_SCOPE}") for name in gates))
+    gates = list(
+        dict.fromkeys(_layer_of(name) for kind, name in seen if kind == _GATE or _GATE_SCOPE in name)
+    )
     if gates:
         warnings.warn(
             f"the sigmoids of {', '.join(gates)} in {network.name} keep their own derivative: no rule is "
             "published for gates and heads",
             stacklevel=4,
         )
+
+
+def _layer_of(gate: str) -> str:
+    """Returns the path of the layer that an operation of a gate is in."""
+    return gate.partition(f"/{_GATE_SCOPE}")[0] if _GATE_SCOPE in gate else gate.rpartition("/")[0]
 
 
 def _before(outputs: Sequence[tf.Tensor]) -> list[tf.Operation]:
