@@ -11,6 +11,11 @@ Objects of your own, in any format the readers take, or a data set's test split 
   python apps/explain.py --data_dir=.../modelnet40_ply_hdf5_2048 --label=desk,table --index=0,1,2
   python apps/explain.py --model=vrn_half_modelnet10 --data_dir=.../modelnet10_voxels --label=chair
 
+LiDAR scans, in tiles of 20 metres or of a region, one point a voxel; every point gets its importance:
+
+  python apps/explain.py --model=my.keras --input=scan.laz --up=z --features=intensity --tile_size=20
+  python apps/explain.py ... --region=0,0,-5,50,50,10 --voxel_size=0.1 --num_points=8192
+
 Why a desk and not a table; and mistakes (figure 5) of the list of apps/evaluate.py, chosen by --index:
 
   python apps/explain.py --shape=desk --target=desk-table
@@ -24,6 +29,8 @@ Writes to --output_dir:
 
   <object>/<method>.npz   the explanations (tfxai3d.explain.Explanation.load reads them)
   <object>/<method>.nii.gz  of a scan, NIfTI or another volume: the map in its own frame and, mostly, format
+  <object>/<method>.las ...  of a cloud, its file again with the importance of every point, also PLY, PCD,
+                          NPY and text; where the network saw a part, .png and .html of the whole
   <method>/00000.npz ...  those of a whole split (tfxai3d.explain.read_store reads them in order)
   panel.png, panel.html   rows of objects, columns of methods; the page's objects rotate together
   run.json                classes, scores, convergence deltas, seconds, settings and versions
@@ -43,6 +50,7 @@ from tfxai3d import cli, evaluate, explain, view
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
+_ROWS = 24  # of the panel, which a scan of many tiles would make endless
 cli.define_flags(
     cli.OBJECTS | cli.PERTURBATION, cli.MODEL, model="pointnet_modelnet40",
     methods=["vanilla_gradient", "guided_backprop", "integrated_gradients"],
@@ -65,7 +73,7 @@ def main(argv: list[str]) -> None:
     target = FLAGS.target and explain.named_target(FLAGS.target, net.class_names)
     if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:
         return _explain_split(output_dir, net, explainers, target)
-    found = _mistakes(net) if FLAGS.mistakes else cli.find_objects(net)
+    found = cli.find_mistakes(net) if FLAGS.mistakes else cli.find_objects(net)
     targets = [target] * len(found) if FLAGS.target else cli.class_numbers(found, net.class_names)
     rows, records = [], []
     for number, (item, target) in enumerate(zip(found, targets, strict=True), start=1):
@@ -75,10 +83,11 @@ def main(argv: list[str]) -> None:
         rows.append(row)
         records.append(record)
     cli.write_report(__name__, output_dir, {"objects": records})
+    cli.write_clouds(output_dir, found, rows)
     cli.remove_pictures(output_dir, "panel.png", "panel.html")
     if FLAGS.pictures:
-        print(f"drawing {len(rows)} rows", flush=True)
-        names = [item.name for item in found]
+        names, rows = [item.name for item in found][:_ROWS], rows[:_ROWS]
+        print(f"drawing {len(rows)} of {len(found)} rows", flush=True)
         view.render_panel(output_dir / "panel.png", rows, names, FLAGS.colormap)
         view.write_panel(output_dir / "panel.html", rows, names, FLAGS.colormap)
     print(f"results in {output_dir}")
@@ -118,23 +127,6 @@ def _explained(
         row.append(explanation)
     print()
     return row, {"object": item.name, **evaluate.decision_facts(row[0]), "methods": facts}
-
-
-def _mistakes(net: explain.Network) -> list[cli.Object]:
-    """Returns the misclassified examples of --index, to be explained as what they were taken for."""
-    listed, numbers = evaluate.read_mistakes(FLAGS.mistakes), cli.indices()
-    if max(numbers) >= len(listed):
-        raise UserError(f"--index={max(numbers)}: {FLAGS.mistakes} lists {len(listed)} mistakes")
-    split = cli.open_split(net)
-    found = []
-    for mistake in (listed[number] for number in numbers):
-        index, true, predicted = mistake.index, mistake.true, mistake.predicted
-        if index >= len(split) or split.class_names[split.labels[index]] != true:
-            raise UserError(f"{FLAGS.mistakes}: example {index} of --data_dir is no {true!r}; other data?")
-        (inputs,) = split[[index]].inputs
-        inputs = cli.fitted(inputs.astype(np.float32), net)
-        found.append(cli.Object(f"{true}_as_{predicted}_{index}", inputs, predicted))
-    return cli.with_unique_names(found)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from absl import flags
 
 from tests.reference.files import npy
 from tfxai3d import cli, explain
-from tfxai3d.cli import objects
+from tfxai3d.cli import fitting
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.layout import Layout
 
@@ -76,12 +76,12 @@ def net(kind, shape, data_format=None):
 )
 def test_as_the_network_takes_them(kind, shape, data_format, inputs, expected):
     network = net(kind, shape, data_format)
-    np.testing.assert_array_equal(objects.fitted(inputs, network), expected)
+    np.testing.assert_array_equal(fitting.fitted(inputs, network), expected)
     both = np.stack([inputs, inputs])
-    np.testing.assert_array_equal(objects.fitted(both, network), np.stack([expected, expected]))
+    np.testing.assert_array_equal(fitting.fitted(both, network), np.stack([expected, expected]))
 
 
 def test_grids_become_coarse():
-    assert objects.fitted(GRID, net("voxels", (4, 4, 4, 1))).shape == (4, 4, 4, 1)
-    assert objects.fitted(GRID, net("voxels", (4, 4, 4))).shape == (4, 4, 4)
-    assert objects.fitted(GRID, None) is GRID
+    assert fitting.fitted(GRID, net("voxels", (4, 4, 4, 1))).shape == (4, 4, 4, 1)
+    assert fitting.fitted(GRID, net("voxels", (4, 4, 4))).shape == (4, 4, 4)
+    assert fitting.fitted(GRID, None) is GRID

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reference.files import Put, npy, rows
-from tfxai3d.data import cells, cut_tiles, open_cloud, read, tiles
+from tfxai3d.data import cells, cut_tiles, load_points, open_cloud, read, tiles
 from tfxai3d.data.readers import clouds
 from tfxai3d.errors import UserError
 
@@ -69,6 +69,7 @@ def test_without_options_it_is_a_random_part_of_all(put: Put) -> None:
     assert counts.var() == pytest.approx(30 * 0.1 * 0.9, rel=0.1)  # a binomial: each point as likely
     first, again = (cut_tiles(path, 300, seed=7).tiles[0].inputs for _ in range(2))
     np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, load_points(path, 300, seed=7))
     (whole,) = cut_tiles(path, 5000).tiles
     assert len(whole.points) == 3000
 
@@ -196,5 +197,5 @@ def test_mistakes_are_said(put: Put) -> None:
         cut_tiles(put("a.npy", npy(bad)))
     with pytest.raises(UserError, match=r"b\.npy: has 9 points"):
         cut_tiles(put("b.npy", npy(SCAN[:9])))
-    with pytest.raises(UserError, match=r"c\.npy: holds no cloud"):
+    with pytest.raises(UserError, match=r"c\.npy: a voxel grid is not a point cloud"):
         open_cloud(put("c.npy", npy(np.ones((4, 4, 4), np.uint8))))

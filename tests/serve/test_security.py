@@ -11,7 +11,7 @@ import pytest
 from tests.reference.harmful_npz import ABSURD, npy_header, write_members
 from tests.reference.precision import precision
 from tfxai3d import data
-from tfxai3d.cli.objects import Object, with_unique_names
+from tfxai3d.cli import Object, with_unique_names
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import DropTable
 from tfxai3d.explain import Explanation

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
     from tfxai3d.cli.app import quiet as quiet
     from tfxai3d.cli.app import run as run
+    from tfxai3d.cli.clouds import write_clouds as write_clouds
+    from tfxai3d.cli.files import indices as indices
+    from tfxai3d.cli.fitting import Object as Object
+    from tfxai3d.cli.fitting import fitted as fitted
+    from tfxai3d.cli.fitting import num_points as num_points
+    from tfxai3d.cli.fitting import with_unique_names as with_unique_names
     from tfxai3d.cli.flags import MODEL as MODEL
     from tfxai3d.cli.flags import OBJECTS as OBJECTS
     from tfxai3d.cli.flags import PERTURBATION as PERTURBATION
@@ -18,21 +24,17 @@ if TYPE_CHECKING:
     from tfxai3d.cli.flags import from_flags as from_flags
     from tfxai3d.cli.flags import given as given
     from tfxai3d.cli.flags import rotation_test as rotation_test
+    from tfxai3d.cli.mistakes import find_mistakes as find_mistakes
     from tfxai3d.cli.models import create_explainer as create_explainer
     from tfxai3d.cli.models import load_model as load_model
     from tfxai3d.cli.models import load_network as load_network
-    from tfxai3d.cli.objects import Object as Object
     from tfxai3d.cli.objects import check_labels as check_labels
     from tfxai3d.cli.objects import class_numbers as class_numbers
     from tfxai3d.cli.objects import find_objects as find_objects
-    from tfxai3d.cli.objects import fitted as fitted
-    from tfxai3d.cli.objects import indices as indices
-    from tfxai3d.cli.objects import num_points as num_points
     from tfxai3d.cli.objects import open_labelled as open_labelled
     from tfxai3d.cli.objects import open_split as open_split
     from tfxai3d.cli.objects import open_splits as open_splits
     from tfxai3d.cli.objects import open_validation as open_validation
-    from tfxai3d.cli.objects import with_unique_names as with_unique_names
     from tfxai3d.cli.report import changed_flags as changed_flags
     from tfxai3d.cli.report import print_row as print_row
     from tfxai3d.cli.report import print_steps as print_steps

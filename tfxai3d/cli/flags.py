@@ -65,6 +65,18 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "Columns of --input files that --model takes after x y z, such as intensity; by default all if "
         "they are as many as it takes.",
     ),
+    "region": (
+        _list,
+        "Take only this box of clouds in --input, xmin,ymin,zmin,xmax,ymax,zmax in the file's own frame.",
+    ),
+    "voxel_size": (
+        _float,
+        "Take one point a voxel of this side of clouds in --input, in the units of the file.",
+    ),
+    "tile_size": (
+        _float,
+        "Explain clouds in --input in square tiles of this side, in the units of the file, each by itself.",
+    ),
     "resample": (_bool, "Bring volumes of --input files to the size that --model takes."),
     "up": (_one_of("y", "z"), "Up axis of the --input files; ModelNet's OFF files have z."),
     "methods": (_list, "Names of explanation methods; a wrong name lists them all."),
@@ -129,7 +141,8 @@ MODEL = {
 #: What `find_objects` reads; the default of --shape is each app's own.
 OBJECTS = {
     "input": None, "data_dir": None, "label": None, "index": ["0"], "array": None, "up": "y",
-    "features": None, "resample": False, "num_points": 1024, "seed": 0,
+    "features": None, "region": None, "voxel_size": None, "tile_size": None, "resample": False,
+    "num_points": 1024, "seed": 0,
 }  # fmt: skip
 #: What methods take away that look at the score without it.
 PERTURBATION = {"units": None, "num_clusters": 20, "budget": None}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tfxai3d import data, results
-from tfxai3d.cli.objects import Object
+from tfxai3d.cli.fitting import Object
 
 
 def in_frame(item: Object, explanation: results.Explanation) -> results.Explanation:

@@ -33,17 +33,20 @@ if TYPE_CHECKING:
     from tfxai3d.data.readers.loading import load_points as load_points
     from tfxai3d.data.readers.loading import load_volume as load_volume
     from tfxai3d.data.readers.loading import to_grid as to_grid
+    from tfxai3d.data.readers.loading import to_points as to_points
     from tfxai3d.data.readers.reading import read as read
     from tfxai3d.data.resampling import resampled as resampled
     from tfxai3d.data.resampling import resampled_affine as resampled_affine
     from tfxai3d.data.sampling import normalize as normalize
     from tfxai3d.data.sampling import sample_surface as sample_surface
+    from tfxai3d.data.tiles import Tiles as Tiles
     from tfxai3d.data.tiles import cut_tiles as cut_tiles
     from tfxai3d.data.volume_writers import map_suffix as map_suffix
     from tfxai3d.data.volume_writers import write_volume as write_volume
     from tfxai3d.data.voxelization import poses as poses
     from tfxai3d.data.voxelization import voxelize as voxelize
     from tfxai3d.data.voxelization import voxelize_points as voxelize_points
+    from tfxai3d.data.writers import takes_column as takes_column
     from tfxai3d.data.writers import write_column as write_column
 
 __getattr__, __dir__ = lazy(__name__)

@@ -68,7 +68,7 @@ class RandomPart:
             self._least = max(_LEAST, 2 * len(self._held[0][0]))  # so that what stays is sorted seldom
 
     def rows(self) -> np.ndarray:
-        """Returns the rows that stay, float64 (K,width), cell by cell."""
+        """Returns the rows that stay, float64 (K,width), in the order in which they were added."""
         self._reduce()
         return self._held[0][2]
 
@@ -77,7 +77,7 @@ class RandomPart:
             self._held = [(np.zeros((0, 0)), np.zeros(0), np.zeros((0, self._width)))]
         cells, order, rows = (np.concatenate(arrays) for arrays in zip(*self._held, strict=True))
         sorting = np.lexsort((order, *cells.T))
-        chosen = sorting[_ranks(cells[sorting]) < self._count]
+        chosen = np.sort(sorting[_ranks(cells[sorting]) < self._count])
         self._held = [(cells[chosen], order[chosen], rows[chosen])]
 
 

@@ -97,7 +97,6 @@ class Tiles:
             kept.add(rows, np.zeros((len(rows), 0)))
             start += len(points)
         rows = kept.rows()
-        rows = rows[np.argsort(rows[:, 0])]
         return rows[:, 0].astype(np.int64), rows[:, 1:]
 
     def _numbered(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -115,7 +114,7 @@ class Tiles:
 
 
 def cut_tiles(
-    path: AnyPath,
+    source: AnyPath | CloudFile,
     num_points: int = 2048,
     *,
     region: Sequence[float] | None = None,
@@ -139,7 +138,7 @@ def cut_tiles(
         data.write_column("scan.laz", "importance.laz", tiles.spread(importances))
 
     Args:
-        path: The file, see `read`.
+        source: The file, see `read`, or what `open_cloud` opened.
         num_points: How many points of a tile to take, at least 10.
         region: The box to take, (xmin, ymin, zmin, xmax, ymax, zmax) in the frame of the file.
         voxel_size: The side of the voxels of which one point, a random one, is taken; in the file's units.
@@ -159,7 +158,9 @@ def cut_tiles(
     if num_points < MIN_POINTS:
         raise UserError(f"num_points is {num_points}: it must be at least {MIN_POINTS}")
     grid = Grid(None if region is None else tuple(region), voxel_size, tile_size, up)
-    cloud = open_cloud(path, index, array=array)
+    cloud = source if isinstance(source, CloudFile) else open_cloud(source, index, array=array)
+    if not isinstance(cloud, CloudFile):
+        raise UserError(f"{source}: is a mesh, which has no points to cut; sample it (load_points)")
     names = cloud.features(features)
     rows = _kept(cloud, names, grid, num_points, np.random.default_rng(seed))
     tiles, small = [], 0
@@ -173,11 +174,11 @@ def cut_tiles(
         tiles.append(Tile((int(cell[0]), int(cell[1])), inputs, some[:, :3]))
     if not tiles:
         raise UserError(
-            f"{path}: has no {MIN_POINTS} points in one tile of the region; give a larger region, larger "
-            "tiles or smaller voxels"
+            f"{cloud.path}: has no {MIN_POINTS} points in one tile of the region; give a larger region, "
+            "larger tiles or smaller voxels"
         )
     if small:
-        logging.warning("%s: left out %d tiles of fewer than %d points", path, small, MIN_POINTS)
+        logging.warning("%s: left out %d tiles of fewer than %d points", cloud.path, small, MIN_POINTS)
     return Tiles(cloud, tiles, grid, tuple(names))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tfxai3d.data.geometry import Mesh
 from tfxai3d.data.readers import arrays, lidar, pcd, ply, tables
 from tfxai3d.data.readers.clouds import PART, open_cloud
-from tfxai3d.data.readers.reading import extension, read, unpacked
+from tfxai3d.data.readers.reading import extension, unpacked
 from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
@@ -34,7 +34,12 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
         UserError: If the format is none of these, the source has such a column already or other points.
     """
     source, path, values = Path(source), Path(path), np.asarray(values, np.float32)
-    check_column(source, name)
+    if not re.fullmatch(r"[A-Za-z_]\w{0,31}", name, re.ASCII):
+        raise UserError(f"name {name!r}: give a word of up to 32 letters")
+    if not takes_column(source):
+        raise UserError(
+            f"{source}: columns are written to {' '.join(_WRITERS)} alone; save the cloud as one of them"
+        )
     if extension(path) != extension(source):
         raise UserError(f"{path}: give a file of the format of {source.name}")
     count = _count(source, name)
@@ -57,23 +62,16 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
             raise UserError(f"{source}: {error}") from error
 
 
-def check_column(source: AnyPath, name: str = "importance") -> None:
-    """Raises a UserError unless `write_column` writes files of this format, and columns of this name."""
-    if not re.fullmatch(r"[A-Za-z_]\w{0,31}", name, re.ASCII):
-        raise UserError(f"name {name!r}: give a word of up to 32 letters")
-    if extension(Path(source)) not in _WRITERS:
-        raise UserError(
-            f"{source}: columns are written to {' '.join(_WRITERS)} alone; save the cloud as one of them"
-        )
+def takes_column(source: AnyPath) -> bool:
+    """Whether `write_column` writes files of this format."""
+    return extension(Path(source)) in _WRITERS
 
 
 def _count(source: Path, name: str) -> int:
     """Returns how many numbers a column of this name needs."""
-    if extension(source) == ".ply":
-        found = read(source)
-        if isinstance(found, Mesh):
-            return len(found.vertices)
     cloud = open_cloud(source)
+    if isinstance(cloud, Mesh):
+        return len(cloud.vertices)
     if name.lower() in cloud.columns:
         raise UserError(f"{source}: has a column {name} already; choose another name")
     return cloud.count

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfxai3d.data.geometry import MIN_POINTS, PointCloud, check_points
+from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, check_points
 from tfxai3d.data.readers import lidar
 from tfxai3d.data.readers.columns import column_names, coordinates, single_precision, wanted
 from tfxai3d.data.readers.reading import extension, read
@@ -69,8 +69,8 @@ class CloudFile:
             raise UserError(f"{self.path}: {error}") from error
 
 
-def open_cloud(path: AnyPath, index: int | None = None, *, array: str | None = None) -> CloudFile:
-    """Opens a file as a cloud that is read a part at a time.
+def open_cloud(path: AnyPath, index: int | None = None, *, array: str | None = None) -> CloudFile | Mesh:
+    """Opens a file as a cloud that is read a part at a time; a mesh is read and returned as it is.
 
     Args:
         path: The file, see `read`; LAS, LAZ and NPY may be of any size.
@@ -95,10 +95,15 @@ def open_cloud(path: AnyPath, index: int | None = None, *, array: str | None = N
                 "export it again"
             ) from error
     if opened is None:
-        cloud = read(path, index, "points", array=array)
-        if not isinstance(cloud, PointCloud):
-            raise UserError(f"{path}: holds no cloud of points")
-        opened = _in_memory(path, cloud)
+        found = read(path, index, "points", array=array)
+        if isinstance(found, Mesh):
+            return found
+        if not isinstance(found, PointCloud):
+            raise UserError(
+                f"{path}: a voxel grid is not a point cloud; give points (N,3) or (M,N,3), or take a voxel "
+                "network"
+            )
+        opened = _in_memory(path, found)
     if opened.count < MIN_POINTS:
         raise UserError(f"{path}: has {opened.count} points; an object needs at least {MIN_POINTS}")
     return opened

@@ -55,13 +55,24 @@ def load_points(
         raise UserError(f"{num_points} points are too few; ask for at least {MIN_POINTS}")
     geometry = read(path, index, "points", array=array)
     try:
-        cloud = _cloud(geometry, num_points, seed)
-        names = wanted(cloud.columns, features)
-        return as_inputs(
-            cloud.points, {name: single_precision(name, cloud.columns[name]) for name in names}, up, normalize
-        )
+        return to_points(geometry, num_points, seed, normalize, features=features, up=up)
     except UserError as error:
         raise UserError(f"{Path(path)}: {error}") from error
+
+
+def to_points(
+    geometry: Geometry,
+    num_points: int = 2048,
+    seed: int = 0,
+    normalize: bool = True,
+    *,
+    features: int | Sequence[str] = 0,
+    up: Literal["y", "z"] = "y",
+) -> np.ndarray:
+    """Makes a point cloud for a network of what `read` returned; see `load_points`."""
+    cloud = _cloud(geometry, num_points, seed)
+    columns = {name: single_precision(name, cloud.columns[name]) for name in wanted(cloud.columns, features)}
+    return as_inputs(cloud.points, columns, up, normalize)
 
 
 def load_volume(path: AnyPath, index: int | None = None, *, array: str | None = None) -> Volume:
@@ -140,7 +151,8 @@ def _cloud(geometry: Geometry, count: int, seed: int) -> PointCloud:
         )
     if len(geometry.points) <= count:
         return geometry
-    chosen = np.random.default_rng(seed).choice(len(geometry.points), size=count, replace=False)
+    order = np.random.default_rng(seed).random(len(geometry.points))  # as `cut_tiles` chooses
+    chosen = np.sort(np.argsort(order, kind="stable")[:count])
     columns = {name: values[chosen] for name, values in geometry.columns.items()}
     return PointCloud(geometry.points[chosen], columns)
 

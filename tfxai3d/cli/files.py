@@ -1,0 +1,110 @@
+"""The objects in the files of --input."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfxai3d import data, explain
+from tfxai3d.cli.fitting import Object, Scan, fitted, num_points
+from tfxai3d.data.geometry import Mesh, Volume
+from tfxai3d.errors import UserError
+
+FLAGS = flags.FLAGS
+
+
+def of_files(net: explain.Network | None) -> Iterator[Object]:
+    """Yields the objects of all files, as the network takes them."""
+    for path, index in itertools.product(FLAGS.input, indices()):
+        stem = Path(re.sub(r"\.gz$", "", path, flags=re.IGNORECASE)).stem
+        name = stem if FLAGS.index == ["0"] else f"{stem}_{index}"
+        scan = None
+        if net is not None and net.kind == "voxels":
+            found = data.read(path, index, "voxels", array=FLAGS.array)
+            inputs = data.to_grid(found, up=FLAGS.up, shape=_asked_shape(net))
+            if isinstance(found, Volume) and (found.oriented or Path(path).suffix.lower() == ".npy"):
+                scan = Scan(Path(path), found.values.shape, found.affine if found.oriented else None)
+        else:
+            yield from _clouds(path, index, name, net)
+            continue
+        inputs = fitted(inputs, net)
+        if net is not None and scan is not None and not net.layout.fits(inputs.shape):
+            taken = net.layout.last() or (None,)
+            remedy = "give --resample" if taken[-1] in (None, scan.shape[-1]) else "give its channels"
+            raise UserError(f"{path}: is a volume {scan.shape}, the network takes {taken}; {remedy}")
+        yield Object(name, inputs, one_label(), scan)
+
+
+def _clouds(path: str, index: int, name: str, net: explain.Network | None) -> Iterator[Object]:
+    """Yields the cloud of a file, or each of its tiles."""
+    options: dict[str, Any] = {"features": _features(net), "up": FLAGS.up, "seed": FLAGS.seed}
+    cutting: dict[str, Any] = {key: FLAGS[key].value for key in ("voxel_size", "tile_size")} | {
+        "region": _region()
+    }
+    opened = data.open_cloud(path, index, array=FLAGS.array)
+    if isinstance(opened, Mesh):
+        if given := [key for key, value in cutting.items() if value is not None]:
+            raise UserError(f"{path}: is a mesh, of which points are sampled; leave --{given[0]} out")
+        yield Object(name, fitted(data.to_points(opened, num_points(net), **options), net), one_label())
+        return
+    tiles = data.cut_tiles(opened, num_points(net), **options, **cutting)
+    seen = sum(len(tile.points) for tile in tiles.tiles)
+    if seen < opened.count:
+        logging.warning(f"{path}: the network sees {seen:,} of {opened.count:,} points")
+    for tile in tiles.tiles:
+        own = f"{name}_{tile.cell[0]}_{tile.cell[1]}" if FLAGS.tile_size else name
+        yield Object(own, fitted(tile.inputs, net), one_label(), tiles=tiles)
+
+
+def _region() -> list[float] | None:
+    """Returns --region as numbers."""
+    try:
+        return FLAGS.region and [float(text) for text in FLAGS.region]
+    except ValueError:
+        raise UserError(f"--region={','.join(FLAGS.region)}: give six numbers") from None
+
+
+def _features(net: explain.Network | None) -> int | Sequence[str]:
+    """Returns --features, or how many columns the network takes after x y z."""
+    shape = None if net is None else net.layout.last()
+    if FLAGS.features or shape is None:
+        return FLAGS.features or 0
+    return (shape[-1] or 3) - 3
+
+
+def _asked_shape(net: explain.Network) -> tuple[int, int, int] | None:
+    """Returns the network's voxels along the axes if --resample asks for them."""
+    if not FLAGS.resample:
+        return None
+    depth, height, width = (net.layout.last() or (None, None, None))[:3]
+    if not (depth and height and width):
+        raise UserError("--resample: the network takes grids of any size; leave it out")
+    return depth, height, width
+
+
+def one_label() -> str | None:
+    """Returns --label, which must be one class."""
+    if FLAGS.label and len(FLAGS.label) > 1:
+        raise UserError(f"--label={','.join(FLAGS.label)}: give one class; several need --data_dir")
+    return FLAGS.label[0] if FLAGS.label else None
+
+
+def indices() -> list[int]:
+    """Returns --index as numbers.
+
+    Raises:
+        UserError: If it holds anything but numbers from 0.
+    """
+    try:
+        numbers = [int(text) for text in FLAGS.index]
+    except ValueError:
+        numbers = [-1]
+    if min(numbers, default=-1) < 0:
+        raise UserError(f"--index={','.join(FLAGS.index)}: give numbers from 0, such as 0,1,2")
+    return numbers

@@ -1,0 +1,94 @@
+"""One object, as a network takes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from tfxai3d import data, explain
+from tfxai3d.errors import UserError
+from tfxai3d.storage.writing import file_name
+
+FLAGS = flags.FLAGS
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """A file that a grid was made of, and where its voxels are.
+
+    Attributes:
+        path: The file, or the folder of a DICOM series.
+        shape: Its voxels (D,H,W,C), before they were brought to the size that the network takes.
+        affine: As `Explanation` says, float64 (4,4); None where the file does not say it.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    affine: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Object:
+    """One cloud or grid to explain.
+
+    Attributes:
+        name: Different for all objects, also where case is ignored: their folders are called so.
+        inputs: float32, as the network takes it: points (N,3+F), y up, or voxels (D,H,W,C), z up.
+        label: The class to explain; None for the predicted one.
+        scan: What the inputs were made of, if it is a volume.
+        tiles: What the inputs are a tile of, if it is a cloud; all its tiles are objects, in their order.
+    """
+
+    name: str
+    inputs: np.ndarray
+    label: str | None
+    scan: Scan | None = None
+    tiles: data.Tiles | None = None
+
+
+def num_points(net: explain.Network | None) -> int:
+    """Returns --num_points, or the number that the network takes if it takes no other."""
+    shape = None if net is None or net.kind == "voxels" else net.layout.last()
+    return int((shape and shape[0]) or FLAGS.num_points)
+
+
+def fitted(inputs: np.ndarray, net: explain.Network | None) -> np.ndarray:
+    """Returns clouds (...,N,F) or grids (...,D,D,D,C) as coarse as the network takes them, in its format."""
+    if net is None:
+        return inputs
+    shape, places = net.layout.last(), 1 if net.kind == "points" else 3
+    if places == 3 and shape is not None and None not in shape:
+        inputs = _coarse(inputs, shape)
+    if net.shape is not None and len(net.shape) == places:
+        return inputs[..., 0]
+    return np.moveaxis(inputs, -1, -1 - places) if net.data_format == "channels_first" else inputs
+
+
+def _coarse(inputs: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    size, sides = int(shape[0] or 1), inputs.shape[-4:-1]
+    if len({*shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % size:
+        return inputs  # an error of the network's if it does not fit
+    grids = np.asarray(data.coarsen(inputs.reshape((-1, *inputs.shape[-4:])), size))
+    return grids.reshape((*inputs.shape[:-4], *grids.shape[1:]))
+
+
+def with_unique_names(objects: Iterable[Object]) -> list[Object]:
+    """Makes names that folders can have, and numbers objects of the same name, also where only case differs.
+
+    Raises:
+        UserError: If there is no object.
+    """
+    apart: dict[str, Object] = {}
+    for item in objects:
+        own = file_name(item.name)  # it comes from a file, a label or a table: "..", "a/b"
+        names = itertools.chain([own], (f"{own}-{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name.casefold() not in apart)
+        apart[name.casefold()] = dataclasses.replace(item, name=name)
+    if not apart:
+        raise UserError("nothing to explain: give --shape, --input or --data_dir")
+    return list(apart.values())
