@@ -1,4 +1,4 @@
-"""The project's chores in a few words: `nox -s lint`, `nox -s wheel`, `nox -s tests`; `nox` does all three.
+"""The project's chores: `nox -s lint`, `wheel`, `platforms`, `docs`, `tests`; `nox` does all of these.
 
 Continuous integration runs the same on every system. `nox -s tests -- tests/view -x` hands options to pytest.
 """
@@ -8,12 +8,15 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "wheel", "tests"]
+nox.options.sessions = ["lint", "wheel", "platforms", "docs", "tests"]
 nox.options.default_venv_backend = "uv"  # the second environment with TensorFlow takes seconds, not minutes
 
 ROOT = Path(__file__).parent
 DATA = ROOT.parent / "shared" / "data"  # real data, where they lie beside the project
-TOOLS = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "lint")
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+TOOLS = nox.project.dependency_groups(PROJECT, "lint")
+EXTRAS = "view,tensorboard,beam,lidar,volumes,test"
+LARGEST = 30 << 20  # of a distribution, in bytes: weights that are larger are to be fetched, not shipped
 
 
 @nox.session
@@ -41,10 +44,42 @@ def wheel(session: nox.Session) -> None:
         session.error("the main job drew no picture")
 
 
+@nox.session(venv_backend="none")
+def platforms(session: nox.Session) -> None:
+    """Finds wheels of all dependencies, extras included, for every system and Python that is promised."""
+    extras = [word for name in EXTRAS.split(",") for word in ("--extra", name)]
+    for system in ("linux", "windows"):
+        for python in ("3.11", "3.12", "3.13"):
+            chosen = ("--python-platform", system, "--python-version", python, "--only-binary", ":all:")
+            session.run(
+                "uv", "pip", "compile", "-q", "setup.cfg", *chosen, *extras, silent=True, external=True
+            )
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Builds the documentation site to out/docs; a broken link or an unread docstring ends it."""
+    session.install("-e", f".[{EXTRAS}]", *nox.project.dependency_groups(PROJECT, "docs"))
+    session.run("sphinx-build", "-q", "-W", "--keep-going", *session.posargs, "docs", "out/docs")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Builds wheel and sdist to out/dist, and checks what an index would refuse, and their size."""
+    session.install("twine")
+    folder = ROOT / "out" / "dist"
+    session.run("uv", "build", "-q", "--out-dir", str(folder), str(ROOT))
+    built = sorted(map(str, folder.glob("tfxai3d-*")))
+    session.run("twine", "check", "--strict", *built)
+    for path in built:
+        if Path(path).stat().st_size > LARGEST:
+            session.error(f"{path}: larger than {LARGEST >> 20} MiB")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Runs the README's test command."""
-    session.install("-e", ".[view,tensorboard,beam,lidar,volumes,test]")
+    session.install("-e", f".[{EXTRAS}]")
     chosen = session.posargs or ["-n", "2", "--dist", "worksteal"]
     data = os.environ.get("TFXAI3D_DATA") or (str(DATA.resolve()) if DATA.is_dir() else None)
     session.run("python", "-m", "pytest", *chosen, env={"TFXAI3D_DATA": data})

@@ -56,7 +56,7 @@ def test_a_keras_file(run, tmp_path):
 def test_code_in_a_keras_file_is_not_run(run, tmp_path):
     points = keras.Input((None, 3))
     marker = str(tmp_path / "ran")
-    layer = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])
+    layer = keras.layers.Lambda(lambda x: (open(marker, "w", encoding="utf-8").close(), x)[1])
     keras.Model(points, layer(points)).save(tmp_path / "bad.keras")
     os.remove(marker)  # building the model ran it
     code, out, err = run(f"--model={tmp_path / 'bad.keras'}", "--data_kind=points")

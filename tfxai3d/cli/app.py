@@ -71,7 +71,7 @@ def quiet() -> Iterator[None]:
     """Keeps what C++ writes to stderr off the terminal while the block runs."""
     sys.stderr.flush()
     terminal = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
             yield
