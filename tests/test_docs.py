@@ -13,7 +13,14 @@ SHARED = {"mean_field_shapley", "lrp"}  # their pages tell of more and are built
 @pytest.mark.parametrize("method", sorted({*explain.method_names()} - SHARED))
 def test_every_method_has_its_page(method):
     page = (DOCS / "methods" / f"{method}.md").read_text(encoding="utf-8")
-    for part in ("## Formula", "## When to use it", "## Cost", "## Pitfalls", "## Source", f"--methods={method}"):
+    for part in (
+        "## Formula",
+        "## When to use it",
+        "## Cost",
+        "## Pitfalls",
+        "## Source",
+        f"--methods={method}",
+    ):
         assert part in page, part
     assert explain.get(method).__name__ in page
     assert (DOCS / "pictures" / "methods" / f"{method}.png").is_file()
@@ -21,4 +28,6 @@ def test_every_method_has_its_page(method):
 
 def test_the_list_of_methods_names_them_all():
     listed = (DOCS / "methods" / "index.md").read_text(encoding="utf-8")
-    assert [method for method in explain.method_names() if f"`{method}`" not in listed and method != "lrp"] == []
+    assert [
+        method for method in explain.method_names() if f"`{method}`" not in listed and method != "lrp"
+    ] == []
