@@ -55,14 +55,14 @@ cli.define_flags(
     cli.OBJECTS | cli.PERTURBATION, cli.MODEL, model="pointnet_modelnet40",
     methods=["vanilla_gradient", "guided_backprop", "integrated_gradients"],
     shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"], target=None, steps=50,
-    shard_size=256, batch_size=32, pictures=True, colormap=None, output_dir="out/explain",
+    shard_size=256, batch_size=32, pictures=True, colormap=None, window=None, output_dir="out/explain",
 )  # fmt: skip
 flags.DEFINE_string("mistakes", None, "mistakes.csv of apps/evaluate.py, made with the same --data_dir.")
 
 
 def main(argv: list[str]) -> None:
     """Explains each object by each method."""
-    output_dir = cli.check_outputs()
+    output_dir, window = cli.check_outputs(), cli.window()
     explain.check_methods(FLAGS.methods)
     if FLAGS.mistakes and not FLAGS.data_dir:
         raise UserError("--mistakes needs --data_dir, the data set that apps/evaluate.py classified")
@@ -88,8 +88,8 @@ def main(argv: list[str]) -> None:
     if FLAGS.pictures:
         names, rows = [item.name for item in found][:_ROWS], rows[:_ROWS]
         print(f"drawing {len(rows)} of {len(found)} rows", flush=True)
-        view.render_panel(output_dir / "panel.png", rows, names, FLAGS.colormap)
-        view.write_panel(output_dir / "panel.html", rows, names, FLAGS.colormap)
+        view.render_panel(output_dir / "panel.png", rows, names, FLAGS.colormap, window)
+        view.write_panel(output_dir / "panel.html", rows, names, FLAGS.colormap, window)
     print(f"results in {output_dir}")
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.report import write_drop_run as write_drop_run
     from tfxai3d.cli.report import write_report as write_report
     from tfxai3d.cli.scans import in_frame as in_frame
+    from tfxai3d.cli.scans import window as window
     from tfxai3d.cli.scans import write_explanations as write_explanations
 
 __getattr__, __dir__ = lazy(__name__)

@@ -126,7 +126,12 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "pictures": (_bool, "Draw the pictures, pages and plots."),
     "colormap": (
         _one_of(*view.COLORMAPS),
-        "Colours of the importance; by default coolwarm where it has a sign, else magma_r.",
+        "Colours of the importance; by default coolwarm where it has a sign, else magma_r, and over volumes "
+        "inferno.",
+    ),
+    "window": (
+        _list,
+        "Values of a volume that are black and white in pictures, such as -200,300; by default nearly all.",
     ),
     "view": (_bool, "Open a window on the results at the end."),
     "tensorboard": (_bool, "Also write TensorBoard's files; this needs the extra tensorboard."),

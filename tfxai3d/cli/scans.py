@@ -1,4 +1,4 @@
-"""Explanations of scans, in the scans' own frames."""
+"""Explanations of scans: in the scans' own frames, and how their values are shown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,29 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from absl import flags
+
 from tfxai3d import data, results
 from tfxai3d.cli.fitting import Object
+from tfxai3d.errors import UserError
+
+
+def window() -> tuple[float, float] | None:
+    """Returns --window as numbers, None without it.
+
+    Raises:
+        UserError: If it is not two numbers.
+    """
+    given = flags.FLAGS.window
+    if given is None:
+        return None
+    try:
+        low, high = map(float, given)
+    except ValueError as error:
+        raise UserError(
+            f"--window={','.join(given)}: give the values that are black and white, such as -200,300"
+        ) from error
+    return low, high
 
 
 def in_frame(item: Object, explanation: results.Explanation) -> results.Explanation:

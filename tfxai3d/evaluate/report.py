@@ -116,7 +116,7 @@ def decision_facts(explanation: Explanation) -> Record:
 def explanation_facts(explanation: Explanation) -> Record:
     """Returns a method's options and checks on its answer for one example, JSON-compatible.
 
-    That is `options`; of a path method `convergence_delta` and `sum_of_attributions`; of voxels
+    That is `options`; of a path method `convergence_delta` and `sum_of_attributions`; of occupancy
     `importance_in_empty_space`, the fraction of the importance there, if there is any importance.
     """
     facts: Record = {"options": explanation.options}
@@ -126,7 +126,7 @@ def explanation_facts(explanation: Explanation) -> Record:
     shares = explanation.channel_shares[0]
     if len(shares) > (3 if explanation.kind == "points" else 1):
         facts["channel_shares"] = [round(float(share), 4) for share in shares]
-    if explanation.kind == "voxels":
+    if explanation.is_occupancy:
         (fraction,) = importance_fraction(explanation.importance, np.all(explanation.channels <= 0, axis=-1))
         if not np.isnan(fraction):
             facts["importance_in_empty_space"] = round(float(fraction), 4)

@@ -106,6 +106,12 @@ class Explanation:
         return np.abs(self.importance)
 
     @property
+    def is_occupancy(self) -> bool:
+        """Whether the inputs are voxels that only say if there is matter: 0 or less and one other value."""
+        low, high = self.inputs.min(initial=0), self.inputs.max(initial=0)
+        return self.kind == "voxels" and bool(((self.inputs == low) | (self.inputs == high)).all())
+
+    @property
     def channels(self) -> np.ndarray:
         """The inputs with the channels as the last axis, (B,N,3+F) or (B,D,H,W,C)."""
         return self._channels_last(self.inputs)

@@ -42,7 +42,7 @@ def add_text(figure: Any, x: float, y: float, text: str, **style: Any) -> None:
 
 def add_image(figure: Any, image: np.ndarray, place: Place) -> None:
     """Puts an image at a place of a figure."""
-    axes = _add_axes(figure, place)
+    axes = add_axes(figure, place)
     axes.imshow(image, interpolation="antialiased")
     axes.set_axis_off()
 
@@ -65,12 +65,15 @@ def add_bar(
     extend = {(0, 0): "neither", (0, 1): "max", (1, 0): "min", (1, 1): "both"}[beyond]
     scale = ScalarMappable(Normalize(*limits), ListedColormap(bar_colors(colormap)))
     way, size = ("horizontal", 9) if place[2] > place[3] else ("vertical", 10)
-    bar = figure.colorbar(scale, cax=_add_axes(figure, place), extend=extend, orientation=way)
+    bar = figure.colorbar(scale, cax=add_axes(figure, place), extend=extend, orientation=way)
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(labelsize=size)
+    if way == "horizontal":
+        bar.ax.locator_params(nbins=6)
     (bar.ax.xaxis if way == "horizontal" else bar.ax.yaxis).label.set_parse_math(False)
     bar.set_label(bar_label(label, colormap), size=size + 1)
 
 
-def _add_axes(figure: Any, place: Place) -> Any:
+def add_axes(figure: Any, place: Place) -> Any:
+    """Returns new axes at a place of a figure."""
     return figure.add_axes(np.divide(place, np.tile(figure.get_size_inches(), 2)))

@@ -12,7 +12,9 @@ def test_rows_columns_and_a_scale_for_each_method(rows):
     shown = panel(rows, ["chair_0", "table_0"], "magma_r")
     assert shown.columns == ["Points", "vanilla gradient", "integrated gradients"]
     assert [row.name for row in shown.rows] == ["chair_0", "table_0"]
-    assert shown.rows[1].caption == "table (score 9.25)"
+    assert shown.rows[0].caption == "chair (score 9.25)"
+    drawn = shown.rows[1].marks[1].importance.sum() / rows[1][0].importance.sum()
+    assert shown.rows[1].caption == f"table (score 9.25); {drawn:.0%}, {drawn:.0%} of the importance drawn"
     assert [(one.limits, one.beyond) for one in shown.scales] == [((0.0, 1.0), (False, True))] * 2
     for row in shown.rows:
         assert [len(marks.centres) for marks in row.marks] == [len(colors) for colors in row.colors]

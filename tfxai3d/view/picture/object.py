@@ -9,8 +9,10 @@ from tfxai3d.storage import AnyPath
 from tfxai3d.view.figure import add_bar, add_image, add_text, new_figure, save
 from tfxai3d.view.picture import process
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
+from tfxai3d.view.picture.slices import draw_volumes
 from tfxai3d.view.shown.camera import AZIMUTHS
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
+from tfxai3d.view.shown.slices import Window, has_slices, sliced
 from tfxai3d.view.shown.subject import Subject, subject
 
 _WIDTH, _BAR, _HEADER, _MARGIN = 10.0, 1.1, 0.75, 0.25  # of the figure, in inches
@@ -22,11 +24,13 @@ def render_png(
     index: int = 0,
     colormap: Colormap | None = None,
     title: str | None = None,
+    window: Window | None = None,
 ) -> None:
     """Writes a picture of one example: the object from two sides, a title and a colour bar.
 
     Occupied voxels are cubes. Small cubes show where a method finds empty space important: from
-    `FAINTEST` of the colour scale's top on. Open3D draws, or else matplotlib, as `scenes.draw` says.
+    `FAINTEST` of the colour scale's top on. Open3D draws, or else matplotlib, as `scenes.draw` says. Of a
+    volume of real values three slices go through its strongest place, above the projections of its map.
 
     Args:
         path: The PNG file.
@@ -34,10 +38,13 @@ def render_png(
         index: The number of the example.
         colormap: One of `COLORMAPS`; by default as `colormap_for` says.
         title: The heading, instead of class and score.
+        window: Of a volume, the values that are black and white; by default the quantiles of .5 and 99.5 %.
 
     Raises:
         UserError: If the example cannot be drawn, the file cannot be written or matplotlib is missing.
     """
+    if has_slices(explanation):
+        return draw_volumes(path, [[sliced(explanation, index, colormap, title, window)]])
     colormap = colormap_for(colormap, explanation.importance)
     shown = subject(explanation, index, colormap, title)
     colors = point_colors(shown.marks.importance, colormap, shown.limits)

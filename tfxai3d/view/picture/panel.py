@@ -9,9 +9,11 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath
 from tfxai3d.view.figure import add_bar, add_image, add_text, new_figure, save
 from tfxai3d.view.picture.scenes import cropped, draw, scenes
+from tfxai3d.view.picture.slices import draw_volumes
 from tfxai3d.view.shown.camera import AZIMUTHS
 from tfxai3d.view.shown.colors import Colormap
-from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel
+from tfxai3d.view.shown.panel import BAR_LABEL, Panel, panel, sliced_rows
+from tfxai3d.view.shown.slices import Window, has_slices
 
 # Sizes in the figure, in inches.
 _CELL, _BAR, _GAP, _TITLE, _CAPTION = 2.6, 0.65, 0.15, 0.4, 0.4
@@ -23,12 +25,13 @@ def render_panel(
     rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
     colormap: Colormap | None = None,
+    window: Window | None = None,
 ) -> None:
     """Writes a picture of several objects (rows) as several methods explain them (columns).
 
     The first column shows the object itself, above its name, the explained class and the score. Each method
     has a colour scale of its own, in fractions of its top importance in each row: the end of the range of
-    `color_range`.
+    `color_range`. Volumes of real values are drawn as `render_png` draws them, without the first column.
 
     Args:
         path: The PNG file.
@@ -36,11 +39,14 @@ def render_panel(
             example. Points and voxels may not be mixed in a row.
         names: The names of the objects.
         colormap: One of `COLORMAPS`; by default what suits each method, see `colormap_for`.
+        window: Of volumes, see `render_png`.
 
     Raises:
         UserError: If the rows are no such table, an example cannot be drawn, the file cannot be written or
             matplotlib is missing.
     """
+    if any(has_slices(one) for row in rows for one in row):
+        return draw_volumes(path, *sliced_rows(rows, names, colormap, window))
     shown = panel(rows, names, colormap)
     cells = [scene for row in shown.rows for scene in scenes(row.marks, row.colors, AZIMUTHS[:1])]
     images = np.split(draw(cells), len(shown.rows))

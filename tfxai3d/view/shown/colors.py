@@ -6,34 +6,37 @@ import numpy as np
 
 from tfxai3d.errors import UserError, missing_extra
 
-Colormap = Literal["magma_r", "viridis", "coolwarm", "green_red"]
+Colormap = Literal["magma_r", "viridis", "inferno", "coolwarm", "green_red"]
 COLORMAPS: tuple[str, ...] = get_args(Colormap)
 
-# Importance has a long tail: a few points far above the rest would leave one single colour for all others.
-_TOP = 0.98
-# The part of a map that is used: the ends of magma_r are so near white and black that no shading would show.
-_PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0), "coolwarm": (0.0, 1.0)}
+# The part of a map that is used: the ends of magma_r are so near white and black that no shading would show;
+# the lower third of inferno is as dark as the tissue that it would be laid over.
+_PARTS = {"magma_r": (0.04, 0.9), "viridis": (0.0, 1.0), "inferno": (0.3, 0.97), "coolwarm": (0.0, 1.0)}
 
 
-def colormap_for(colormap: Colormap | None, *importance: np.ndarray) -> Colormap:
+def colormap_for(colormap: Colormap | None, *importance: np.ndarray, plain: Colormap = "magma_r") -> Colormap:
     """Returns the colour map that is asked for or, of None, the one that suits the importance.
 
     Where any of it is below 0, it has a sign, and "coolwarm" with 0 in its middle shows what speaks for the
-    target and what against it; "magma_r" shows magnitudes.
+    target and what against it; the `plain` one shows magnitudes.
     """
-    return colormap or ("coolwarm" if any(np.any(values < 0) for values in importance) else "magma_r")
+    return colormap or ("coolwarm" if any(np.any(values < 0) for values in importance) else plain)
 
 
-def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple[float, float]:
+def color_range(
+    importance: np.ndarray, colormap: Colormap = "magma_r", top: float = 0.98
+) -> tuple[float, float]:
     """Returns the importance at the lower and the upper end of the colours.
 
-    Zero is always in the range. Its ends are the 98 % quantiles of the positive and of the negative values,
+    Importance has a long tail: a few points far above the rest would leave one single colour for all others.
+    Zero is always in the range. Its ends are the `top` quantiles of the positive and of the negative values,
     for "coolwarm" the farther of them on both sides; for "green_red" the range is 0 to the median of the
     positive values, where the published colours cut. Values outside take the colour of the nearest end.
 
     Args:
         importance: One value for each point, (N,).
         colormap: One of `COLORMAPS`.
+        top: The quantile.
 
     Returns:
         `(vmin, vmax)` with vmin < vmax; (0, 1) where every value is zero.
@@ -45,8 +48,8 @@ def color_range(importance: np.ndarray, colormap: Colormap = "magma_r") -> tuple
     positive, negative = values[values > 0], values[values < 0]
     if colormap == "green_red":
         return 0.0, float(np.median(positive)) if positive.size else 1.0
-    vmin = float(np.quantile(negative, 1 - _TOP)) if negative.size else 0.0
-    vmax = float(np.quantile(positive, _TOP)) if positive.size else 0.0
+    vmin = float(np.quantile(negative, 1 - top)) if negative.size else 0.0
+    vmax = float(np.quantile(positive, top)) if positive.size else 0.0
     if colormap == "coolwarm":
         vmin, vmax = -max(-vmin, vmax), max(-vmin, vmax)
     return (vmin, vmax) if vmin < vmax else (0.0, 1.0)
@@ -57,11 +60,11 @@ def point_colors(
 ) -> np.ndarray:
     """Returns one colour for each point or voxel.
 
-    "magma_r" and "viridis" are perceptually uniform; "magma_r" reads best on white: points without
-    importance are pale, important ones dark. "coolwarm" is for signed importance: red speaks for the target,
-    blue against it, grey neither. "green_red" are the published colours of p-grad-CAM (Struhs 2020): values
-    v are cut at the median of the positive ones, then red = v / max, green = 1 - v / max, blue = 0; points
-    without importance (zero or less) are black.
+    "magma_r", "viridis" and "inferno" are perceptually uniform; "magma_r" reads best on white: points
+    without importance are pale, important ones dark. "inferno" is for maps over grey values. "coolwarm" is
+    for signed importance: red speaks for the target, blue against it, grey neither. "green_red" are the
+    published colours of p-grad-CAM (Struhs 2020): values v are cut at the median of the positive ones, then
+    red = v / max, green = 1 - v / max, blue = 0; points without importance (zero or less) are black.
 
     Args:
         importance: One value for each point, (N,).

@@ -9,7 +9,8 @@ from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
 from tfxai3d.view.shown.marks import ARRAYS, Marks
-from tfxai3d.view.shown.subject import Subject, caption, one_line, subject
+from tfxai3d.view.shown.slices import SlicedVolume, Window, sliced
+from tfxai3d.view.shown.subject import Subject, caption, left_out, one_line, subject
 
 PLAIN = (0.78, 0.80, 0.84)
 """Colour of the object itself, in the first column."""
@@ -58,6 +59,23 @@ def panel(
     return Panel([kind, *methods], scales, [_row(row, some, scales, name) for row, some, name in named])
 
 
+def sliced_rows(
+    rows: Sequence[Sequence[Explanation]],
+    names: Sequence[str] | None,
+    colormap: Colormap | None,
+    window: Window | None,
+) -> tuple[list[list[SlicedVolume]], list[str]]:
+    """Lays out explanations of one volume each, as `panel` those of others, and returns the rows' names."""
+    check_table(rows, names)
+    if any(explanation.kind == "points" for row in rows for explanation in row):
+        raise UserError("points and volumes have no panel in common; draw one of each")
+    shown = [[sliced(explanation, 0, colormap, window=window) for explanation in row] for row in rows]
+    captions = [row[0].title for row in shown]
+    return shown, captions if names is None else [
+        ": ".join(filter(None, [one_line(name), said])) for name, said in zip(names, captions, strict=True)
+    ]
+
+
 def check_table(rows: Sequence[Sequence[Explanation]], names: Sequence[str] | None) -> list[str]:
     """Returns the titles of the methods; a UserError if the rows are no table of them."""
     if not rows or not rows[0]:
@@ -93,7 +111,7 @@ def _row(row: Sequence[Explanation], shown: Sequence[Subject], scales: Sequence[
     ]
     return Row(
         name=one_line(name),
-        caption=one_line(caption(row[0], 0)),
+        caption=one_line(caption(row[0], 0)) + left_out(*(one.drawn for one in shown)),
         marks=[itself, *(one.marks for one in shown)],
         colors=[np.tile(PLAIN, (len(itself.centres), 1)), *colors],
         tops=[_top(one) for one in shown],

@@ -20,6 +20,7 @@ class Subject:
     extremes: tuple[float, float]  # the lowest and the highest importance
     title: str  # which class was explained, and its score
     subtitle: str  # the method and the number of points or voxels
+    drawn: float  # the fraction of the |importance| that the marks have; 1 where there is none
 
     @property
     def beyond(self) -> tuple[bool, bool]:
@@ -44,16 +45,20 @@ def subject(explanation: Explanation, index: int, colormap: Colormap, title: str
     if kind == "points":
         marks, said = point_marks(inputs, importance), f"{method}, {len(inputs):,} points"
     else:
-        occupied = np.any(inputs > 0, axis=-1)
+        # Of a volume of real values no voxel is empty, and none is matter that hides others.
+        occupied = np.any(inputs > 0, axis=-1) & explanation.is_occupancy
         # Not the limits: green_red's end at the median.
         marks = voxel_marks(occupied, importance, max(map(abs, color_range(importance.ravel()))))
-        said = f"{method}, {occupied.sum():,} voxels{_in_empty_space(occupied, importance)}"
+        said = f"{method}, {occupied.sum() or occupied.size:,} voxels{_in_empty_space(occupied, importance)}"
+    total, inside = np.abs(importance).sum(), np.abs(marks.importance).sum()
+    drawn = float(inside / total) if total else 1.0
     return Subject(
         marks=marks,
         limits=limits,
         extremes=(float(importance.min()), float(importance.max())),
         title=one_line(title if title is not None else caption(explanation, index)),
-        subtitle=one_line(said),
+        subtitle=one_line(said + left_out(drawn), 130),
+        drawn=drawn,
     )
 
 
@@ -68,11 +73,19 @@ def caption(explanation: Explanation, index: int) -> str:
     return said if target == predicted else f"{said}, predicted {name(predicted)}"
 
 
-def one_line(text: str) -> str:
-    """Returns a text without line breaks and control characters, shortened to 90 characters."""
-    return textwrap.shorten("".join(c if c.isprintable() else " " for c in text), 90, placeholder=" …")
+def left_out(*drawn: float) -> str:
+    """Returns how much of the importance of each method is drawn, where it is not all."""
+    said = ", ".join(f"{share:.0%}" for share in drawn)
+    return f"; {said} of the importance drawn" if min(drawn) < 0.995 else ""
+
+
+def one_line(text: str, most: int = 90) -> str:
+    """Returns a text without line breaks and control characters, shortened to so many characters."""
+    return textwrap.shorten("".join(c if c.isprintable() else " " for c in text), most, placeholder=" …")
 
 
 def _in_empty_space(occupied: np.ndarray, importance: np.ndarray) -> str:
     total, outside = np.abs(importance).sum(), np.abs(importance)[~occupied].sum()
-    return f"; {outside / total:.0%} of the importance in empty space (small cubes)" if outside else ""
+    if not outside or not occupied.any():
+        return ""
+    return f"; {outside / total:.0%} of the importance in empty space (small cubes)"
