@@ -5,9 +5,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tests.data.readers.test_volumes import VALUES, dicom
+from tests.reference.pages import data_of
+from tests.reference.volumes import AFFINE, blob_detector, body, inside
 from tfxai3d.explain import Explanation
+from tfxai3d.view import point_colors
+from tfxai3d.view.shown.slices import PLANES, sliced
 
 nibabel = pytest.importorskip("nibabel")
 sitk = pytest.importorskip("SimpleITK")
@@ -92,3 +97,42 @@ def test_a_scan_of_another_size_is_one_line(explain_scan, tmp_path):
     assert err.strip().endswith(
         "is a volume (128, 96, 24, 2), the network takes (32, 24, 12, 2); give --resample"
     )
+
+
+def test_the_lesion_that_a_network_sees_is_where_the_eye_goes(run_app, tmp_path):
+    """From the scan to its picture: every slice and projection is hottest in the lesion."""
+    imread = pytest.importorskip("matplotlib.image").imread
+    nibabel.save(nibabel.Nifti1Image(body(), AFFINE), tmp_path / "ct.nii.gz")
+    blob_detector().save(tmp_path / "mine.keras")
+    code, out, err = run_app(
+        "explain", f"--model={tmp_path / 'mine.keras'}", "--data_kind=voxels", "--class_names=healthy,ill",
+        f"--input={tmp_path / 'ct.nii.gz'}", "--methods=vanilla_gradient,gradient_times_input",
+        "--window=-200,300", f"--output_dir={tmp_path / 'out'}",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "ct: why 'ill'?" in out
+    for method in ("vanilla_gradient", "gradient_times_input"):
+        explained = Explanation.load(tmp_path / "out" / "ct" / f"{method}.npz")
+        np.testing.assert_allclose(explained.affine[0], AFFINE, rtol=1e-6)
+        shown = sliced(explained, 0, None)
+        lesion = np.flip(ndimage.binary_dilation(inside(), iterations=1), 0)
+        top = point_colors(np.array([shown.limits[1]]), shown.colormap, shown.limits)
+        for plane, (_, _, cut) in enumerate(PLANES):
+            for colors, there in (
+                (shown.slice(plane), lesion.take(shown.place[cut], axis=cut)),
+                (shown.projection(plane), lesion.any(axis=cut)),
+            ):
+                apart = np.abs(colors - top).sum(axis=-1)
+                assert there[apart == apart.min()].all()
+    image = imread(tmp_path / "out" / "panel.png")[..., :3]
+    assert (np.ptp(image, axis=-1) > 0.3).sum() > 5000
+    page = (tmp_path / "out" / "panel.html").read_text(encoding="utf-8")
+    assert len(data_of(page)["volumes"][0]["maps"]) == 2
+    assert data_of(page)["volumes"][0]["windows"] == [[-200, 300]]
+
+
+def test_a_bad_window_is_one_line(explain_scan):
+    for window in ("1", "a,b", "3,2"):
+        code, _, err = explain_scan(SAMPLE, (32, 24, 12, 2), f"--window={window}")
+        assert code == 1
+        assert f"--window={window}: give the values of black and white" in err

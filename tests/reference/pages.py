@@ -20,12 +20,17 @@ def data_of(page):
     return json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
 
 
+def unpacked(text, kind):
+    """Returns an array of a page as numbers of a NumPy kind."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), kind)
+
+
 def cells_of(page):
     """Returns the cells of a page, their arrays unpacked."""
     cells = data_of(page)["cells"]
     for cell in cells:
         for name, (kind, width) in ({**_KINDS, "places": ("<i4", cell["axes"])}).items():
             if name in cell:
-                flat = np.frombuffer(zlib.decompress(base64.b64decode(cell[name])), kind)
+                flat = unpacked(cell[name], kind)
                 cell[name] = flat.reshape(-1, width) if width else flat
     return cells

@@ -34,7 +34,7 @@ def blob_detector(channels=1):
     pooled = keras.layers.GlobalAveragePooling3D()(above(inputs))
     kernel = np.zeros((3, 3, 3, channels, 1))
     kernel[..., 0, 0] = 1 / 27
-    above.set_weights([kernel, [-600.0]])
+    above.set_weights([kernel, np.array([-600.0])])
     return keras.Model(inputs, keras.layers.Concatenate()([-pooled, pooled]))
 
 

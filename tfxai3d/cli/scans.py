@@ -17,17 +17,17 @@ def window() -> tuple[float, float] | None:
     """Returns --window as numbers, None without it.
 
     Raises:
-        UserError: If it is not two numbers.
+        UserError: If it is not two numbers, the lower one first.
     """
     given = flags.FLAGS.window
     if given is None:
         return None
     try:
         low, high = map(float, given)
-    except ValueError as error:
-        raise UserError(
-            f"--window={','.join(given)}: give the values that are black and white, such as -200,300"
-        ) from error
+    except ValueError:
+        low = high = 0
+    if not low < high:
+        raise UserError(f"--window={','.join(given)}: give the values of black and white, such as -200,300")
     return low, high
 
 

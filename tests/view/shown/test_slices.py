@@ -94,7 +94,7 @@ def test_the_channel_with_most_of_the_importance_is_shown():
     attributions = np.stack([inside() * 1.0, inside() * 3.0], axis=-1)[None]
     shown = sliced(explained(values=values, attributions=attributions), 0, None)
     assert shown.channel == 1
-    assert shown.details == "40×32×24 voxels of 0.9×0.9×2.5 mm, channel 1 of 0 to 1"  # noqa: RUF001
+    assert shown.details == "40×32×24 voxels of 0.9×0.9×2.5 mm, 2 channels"  # noqa: RUF001
     low, high = shown.windows[1]
     assert -3 < low < -2 < 2 < high < 3
     assert shown.windows[0][0] < -1000

@@ -65,8 +65,10 @@ def write_document(
     body: str,
     data: Mapping[str, Any],
     azimuth: float = AZIMUTHS[0],
+    scripts: Sequence[str] = ("viewer.js", "marks.js"),
+    help: str | None = None,
 ) -> None:
-    """Writes a self-contained page, drawn with WebGL 2 by the two scripts beside this module.
+    """Writes a self-contained page, drawn with WebGL 2 by two scripts beside this module, or by others.
 
     Args:
         path: The HTML file.
@@ -75,15 +77,19 @@ def write_document(
         body: HTML with a `canvas` for each cell; the caller escapes what is in it.
         data: What the scripts read: "cells", a list of `packed`, and what a page adds to them.
         azimuth: The side from which the cells are seen at first, in degrees as in a picture.
+        scripts: Names of the files.
+        help: What is written at the bottom; by default how cells are turned.
     """
+    if help is None:
+        help = _HELP.format(wheel="scroll" if len(data["cells"]) == 1 else "Ctrl and scroll")
     camera = {"turn": azimuth, "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
     folder = Path(__file__).parent
     content = _PAGE.format(
         title=html.escape(title),
         style=_STYLE.strip() + legend.STYLE.rstrip() + style.rstrip(),
-        script="".join((folder / name).read_text(encoding="utf-8") for name in ("viewer.js", "marks.js")),
+        script="".join((folder / name).read_text(encoding="utf-8") for name in ("inflate.js", *scripts)),
         body=body,
-        help=_HELP.format(wheel="scroll" if len(data["cells"]) == 1 else "Ctrl and scroll"),
+        help=help,
         # A "</script>" in a name would end the script.
         data=json.dumps({"camera": camera, **data}, separators=(",", ":")).replace("<", "\\u003c"),
     )

@@ -86,11 +86,8 @@ function link(gl) {
 async function unpack(cell) {
   const types = { centres: Float32Array, sizes: Float32Array, values: Float32Array, colors: Uint8Array,
     places: Int32Array, goes: Int32Array };
-  const arrays = await Promise.all(Object.entries(types).filter(([name]) => cell[name]).map(async ([name, Type]) => {
-    const packed = Uint8Array.from(atob(cell[name]), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return [name, new Type(await new Response(stream).arrayBuffer())];
-  }));
+  const packed = Object.entries(types).filter(([name]) => cell[name]);
+  const arrays = await Promise.all(packed.map(async ([name, Type]) => [name, await inflated(cell[name], Type)]));
   const read = { ...cell, ...Object.fromEntries(arrays) };
   read.positions = read.centres;
   read.centres = read.positions.map((value, i) => (value - cell.middle[i % 3]) / cell.reach);

@@ -10,7 +10,9 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
+from tfxai3d.view.page.slices import write_volumes
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
+from tfxai3d.view.shown.slices import Window, has_slices, sliced
 from tfxai3d.view.shown.subject import Subject, subject
 
 _STYLE = """
@@ -25,11 +27,13 @@ def write_html(
     index: int | Sequence[int] = 0,
     colormap: Colormap | None = None,
     title: str | None = None,
+    window: Window | None = None,
 ) -> None:
     """Writes one self-contained page with one or several objects, drawn with WebGL 2.
 
     The page takes 30 kB and some 20 bytes for each point or visible voxel. All objects turn together; what
-    is under the pointer says its number or voxel, its place and its importance.
+    is under the pointer says its number or voxel, its place and its importance. Volumes of real values have
+    sliders through their slices instead, the map over them; they take about four bytes a voxel.
 
     Args:
         path: The HTML file.
@@ -37,6 +41,7 @@ def write_html(
         index: The number of the example, or several numbers; their objects stand one below the other.
         colormap: One of `COLORMAPS`; by default as `colormap_for` says.
         title: The heading of every example, instead of its class and score.
+        window: Of volumes, see `render_png`; it can be changed in the page.
 
     Raises:
         UserError: If an example cannot be drawn or the file cannot be written.
@@ -44,6 +49,8 @@ def write_html(
     indices = [int(number) for number in np.atleast_1d(np.asarray(index, dtype=int))]
     if not indices:
         raise UserError("no example to draw: index is empty")
+    if has_slices(explanation):
+        return write_volumes(path, [[sliced(explanation, i, colormap, title, window)] for i in indices])
     colormap = colormap_for(colormap, explanation.importance)
     shown = [subject(explanation, number, colormap, title) for number in indices]
     colors = [point_colors(one.marks.importance, colormap, one.limits) for one in shown]

@@ -8,8 +8,10 @@ from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath
 from tfxai3d.view.page.document import canvas, packed, write_document
 from tfxai3d.view.page.legend import bar
+from tfxai3d.view.page.slices import write_volumes
 from tfxai3d.view.shown.colors import Colormap
-from tfxai3d.view.shown.panel import BAR_LABEL, Row, panel
+from tfxai3d.view.shown.panel import BAR_LABEL, Row, panel, sliced_rows
+from tfxai3d.view.shown.slices import Window, has_slices
 
 _STYLE = """
 main {{ display: grid; grid-template-columns: repeat({columns}, minmax(11rem, 1fr)); gap: 0 .5rem;
@@ -28,20 +30,25 @@ def write_panel(
     rows: Sequence[Sequence[Explanation]],
     names: Sequence[str] | None = None,
     colormap: Colormap | None = None,
+    window: Window | None = None,
 ) -> None:
     """Writes `render_panel`'s table as one self-contained page, drawn with WebGL 2; all cells turn together.
 
-    It takes 30 kB and some 20 bytes for each point and visible voxel of each cell.
+    It takes 30 kB and some 20 bytes for each point and visible voxel of each cell. Volumes of real values
+    have sliders through their slices instead, the maps of all methods over them.
 
     Args:
         path: The HTML file.
         rows: See `render_panel`.
         names: The names of the objects.
         colormap: One of `COLORMAPS`; by default what suits each method, see `colormap_for`.
+        window: Of volumes, see `render_png`; it can be changed in the page.
 
     Raises:
         UserError: As `render_panel`.
     """
+    if any(has_slices(one) for row in rows for one in row):
+        return write_volumes(path, *sliced_rows(rows, names, colormap, window))
     shown = panel(rows, names, colormap)
     cells = [cell for row in shown.rows for cell in _cells(row, rows[0][0].kind.removesuffix("s"))]
     columns = shown.columns

@@ -40,7 +40,8 @@ def draw_volumes(
             if names is not None:
                 head, said = shown.method, shown.details
             _write(figure, left, below - 0.35, head, width, 14 if names is None else 12, weight="bold")
-            _write(figure, left, below - 0.6, f"{said}; {shown.held()}", width, 10, color="0.35")
+            grey = f"; grey is channel {shown.channel}" if shown.values.shape[-1] > 1 else ""
+            _write(figure, left, below - 0.6, f"{said}{grey}; {shown.held()}", width, 10, color="0.35")
             _draw(figure, shown, left, below - _HEADER, most)
         top -= height
     save(figure, path, dpi=150)

@@ -41,7 +41,7 @@ class SlicedVolume:
         limits: The importance at both ends of the colours.
         title: Which class was explained, and its score.
         method: The name of the method.
-        details: The number of voxels, their size, and the channel.
+        details: The number of voxels, their size, and the number of channels.
     """
 
     values: np.ndarray
@@ -166,7 +166,7 @@ def sliced(
     if affine is not None:
         said += f" of {'×'.join(f'{size:.3g}' for size in spacing)} mm"  # noqa: RUF001
     if values.shape[-1] > 1:
-        said += f", channel {channel} of 0 to {values.shape[-1] - 1}"
+        said += f", {values.shape[-1]} channels"
     return SlicedVolume(
         values=_turned(values, axes),
         importance=_turned(importance, axes),

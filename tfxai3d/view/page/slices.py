@@ -1,0 +1,147 @@
+"""Volumes as one HTML page: sliders through all slices, the map over them, without network."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfxai3d.storage import AnyPath
+from tfxai3d.view.page.document import encoded, write_document
+from tfxai3d.view.page.legend import bar
+from tfxai3d.view.shown.colors import bar_colors
+from tfxai3d.view.shown.slices import COVER, OPAQUE, PLANES, SlicedVolume
+
+_STYLE = """
+section { padding: 0 1.5rem 1rem; border-bottom: 1px solid #ddd }
+section h1, section p { margin-left: 0; margin-right: 0 }
+h2 { font-size: 1.05rem; margin: .9rem 0 0; overflow-wrap: anywhere }
+.tools { display: flex; flex-wrap: wrap; gap: .3rem 1.5rem; align-items: center; padding: .5rem 0;
+  font-size: .85rem; position: sticky; top: 0; background: #fffe; z-index: 1 }
+.tools label { display: flex; gap: .4rem; align-items: center }
+.tools input[type=range] { width: 6.5rem }
+output { font-variant-numeric: tabular-nums }
+.views { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start }
+figure { margin: .4rem 0; min-width: min(9rem, 100%) }
+figcaption { font-size: .85rem; white-space: nowrap }
+figure input { width: 100%; margin: .3rem 0 0; box-sizing: border-box }
+canvas { cursor: crosshair; touch-action: pan-y }
+canvas:active { cursor: crosshair }
+.bar { max-width: 24rem }
+button { font: inherit; font-size: .85rem; margin-left: .6rem }
+"""
+_HELP = (
+    "Move a slider, or press on a slice, to look elsewhere; all maps of a volume move together. Point at a "
+    "voxel to read it."
+)
+_HIGHEST = 70  # a slice, in percent of the window's height
+
+
+def write_volumes(
+    path: AnyPath, rows: Sequence[Sequence[SlicedVolume]], names: Sequence[str] | None = None
+) -> None:
+    """Writes a self-contained page of volumes, each with the maps of one or several methods.
+
+    It takes four bytes a voxel and map, and what compresses of them less.
+
+    Args:
+        path: The HTML file.
+        rows: For each volume its maps.
+        names: The headings of the volumes; by default the class that was explained.
+    """
+    heads = [row[0].title for row in rows] if names is None else names
+    title = heads[0] if len(heads) == 1 else "Explanations"
+    sections = (
+        _section(number, head, row) for number, (head, row) in enumerate(zip(heads, rows, strict=True))
+    )
+    write_document(
+        path,
+        title=title,
+        style=_STYLE,
+        body="\n".join(sections),
+        data={
+            "volumes": [_packed(row) for row in rows],
+            "planes": PLANES,
+            "opaque": OPAQUE,
+            "cover": COVER,
+        },
+        scripts=("volume.js",),
+        help=_HELP,
+    )
+
+
+def _packed(row: Sequence[SlicedVolume]) -> dict[str, Any]:
+    """Returns what the script reads of a volume: values as fractions of their range, in 16 bits."""
+    shown = row[0]
+    channels = np.moveaxis(shown.values.astype(np.float64), -1, 0)
+    ranges = [(float(values.min()), float(values.max())) for values in channels]
+    ranges = [(low, high if high > low else low + 1) for low, high in ranges]
+    parts = [(values - low) / (high - low) for values, (low, high) in zip(channels, ranges, strict=True)]
+    return {
+        "shape": shown.shape,
+        "axes": shown.axes,
+        "affine": None if shown.affine is None else shown.affine.tolist(),
+        "mirrored": shown.mirrored,
+        "ends": [shown.ends(axis) for axis in range(3)],
+        "place": shown.place,
+        "channel": shown.channel,
+        "values": [encoded(np.round(65535 * part), "<u2") for part in parts],
+        "ranges": ranges,
+        "windows": shown.windows.tolist(),
+        "maps": [_map(one) for one in row],
+    }
+
+
+def _map(shown: SlicedVolume) -> dict[str, Any]:
+    top = float(np.abs(shown.importance).max()) or 1.0
+    return {
+        "importance": encoded(np.round(32767 * (shown.importance / top)), "<i2"),
+        "top": top,
+        "limits": shown.limits,
+        "place": shown.place,
+        "colors": encoded(np.round(255 * bar_colors(shown.colormap)), "u1"),
+    }
+
+
+def _section(number: int, head: str, row: Sequence[SlicedVolume]) -> str:
+    blocks = "\n".join(_block(index, shown) for index, shown in enumerate(row))
+    return (
+        f'<section data-volume="{number}">\n<h1>{html.escape(head)}</h1>\n<div class="tools">'
+        f"{_channels(row[0])}"
+        '<label>black <input type="range" name="low" max="1000"></label>'
+        '<label>white <input type="range" name="high" max="1000"> <output name="window"></output></label>'
+        '<label>map <input type="range" name="cover" max="100" value="100"></label>'
+        '<label><input type="checkbox" name="projected"> maximum projection</label>'
+        f"</div>\n{blocks}\n</section>"
+    )
+
+
+def _channels(shown: SlicedVolume) -> str:
+    count = shown.values.shape[-1]
+    chosen = (f"<option{' selected' * (i == shown.channel)}>{i}</option>" for i in range(count))
+    return f'<label>channel <select name="channel">{"".join(chosen)}</select></label>' if count > 1 else ""
+
+
+def _block(number: int, shown: SlicedVolume) -> str:
+    sides = shown.spacing * shown.shape
+    total = sum(sides[across] for across, _, _ in PLANES)
+    figures = "".join(
+        _figure(name, shown.shape[cut], sides[across], sides[up], sides[across] / total, shown.method)
+        for name, (across, up, cut) in zip(shown.planes, PLANES, strict=True)
+    )
+    scale = bar(shown.limits, "importance", shown.colormap, shown.beyond, 6, flat=True)
+    return (
+        f'<div data-map="{number}"><h2>{html.escape(shown.method)}'
+        f"<button>strongest place</button></h2>\n<p>{html.escape(shown.details)}; "
+        f'<span class="held"></span></p>\n<div class="views">{figures}</div>{scale}</div>'
+    )
+
+
+def _figure(name: str, slices: int, width: float, height: float, part: float, method: str) -> str:
+    basis = f"flex: 0 1 calc({100 * part:.2f}% - .6rem); max-width: {_HIGHEST * width / height:.2f}vh"
+    label = html.escape(f"{name} slice, {method}")
+    return (
+        f'<figure style="{basis}"><figcaption>{name}, <output></output></figcaption>'
+        f'<canvas role="img" aria-label="{label}" style="aspect-ratio: {width:.6g} / {height:.6g}"></canvas>'
+        f'<input type="range" max="{slices - 1}" aria-label="{label}"></figure>'
+    )
