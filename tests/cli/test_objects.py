@@ -55,7 +55,7 @@ def test_volumes_are_resampled_if_asked(found):
 
 
 POINTS = np.arange(4 * 6, dtype=np.float32).reshape(4, 6)
-GRID = np.arange(8**3, dtype=np.float32).reshape(8, 8, 8, 1)
+GRID = (np.arange(8**3, dtype=np.float32) % 3 == 0).astype(np.float32).reshape(8, 8, 8, 1)
 
 
 def net(kind, shape, data_format=None):
@@ -84,4 +84,6 @@ def test_as_the_network_takes_them(kind, shape, data_format, inputs, expected):
 def test_grids_become_coarse():
     assert fitting.fitted(GRID, net("voxels", (4, 4, 4, 1))).shape == (4, 4, 4, 1)
     assert fitting.fitted(GRID, net("voxels", (4, 4, 4))).shape == (4, 4, 4)
+    scan = 2 * GRID
+    assert fitting.fitted(scan, net("voxels", (4, 4, 4, 1))) is scan  # values are resampled, if at all
     assert fitting.fitted(GRID, None) is GRID

@@ -71,7 +71,8 @@ def fitted(inputs: np.ndarray, net: explain.Network | None) -> np.ndarray:
 
 def _coarse(inputs: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
     size, sides = int(shape[0] or 1), inputs.shape[-4:-1]
-    if len({*shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % size:
+    odd = len({*shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % size
+    if odd or not ((inputs == 0) | (inputs == 1)).all():
         return inputs  # an error of the network's if it does not fit
     grids = np.asarray(data.coarsen(inputs.reshape((-1, *inputs.shape[-4:])), size))
     return grids.reshape((*inputs.shape[:-4], *grids.shape[1:]))
