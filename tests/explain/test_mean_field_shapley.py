@@ -13,8 +13,9 @@ from tests.reference.networks import assert_close
 from tfxai3d import explain
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.expected_max import expected_max
+from tfxai3d.explain.engine.neighbor_pools import max_over_neighbors
 from tfxai3d.explain.engine.network import network
-from tfxai3d.explain.engine.presence import PresenceNetwork, max_over_balls
+from tfxai3d.explain.engine.presence import PresenceNetwork
 
 CLOUD = np.random.default_rng(3).uniform(-1, 1, (1, 10, 3))
 
@@ -135,7 +136,7 @@ def test_with_all_points_the_mean_field_is_the_network(build):
     model, clouds = build(), networks.POINTS
     ones = tf.ones(clouds.shape[:2], model.dtype)
     inputs, field = tf.constant(clouds, model.dtype), PresenceNetwork(network(model), model)
-    found = field(inputs, ones, tf.ones([], model.dtype), field.orders(inputs))
+    found = field(inputs, ones, tf.ones([], model.dtype), field.whole(inputs, ones))
     assert_close(found, model(clouds, training=False))
 
 
@@ -146,7 +147,9 @@ def test_copies_in_a_ball_are_one_point():
     index = tf.constant([[[3, 5, 3, 3]]])
     there = tf.fill((1, 6), tf.constant(0.4, tf.float64))
     q = tf.constant(0.4, tf.float64)
-    found = max_over_balls(features, there, index, lambda rows, there: expected_max(rows, there, q))
+    found = max_over_neighbors(
+        features, there, None, index, lambda rows, there, player: expected_max(rows, there, q, player)
+    )
     expected = expected_max(features[0, :, :2], there[:, :2], tf.constant(0.4, tf.float64))
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
@@ -161,11 +164,21 @@ def test_voxels_by_subsets_add_up_nearly():
 
 
 def test_mistakes():
-    averaging = keras.Sequential(
-        [keras.Input((None, 3)), keras.layers.Dense(4), keras.layers.GlobalAveragePooling1D()]
+    averaging, adding = keras.Input((10, 3)), keras.Input((10, 3))
+    averaging = keras.Model(
+        averaging, keras.layers.GlobalAveragePooling1D()(keras.layers.Dense(4)(averaging))
     )
-    with pytest.raises(UserError, match="has no max over its points"):
-        explain.MeanFieldShapley(averaging, data_kind="points")(CLOUD)
+    adding = keras.Model(adding, keras.ops.sum(keras.layers.Dense(4)(adding), axis=1))
+    with pytest.raises(UserError, match="has no max and no mean over its points"):
+        explain.MeanFieldShapley(adding, data_kind="points")(CLOUD)
+    with pytest.raises(UserError, match="units must be points"):
+        explain.MeanFieldShapley(averaging, units="clusters", num_clusters=4, data_kind="points")(CLOUD)
+    with pytest.raises(UserError, match="num_clusters must be at most 10, the points of a cloud"):
+        explain.MeanFieldShapley(averaging, units="clusters", num_clusters=11, data_kind="points")(CLOUD)
+    with pytest.raises(UserError, match="unit 1 has no point"):
+        explain.MeanFieldShapley(averaging, units=np.array([0, 2]), data_kind="points")
+    with pytest.raises(UserError, match="size_power must be at least 0, it is -1"):
+        explain.MeanFieldShapley(averaging, size_power=-1, data_kind="points")
     with pytest.raises(UserError, match="must be a Keras model of points"):
         explain.MeanFieldShapley(lambda x: x[:, 0], data_kind="points")
     with pytest.raises(UserError, match="nodes must be at least 1, it is 0"):

@@ -11,6 +11,8 @@ from tests.reference import networks
 from tests.reference.networks import POINTS, VOXELS, assert_close
 from tfxai3d import explain
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.game import Game
+from tfxai3d.explain.engine.max_game import MaxGame
 from tfxai3d.explain.engine.weighted_fit import ridge, summing_to
 from tfxai3d.explain.methods.kernel_shap import kernel_weights
 
@@ -292,3 +294,19 @@ def test_an_empty_grid_and_a_network_of_a_fixed_number_of_points():
     model = keras.Model(points, keras.layers.GlobalAveragePooling1D()(points))
     with pytest.raises(UserError, match="takes 40 points, and these clouds have 20: filled up with copies"):
         explain.LIME(model, data_kind="points")(POINTS)
+
+
+def test_the_head_is_not_run_for_arrivals_that_raise_no_maximum(monkeypatch):
+    game, _ = played(networks.foreign(), CLOUD, units="points")
+    ranks = np.random.default_rng(0).permutation(len(CLOUD))[None].astype(np.int32)
+    expected = Game.along(game, tf.constant(ranks)).numpy()  # each prefix by itself
+    rows = []
+    monkeypatch.setattr(
+        MaxGame,
+        "_of_maxima",
+        lambda self, pooled, plain=MaxGame._of_maxima: rows.append(len(pooled)) or plain(self, pooled),
+    )
+    assert_close(game.along(tf.constant(ranks)), expected)
+    pooled = np.maximum.accumulate(game.units.numpy()[np.argsort(ranks[0])], axis=0)
+    assert rows == [len(np.unique(pooled, axis=0))]
+    assert rows[0] < len(CLOUD)

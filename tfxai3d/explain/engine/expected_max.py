@@ -11,13 +11,13 @@ _BLOCK = 32  # ranks summed by a matrix product, which is five times faster than
 
 
 class Order(NamedTuple):
-    """The rows of each channel, from the highest value down.
+    """The players of each channel, from the highest value down.
 
     Attributes:
-        values: The values less the lowest, if that is below 0 (P,K,R).
-        index: Their rows, int32 (P,K,R).
-        rows: The number N of rows.
-        lowest: What was taken from the values, and what an empty pool is worth (P,K).
+        values: The values less the lowest (P,K,R).
+        index: Their players, int32 (P,K,R).
+        rows: The number N of players.
+        lowest: What was taken from the values, and what a pool without players is worth (P,K).
     """
 
     values: tf.Tensor
@@ -26,13 +26,15 @@ class Order(NamedTuple):
     lowest: tf.Tensor | float = 0.0
 
 
-def order(features: tf.Tensor) -> Order:
-    """Sorts each channel of features (P,N,K)."""
-    rows, lowest = tf.shape(features)[1], _lowest(features)
-    return _highest(features - lowest, rows)._replace(lowest=tf.squeeze(lowest, 1))
+def order(features: tf.Tensor, player: tf.Tensor | None = None, players: int | tf.Tensor = 0) -> Order:
+    """Sorts each channel of features (P,N,K), of so many players; see `expected_max`."""
+    above, lowest = _above(features, player, players)
+    return _highest(above, tf.shape(above)[1])._replace(lowest=lowest)
 
 
-def expected_max(features: tf.Tensor, presence: tf.Tensor, density: tf.Tensor) -> tf.Tensor:
+def expected_max(
+    features: tf.Tensor, presence: tf.Tensor, density: tf.Tensor, player: tf.Tensor | None = None
+) -> tf.Tensor:
     """Returns the expected maximum over the rows when each is present with probability `density`, (P,K).
 
     With the values of a channel sorted downwards, `f_(1) >= f_(2) >= ...`, and an empty pool worth 0 (or, of
@@ -47,9 +49,11 @@ def expected_max(features: tf.Tensor, presence: tf.Tensor, density: tf.Tensor) -
 
     Args:
         features: Values (P,N,K).
-        presence: The probability of each row (P,N), all equal to `density`; the gradient for it is the
+        presence: The probability of each player (P,M), all equal to `density`; the gradient for it is the
             derivative above.
         density: The probability q, a number in [0, 1].
+        player: The player that each row belongs to, int32 (P,N), so that several come and go together; -1
+            for rows that are always there. By default each row is a player.
     """
 
     @tf.custom_gradient
@@ -63,8 +67,8 @@ def expected_max(features: tf.Tensor, presence: tf.Tensor, density: tf.Tensor) -
 
         return _mean(found, density), backward
 
-    lowest = _lowest(features)
-    return tf.squeeze(lowest, 1) + forward(features - lowest, presence)
+    above, lowest = _above(features, player, tf.shape(presence)[1])
+    return lowest + forward(above, presence)
 
 
 def expected_max_of(known: Order, presence: tf.Tensor, density: tf.Tensor) -> tf.Tensor:
@@ -79,8 +83,21 @@ def expected_max_of(known: Order, presence: tf.Tensor, density: tf.Tensor) -> tf
     return forward(presence)
 
 
-def _lowest(features: tf.Tensor) -> tf.Tensor:
-    return tf.minimum(tf.reduce_min(features, axis=1, keepdims=True), 0)
+def _above(
+    features: tf.Tensor, player: tf.Tensor | None, players: int | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns by how much each player (P,M,K) is above what the pool is worth without any (P,K)."""
+    lowest = tf.minimum(tf.reduce_min(features, axis=1), 0)
+    if player is None:
+        return features - lowest[:, None], lowest
+    pools, channels = tf.shape(features)[0], features.shape[-1]
+    place = tf.range(pools)[:, None] * (players + 1) + tf.where(player < 0, players, player)
+    best = tf.math.unsorted_segment_max(
+        tf.reshape(features, (-1, channels)), tf.reshape(place, (-1,)), pools * (players + 1)
+    )
+    best = tf.reshape(best, (pools, players + 1, channels))
+    lowest = tf.maximum(lowest, best[:, -1])  # of rows that are always there
+    return tf.nn.relu(best[:, :-1] - lowest[:, None]), lowest
 
 
 def _highest(above: tf.Tensor, ranks: tf.Tensor) -> Order:

@@ -116,13 +116,19 @@ class MaxGame(Game):
         return tf.where(tf.reduce_any(left < first, axis=1), loss, 0)  # exactly 0, whatever the rounding
 
     def along(self, ranks: tf.Tensor) -> tf.Tensor:
-        """Returns the scores (R,M) after each arrival, from the running maxima of each order."""
+        """Returns the scores (R,M) after each arrival, from the running maxima of each order.
+
+        An arrival that raises no maximum leaves the score as it is, so the head is not run for it.
+        """
 
         def walk(row: tf.Tensor) -> tf.Tensor:
             if self.progress:
                 self.progress(row * self.players, tf.size(ranks))
             arrived = _running_max(tf.gather(self.units, tf.argsort(ranks[row])))
-            return self._of_maxima(tf.maximum(arrived, self.always))
+            maxima = tf.maximum(arrived, self.always)
+            raised = tf.concat([[True], tf.reduce_any(maxima[1:] > maxima[:-1], axis=1)], axis=0)
+            scores = self._of_maxima(tf.boolean_mask(maxima, raised))
+            return tf.gather(scores, tf.cumsum(tf.cast(raised, tf.int32)) - 1)
 
         return tf.map_fn(
             walk, tf.range(tf.shape(ranks)[0]), parallel_iterations=1, fn_output_signature=self.example.dtype

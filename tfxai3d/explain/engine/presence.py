@@ -1,28 +1,42 @@
 """A point network as a function of the probability with which each of its points is there."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.expected_max import Order, expected_max, expected_max_of, order
-from tfxai3d.explain.engine.max_pools import replace_max
+from tfxai3d.explain.engine.expected_mean import expected_mean
+from tfxai3d.explain.engine.max_pools import replace_max, replace_mean
+from tfxai3d.explain.engine.neighbor_pools import NearestNeighbors, Pool, max_over_neighbors
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import has_layer, shadow
-from tfxai3d.models.layers.neighbors import gather
 from tfxai3d.models.layers.set_abstraction import Group, NeighborMax
 
 
-class PresenceNetwork:
-    """The mean field of a network that sees its points through maxima alone.
+class Whole(NamedTuple):
+    """What the whole cloud says once for all probabilities.
 
-    In the place of each max over the points stands the expected max, and all of them share one probability a
-    point. That is exact where only a linear function follows the max; otherwise the pools are taken for
-    independent of each other. Of PointNet++ the maxima over the balls of the first set abstraction are
-    meant; centroids and neighbours stay those of the whole cloud, and the copies that fill a ball up count
-    as the one point that they are.
+    Attributes:
+        orders: What goes into each max, sorted; None where it depends on an earlier pool.
+        neighbors: The neighbours (B,N,k) of each graph of nearest neighbours.
+        means: The number of means over the points.
+    """
+
+    orders: list[Order | None]
+    neighbors: list[tf.Tensor]
+    means: int
+
+
+class PresenceNetwork:
+    """The mean field of a network that sees its points through maxima and means alone.
+
+    In the place of each max over the points stands the expected max, of each mean the expected mean, and all
+    of them share one probability a player. That is exact where only a linear function follows; otherwise the
+    pools are taken for independent of each other. Of PointNet++ the maxima over the balls of the first set
+    abstraction are meant; centroids and neighbours stay those of the whole cloud, and the copies that fill
+    a ball up count as the one point that they are. For edge convolutions see `NearestNeighbors`.
 
     Args:
         network: What is explained.
@@ -39,64 +53,90 @@ class PresenceNetwork:
             )
         self._network, self._model, self._in_balls = network, model, has_layer(model, Group)
 
-    def orders(self, inputs: tf.Tensor) -> list[Order | None]:
-        """Sorts once what goes into each max, or returns None for those that depend on an earlier max.
+    def whole(self, inputs: tf.Tensor, presence: tf.Tensor, player: tf.Tensor | None = None) -> Whole:
+        """Sorts once what goes into each max.
 
         Args:
             inputs: Clouds (B,N,3).
+            presence: Ones (B,M), one a player.
+            player: The player of each point, int32 (B,N), -1 for points that are always there; by default
+                each point is one.
 
         Raises:
-            UserError: If no max over the points was found.
+            UserError: If no max or mean over the points was found.
         """
-        presence, one = tf.ones_like(self._network.layout.places(inputs)), tf.ones([], inputs.dtype)
-        seen: list[tf.Tensor] = []
+        one = tf.ones([], presence.dtype)
+        seen: list[tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]] = []
 
-        def sort_later(features: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-            seen.append(features)
-            return expected_max(features, there, one)
+        def sort_later(features: tf.Tensor, there: tf.Tensor, player: tf.Tensor | None) -> tf.Tensor:
+            seen.append((features, player, tf.shape(there)[1]))
+            return expected_max(features, there, one, player)
 
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(presence)
-            self._run(inputs, presence, sort_later)
-        if not seen:
+            _, neighbors, means = self._run(inputs, presence, one, player, sort_later, None)
+        if not seen and not means:
             raise UserError(
-                f"{self._network.name} has no max over its points, through which Shapley values could be "
-                "computed: a method that removes points, or gradients, must do"
+                f"{self._network.name} has no max and no mean over its points, through which Shapley values "
+                "could be computed: a method that removes points, or gradients, must do"
             )
-        return [order(some) if tape.gradient(some, presence) is None else None for some in seen]
+        orders = [order(*some) if tape.gradient(some[0], presence) is None else None for some in seen]
+        return Whole(orders, neighbors, means)
 
     def __call__(
-        self, inputs: tf.Tensor, presence: tf.Tensor, density: tf.Tensor, orders: list[Order | None]
+        self,
+        inputs: tf.Tensor,
+        presence: tf.Tensor,
+        density: tf.Tensor,
+        whole: Whole,
+        player: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Returns the logits (B,C) of clouds (B,N,3) whose points are present with a probability (B,N).
+        """Returns the logits (B,C) of clouds (B,N,3) whose players are present with a probability (B,M).
 
         Args:
             inputs: The clouds.
             presence: All equal to `density`; gradients flow to it.
             density: A number in [0, 1].
-            orders: What `orders` returns for the inputs.
+            whole: What `whole` returns for the inputs.
+            player: As for `whole`.
         """
-        known = iter(orders)
+        known = iter(whole.orders)
 
-        def pool(features: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        def pool(features: tf.Tensor, there: tf.Tensor, player: tf.Tensor | None) -> tf.Tensor:
             sorted_before = next(known)
             if sorted_before is None:
-                return expected_max(features, there, density)
+                return expected_max(features, there, density, player)
             return expected_max_of(sorted_before, there, density)
 
-        return self._run(inputs, presence, pool)
+        return self._run(inputs, presence, density, player, pool, whole.neighbors)[0]
 
     def _run(
-        self, inputs: tf.Tensor, presence: tf.Tensor, pool: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    ) -> tf.Tensor:
-        """Returns the logits with `pool` of features (P,N,K) and presences (P,N) for each max over points."""
+        self,
+        inputs: tf.Tensor,
+        presence: tf.Tensor,
+        density: tf.Tensor,
+        player: tf.Tensor | None,
+        pool: Pool,
+        neighbors: list[tf.Tensor] | None,
+    ) -> tuple[tf.Tensor, list[tf.Tensor], int]:
+        """Returns the logits with `pool` for each max, the neighbours, and the number of means."""
         balls: list[tf.Tensor] = []
+        means: list[str] = []
         filled = self._network.filled(inputs)
-
-        def over_points(_: str, features: tf.Tensor) -> tf.Tensor:
-            return pool(self._network.unfilled(features, inputs), presence)
-
         count = self._network.layout.places(filled).shape[1]
+        nearest = NearestNeighbors(count, presence, player, pool, neighbors)
+
+        def of_max(_: str, features: tf.Tensor) -> tf.Tensor:
+            return pool(self._network.unfilled(features, inputs), presence, player)
+
+        def of_mean(name: str, features: tf.Tensor) -> tf.Tensor:
+            if player is not None:
+                raise UserError(
+                    f"{self._network.name} averages its points in {name!r}: units must be points, for which "
+                    "alone the expected mean is known"
+                )
+            means.append(name)
+            return expected_mean(self._network.unfilled(features, inputs), presence, density)
 
         def adjust(original: Any, copy: Any) -> None:
             plain = copy.call
@@ -106,29 +146,15 @@ class PresenceNetwork:
                 )
             elif isinstance(original, NeighborMax):
                 vars(copy)["call"] = lambda x, **_: (
-                    max_over_balls(copy.features(x), presence, balls.pop(0), pool) if balls else plain(x)
+                    max_over_neighbors(copy.features(x), presence, player, balls.pop(0), pool)
+                    if balls
+                    else plain(x)
                 )
             elif not self._in_balls:
-                replace_max(original, copy, count, over_points, self._network.data_format)
+                nearest.adjust(original, copy)
+                replace_max(original, copy, count, of_max, self._network.data_format)
+                replace_mean(original, copy, count, of_mean, self._network.data_format)
 
         with keras.StatelessScope():
             answer = shadow(self._model, adjust)(self._network.arguments(inputs), training=False)
-        return self._network.scores(answer)
-
-
-def max_over_balls(
-    features: tf.Tensor,
-    presence: tf.Tensor,
-    index: tf.Tensor,
-    pool: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-) -> tf.Tensor:
-    """Returns the expected max (B,S,C) over the neighbours (B,S,K,C) of each centroid, numbered (B,S,K)."""
-    shape = tf.shape(features)
-    copies = tf.concat([tf.zeros_like(index[..., :1], tf.bool), index[..., 1:] == index[..., :1]], axis=-1)
-    features = tf.where(
-        copies[..., None], tf.zeros_like(features), features
-    )  # 0, as after a ReLU, adds nothing
-    there = tf.squeeze(gather(presence[..., None], index), -1)
-    flat = tf.reshape(features, (-1, shape[2], features.shape[-1]))
-    best = pool(flat, tf.reshape(there, (-1, shape[2])))
-    return tf.reshape(best, (shape[0], shape[1], features.shape[-1]))
+        return self._network.scores(answer), nearest.found, len(means)

@@ -7,16 +7,15 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.baselines import convergence_delta
-from tfxai3d.explain.engine.expected_max import Order
-from tfxai3d.explain.engine.gradients import input_gradient
-from tfxai3d.explain.engine.presence import PresenceNetwork
+from tfxai3d.explain.engine.presence import PresenceNetwork, Whole
 from tfxai3d.explain.engine.quadrature import nodes_and_weights
-from tfxai3d.explain.engine.samples import sum_over_samples
-from tfxai3d.explain.engine.target import TargetTensor, resolved, rows, target_score
+from tfxai3d.explain.engine.random_subsets import by_subsets
+from tfxai3d.explain.engine.target import TargetTensor, resolved, target_score
+from tfxai3d.explain.engine.units import Units
 from tfxai3d.explain.explainer import Explainer, Parts
 
 _NODES = {"points": 6, "voxels": 20}
-_DENSE = 15.0  # how much more densely the nodes lie at q = 0 than at q = 1, less one
+_DENSE = 15  # how much more densely the nodes lie at q = 0 than at q = 1, less one
 
 
 class MeanFieldShapley(Explainer):
@@ -25,12 +24,13 @@ class MeanFieldShapley(Explainer):
     The Shapley value is `phi_i = integral_0^1 dv(q) / dp_i dq`, where each point is there with probability q
     and v is the expected score (Owen, "Multilinear extensions of games", Management Science 1972).
 
-    A point network sees its points through maxima. With the expected max, which is known in closed form, in
-    the place of each of them, v and its derivatives take one pass forward and back a node of the integral;
-    nothing is drawn. This is exact where a linear function follows the max, and otherwise the mean field: the
-    pools are taken for independent. The values add up to `v(1) - v(0)`, the score of the cloud less that of
-    no points, up to `convergence_delta`. The nodes lie densely near q = 0, where the first points make most
-    of the score: `q = (16^u - 1) / 15` with Gauss-Legendre nodes u.
+    A point network sees its points through maxima, or means. With the expected max, which is known in closed
+    form, in the place of each of them, v and its derivatives take one pass forward and back a node of the
+    integral; nothing is drawn. This is exact where a linear function follows the max, and otherwise the mean
+    field: the pools are taken for independent. The values add up to `v(1) - v(0)`, the score of the cloud
+    less that of no points, up to `convergence_delta`. The nodes lie densely near q = 0, where the first
+    points make most of the score: `q = (16^u - 1) / 15` with Gauss-Legendre nodes u; more so where points
+    are averaged, for the first of N makes all of a mean, at q around 1 / N.
 
     Voxels meet in no such max. At each of the `nodes` probabilities q, evenly spread, the occupied voxels are
     kept at random, and the gradient there times the input is taken for all voxels: an unbiased estimate of
@@ -39,99 +39,150 @@ class MeanFieldShapley(Explainer):
     The importance is signed: what is positive speaks for the target.
 
     Args:
-        model: A Keras model of points with a max over them, or any model of voxels.
+        model: A Keras model of points with a max or mean over them, or any model of voxels.
         nodes: Probabilities at which the derivative is taken; by default 6 for points and 20 for voxels.
         seed: Of the subsets of voxels, the same for all examples; without effect on points.
+        units: What comes and goes together, see `Units`; by default each point or voxel by itself.
+        num_clusters: Number of clusters, for the units "clusters".
+        block_size: Edge of a block in voxels, for the units "blocks".
+        size_power: The derivative at q weighs `(size_power + 1) q^size_power`. With 0 this is the Shapley
+            value; the larger, the more it tells what a unit adds to many others, and no sum is known.
         **kwargs: Of `Explainer`.
 
     Raises:
-        UserError: If there is no node, or a model of points is no Keras model or has no max over the points.
+        UserError: If there is no node, size_power is below 0, the units are unknown, or a model of points is
+            no Keras model or has no max or mean over the points.
     """
 
     method: ClassVar[str] = "mean_field_shapley"
     title: ClassVar[str] = "Mean-field Shapley values"
 
-    def __init__(self, model: Any, nodes: int | None = None, seed: int = 0, **kwargs: Any):
+    def __init__(
+        self,
+        model: Any,
+        nodes: int | None = None,
+        seed: int = 0,
+        units: Any = None,
+        num_clusters: int = 20,
+        block_size: int = 4,
+        size_power: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(model, **kwargs)
-        self.nodes, self.seed = _NODES[self.network.kind] if nodes is None else nodes, seed
+        kind = self.network.kind
+        self.nodes, self.seed, self.size_power = _NODES[kind] if nodes is None else nodes, seed, size_power
         if self.nodes < 1:
             raise UserError(f"nodes must be at least 1, it is {nodes}")
-        if self.network.kind == "points":
+        if not 0 <= size_power < float("inf"):
+            raise UserError(f"size_power must be at least 0, it is {size_power}")
+        self.units = Units(kind if units is None else units, num_clusters, block_size, kind)
+        if kind == "points":
             self._presence = PresenceNetwork(self.network, self.model)
 
     def options(self) -> dict[str, Any]:
-        """Returns the number of nodes and, of voxels, the seed."""
-        return {"nodes": self.nodes} | ({"seed": self.seed} if self.network.kind == "voxels" else {})
+        """Returns the number of nodes, what is not as usual, and the seed where something is drawn."""
+        units = {} if self.units.name == self.network.kind else self.units.describe()
+        power = {"size_power": self.size_power} if self.size_power else {}
+        seed = {"seed": self.seed} if self.network.kind == "voxels" else {}
+        return {"nodes": self.nodes, **units, **power, **seed}
+
+    def check(self, inputs: np.ndarray) -> None:
+        """Raises a UserError unless the units fit the inputs."""
+        if self.units.name != self.network.kind:
+            self.units.check(self.network.layout.channels_last(tf.constant(inputs)).numpy())
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
-        """Returns the values as importance, spread evenly over the numbers of each point as attributions."""
+        """Returns the values as importance; attributions share those of points evenly among their numbers."""
         scores = self.network(inputs)
         target = resolved(target, scores)
         if self.network.kind == "voxels":
             return self._by_subsets(inputs, target, scores)
-        values, gain = self._mean_field(inputs, target, scores)
+        player = None if self.units.name == "points" else self._units_of(inputs)
+        values, gain = self._mean_field(inputs, target, scores, player)
+        size = tf.ones_like(values)
+        if player is not None:
+            size = tf.math.bincount(
+                player + 1, axis=-1, minlength=1 + tf.shape(values)[1], dtype=values.dtype
+            )
+            size = _at_places(size[:, 1:], player)
+            values = _at_places(values, player)
         layout = self.network.layout
-        attributions = layout.spread(values, inputs) / inputs.shape[layout.axis(3)]
-        return Parts(attributions, values, scores, convergence_delta(attributions, gain))
+        share = tf.math.divide_no_nan(values, size)
+        attributions = layout.spread(share, inputs) / inputs.shape[layout.axis(3)]
+        delta = None if self.size_power else convergence_delta(attributions, gain)
+        return Parts(attributions, values, scores, delta)
+
+    def _units_of(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the unit of each point (B,N) or voxel (B,D,H,W), -1 for none."""
+        last = self.network.layout.channels_last(inputs)
+        spec = tf.TensorSpec(last.shape[1:-1], tf.int32)
+        return tf.map_fn(self.units.labels, last, fn_output_signature=spec)
 
     def _mean_field(
-        self, inputs: tf.Tensor, target: TargetTensor, scores: tf.Tensor
+        self, inputs: tf.Tensor, target: TargetTensor, scores: tf.Tensor, player: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the values (B,N), and the score of each cloud less that of no points (B,)."""
-        orders = self._presence.orders(inputs)
-        densities, weights = (tf.constant(some, inputs.dtype) for some in _densities(self.nodes))
+        """Returns the players' values (B,M), and the score of each cloud less that of no players (B,)."""
         zeros = tf.zeros_like(self.network.layout.places(inputs))
+        if player is not None:
+            zeros = tf.zeros((tf.shape(zeros)[0], tf.reduce_max(player) + 1), zeros.dtype)
+        whole = self._presence.whole(inputs, tf.ones_like(zeros), player)
+        density, weight = _densities(self.nodes, _DENSE * (tf.shape(zeros)[1] if whole.means else 1))
+        weight *= (self.size_power + 1) * density**self.size_power
+        density, weight = tf.cast(density, inputs.dtype), tf.cast(weight, inputs.dtype)
 
         def add(node: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            slope = self._derivative(inputs, target, densities[node], orders)
-            return node + 1, values + weights[node] * slope
+            slope = self._derivative(inputs, target, zeros + density[node], density[node], whole, player)
+            return node + 1, values + weight[node] * slope
 
         values = tf.while_loop(lambda node, _: node < self.nodes, add, (0, zeros), parallel_iterations=1)[1]
-        nothing = self._presence(inputs, zeros, tf.zeros([], inputs.dtype), orders)
+        nothing = self._presence(inputs, zeros, tf.zeros([], inputs.dtype), whole, player)
         return values, target_score(scores, target) - target_score(nothing, target)
 
     def _derivative(
-        self, inputs: tf.Tensor, target: TargetTensor, density: tf.Tensor, orders: list[Order | None]
+        self,
+        inputs: tf.Tensor,
+        target: TargetTensor,
+        presence: tf.Tensor,
+        density: tf.Tensor,
+        whole: Whole,
+        player: tf.Tensor | None,
     ) -> tf.Tensor:
-        """Returns the derivative of the expected score for the presence of each point (B,N)."""
+        """Returns the derivative of the expected score for the presence of each player (B,M)."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            presence = tf.fill(tf.shape(self.network.layout.places(inputs)), density)
             tape.watch(presence)
-            score = target_score(self._presence(inputs, presence, density, orders), target)
+            score = target_score(self._presence(inputs, presence, density, whole, player), target)
         return tape.gradient(score, presence)
 
     def _by_subsets(self, inputs: tf.Tensor, target: TargetTensor, scores: tf.Tensor) -> Parts:
-        """Returns the mean of gradient times input over random subsets of the voxels."""
-        layout = self.network.layout
-
-        def contribution(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
-            x = tf.gather(inputs, example)
-            chosen = _kept(tf.shape(layout.places(x))[1:], sample, self.nodes, self.seed, x.dtype)
-            kept = x * layout.spread(chosen, x)
-            return x * input_gradient(self.network, kept, rows(target, example))[0]
-
-        total = sum_over_samples(contribution, self.nodes, self.batch_size, tf.zeros_like(inputs))
-        attributions = total / self.nodes
+        """Returns the mean of gradient times input over random subsets of the units."""
+        densities = (np.arange(self.nodes) + 0.5) / self.nodes
+        attributions, values, error = by_subsets(
+            self.network,
+            inputs,
+            target,
+            self._units_of(inputs),
+            (self.size_power + 1) * densities**self.size_power,
+            self.seed,
+            self.batch_size,
+        )
         nothing = self.network(tf.zeros_like(inputs))
         gain = target_score(scores, target) - target_score(nothing, target)
-        delta = convergence_delta(attributions, gain)
-        return Parts(attributions, layout.contribution(attributions), scores, delta)
+        delta = None if self.size_power else convergence_delta(attributions, gain)
+        return Parts(attributions, values, scores, delta, error)
 
 
-def _densities(nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the probabilities q at which the derivative is taken, and their weights in the integral."""
+def _densities(nodes: int, dense: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the probabilities q at which the derivative is taken, and their weights in the integral.
+
+    The nodes lie 1 + `dense` times as densely at q = 0 as at q = 1.
+    """
     places, weights = nodes_and_weights("gauss_legendre", nodes)
-    stretch = np.log1p(_DENSE)
-    return np.expm1(stretch * places) / _DENSE, weights * stretch * np.exp(stretch * places) / _DENSE
+    dense = tf.cast(dense, tf.float64)
+    stretch = tf.math.log1p(dense)
+    return tf.math.expm1(stretch * places) / dense, weights * stretch * tf.exp(stretch * places) / dense
 
 
-def _kept(shape: tf.Tensor, sample: tf.Tensor, samples: int, seed: int, dtype: tf.DType) -> tf.Tensor:
-    """Returns ones and zeros, an array of the shape for each sample's number (P,): which voxels are kept."""
-    densities = tf.constant((np.arange(samples) + 0.5) / samples, dtype)
-
-    def draw(number: tf.Tensor) -> tf.Tensor:
-        # A named algorithm, because the default depends on the device.
-        uniform = tf.random.stateless_uniform(shape, [seed, number], dtype=dtype, alg="philox")
-        return tf.cast(uniform < densities[number], dtype)
-
-    return tf.map_fn(draw, sample, fn_output_signature=dtype)
+def _at_places(values: tf.Tensor, unit: tf.Tensor) -> tf.Tensor:
+    """Returns the value of each point's unit (B,N), 0 where there is none."""
+    found = tf.gather(values, tf.maximum(unit, 0), batch_dims=1)
+    return tf.where(unit < 0, tf.zeros_like(found), found)
