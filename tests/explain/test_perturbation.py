@@ -11,8 +11,6 @@ from tests.reference import networks
 from tests.reference.networks import POINTS, VOXELS, assert_close
 from tfxai3d import explain
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.game import Game
-from tfxai3d.explain.engine.max_game import MaxGame
 from tfxai3d.explain.engine.weighted_fit import ridge, summing_to
 from tfxai3d.explain.methods.kernel_shap import kernel_weights
 
@@ -71,13 +69,6 @@ def test_a_coalition_is_the_cloud_that_lacks_the_others(name):
     ranks = np.array([[3, 1, 0, 2, 5, 4], [0, 1, 2, 3, 4, 5]], np.int32)
     walks = [[truth(model, CLOUD, row <= step, labels) for step in range(6)] for row in ranks]
     assert_close(game.along(tf.constant(ranks)), walks)
-
-
-@pytest.mark.parametrize(
-    ("name", "split"), [("max", True), ("foreign", True), ("t-nets", False), ("balls", False)]
-)
-def test_the_head_alone_is_run_where_points_meet_in_one_max(name, split):
-    assert (type(played(NETWORKS[name](), CLOUD)[0]).__name__ == "MaxGame") is split
 
 
 @pytest.mark.parametrize("name", ["max", "foreign", "averaging"])
@@ -265,7 +256,8 @@ def test_progress_tells_passes(monkeypatch):
     [
         ("lime", {"budget": 0}, "budget must be at least 4 passes, it is 0"),
         ("shapley_sampling", {"budget": 0}, "budget must be at least one pass, it is 0"),
-        ("shapley_sampling", {"budget": 79}, "budget must be at least 80 passes, two pairs .* 20 units"),
+        ("shapley_sampling", {"budget": 79}, "budget must be at least 80 passes for 20 units, it is 79"),
+        ("rise", {"budget_seconds": 0}, "budget_seconds must be above 0, it is 0"),
         ("kernel_shap", {"budget": 30}, "budget must be at least 40 passes for 20 units, it is 30"),
         ("kernel_shap", {"num_clusters": 1}, "needs at least two units"),
         ("leave_one_out", {"units": "clusters", "num_clusters": 41}, "num_clusters must be at most 40"),
@@ -294,19 +286,3 @@ def test_an_empty_grid_and_a_network_of_a_fixed_number_of_points():
     model = keras.Model(points, keras.layers.GlobalAveragePooling1D()(points))
     with pytest.raises(UserError, match="takes 40 points, and these clouds have 20: filled up with copies"):
         explain.LIME(model, data_kind="points")(POINTS)
-
-
-def test_the_head_is_not_run_for_arrivals_that_raise_no_maximum(monkeypatch):
-    game, _ = played(networks.foreign(), CLOUD, units="points")
-    ranks = np.random.default_rng(0).permutation(len(CLOUD))[None].astype(np.int32)
-    expected = Game.along(game, tf.constant(ranks)).numpy()  # each prefix by itself
-    rows = []
-    monkeypatch.setattr(
-        MaxGame,
-        "_of_maxima",
-        lambda self, pooled, plain=MaxGame._of_maxima: rows.append(len(pooled)) or plain(self, pooled),
-    )
-    assert_close(game.along(tf.constant(ranks)), expected)
-    pooled = np.maximum.accumulate(game.units.numpy()[np.argsort(ranks[0])], axis=0)
-    assert rows == [len(np.unique(pooled, axis=0))]
-    assert rows[0] < len(CLOUD)

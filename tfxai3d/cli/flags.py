@@ -99,6 +99,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "num_clusters": (_from_one, "Clusters of a cloud, for --units=clusters."),
     "budget": (_from_one, "Forward passes an object of lime, kernel_shap, rise, shapley_sampling."),
+    "budget_seconds": (_from_zero, "Seconds an object for them instead; how many passes, the answer says."),
     "pooling": (_one_of("max", "mean"), "Pooling of the gradient over the channels in p_grad_cam."),
     "power": (_float, "Power of the distance from the centre in point_saliency; published 1, for DGCNN 6."),
     "rotations": (
@@ -150,7 +151,7 @@ OBJECTS = {
     "num_points": 1024, "seed": 0,
 }  # fmt: skip
 #: What methods take away that look at the score without it.
-PERTURBATION = {"units": None, "num_clusters": 20, "budget": None}
+PERTURBATION = {"units": None, "num_clusters": 20, "budget": None, "budget_seconds": None}
 #: The random rotations that test a decision.
 ROTATIONS = {"rotations": 100, "axes": "xyz", "composed": True}
 #: How a network is trained, but for the numbers of examples and epochs.

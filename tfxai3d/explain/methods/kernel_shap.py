@@ -27,16 +27,15 @@ class KernelSHAP(RandomUnits):
     method: ClassVar[str] = "kernel_shap"
     title: ClassVar[str] = "KernelSHAP"
 
+    def least(self, units: int) -> int:
+        """Returns two passes a unit, or as many as there are coalitions."""
+        return max(self.fewest, min(2 * units, 2**units - 2))
+
     def check(self, inputs: np.ndarray) -> None:
         """Raises a UserError if an example has one unit only, or too many for the budget."""
         super().check(inputs)
-        fewest, most = self.units.fewest_and_most(self.last(inputs))
-        if fewest < 2:
+        if self.units.fewest_and_most(self.last(inputs))[0] < 2:
             raise UserError("kernel_shap needs at least two units, an example has one")
-        if self.budget < min(2 * most, 2**most - 2):
-            raise UserError(
-                f"budget must be at least {2 * most} passes for {most} units, it is {self.budget}"
-            )
 
     def values(self, game: Game) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the values (M,) and their standard errors, 0 where they are exact."""
