@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from tfxai3d.explain.engine.network import Network as Network
     from tfxai3d.explain.engine.network import network as network
     from tfxai3d.explain.engine.region import Region as Region
+    from tfxai3d.explain.engine.relevance.composites import COMPOSITES as COMPOSITES
+    from tfxai3d.explain.engine.relevance.composites import Composite as Composite
+    from tfxai3d.explain.engine.relevance.rules import AlphaBetaRule as AlphaBetaRule
+    from tfxai3d.explain.engine.relevance.rules import EpsilonRule as EpsilonRule
+    from tfxai3d.explain.engine.relevance.rules import GammaRule as GammaRule
     from tfxai3d.explain.engine.target import Contrast as Contrast
     from tfxai3d.explain.engine.target import class_number as class_number
     from tfxai3d.explain.engine.target import named_target as named_target
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from tfxai3d.explain.methods.kernel_shap import KernelSHAP as KernelSHAP
     from tfxai3d.explain.methods.leave_one_out import LeaveOneOut as LeaveOneOut
     from tfxai3d.explain.methods.lime import LIME as LIME
+    from tfxai3d.explain.methods.lrp import LRP as LRP
     from tfxai3d.explain.methods.mean_field_shapley import MeanFieldShapley as MeanFieldShapley
     from tfxai3d.explain.methods.occlusion import Occlusion as Occlusion
     from tfxai3d.explain.methods.p_grad_cam import PGradCAM as PGradCAM

@@ -38,7 +38,7 @@ OPTIONS = {
 }
 SEEDED = ("expected_gradients", "lime", "rise", "smooth_grad", "var_grad")
 NEED_FEATURES = {"critical_points", "feature_magnitude", "grad_cam", "p_grad_cam"}
-NEED_KERAS = {*NEED_FEATURES, "deconvnet", "deep_lift", "guided_backprop"}
+NEED_KERAS = {*NEED_FEATURES, "deconvnet", "deep_lift", "guided_backprop", "lrp"}
 POINTS_ONLY = {"critical_points", "point_saliency"}
 NEED_NO_GRADIENT = {"kernel_shap", "leave_one_out", "lime", "occlusion", "rise", "shapley_sampling"}
 WHATEVER_THE_TARGET = {"critical_points", "feature_magnitude"}

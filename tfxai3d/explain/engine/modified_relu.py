@@ -1,6 +1,5 @@
 """Models whose ReLUs and ELUs pass gradients back by another rule: deconvnet, guided backpropagation."""
 
-import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import Network
-from tfxai3d.explain.engine.several_inputs import held_now, holding
+from tfxai3d.explain.engine.overridden import overridden, register
 from tfxai3d.explain.engine.shadow import shadow
 
 BackwardRule = Literal["deconvnet", "guided"]
@@ -95,22 +94,10 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
 
     copy = shadow(model, adjust)
 
-    overridden = {operation: f"tfxai3d_{rule}_{operation}" for operation in _IN_GRAPHS}
-
-    def call(inputs: tf.Tensor, held: dict[str, tf.Tensor]) -> tf.Tensor:
-        graph = tf.compat.v1.get_default_graph()
-        with keras.StatelessScope(), graph.gradient_override_map(overridden), holding(held):
-            return network.scores(copy(network.arguments(inputs), training=False))
-
-    spec = tf.TensorSpec((None, *network.layout.usual()), network.dtype)
-    others = dict(network.several.specs) if network.several else {}
-    # Traced once, for the check and for all explanations; and a graph of its own, because only the gradient
-    # of a whole function looks at what is overridden.
-    traced = tf.function(call, input_signature=[spec, others], autograph=False)
-    _check_graph(traced.get_concrete_function(), network)
-    return dataclasses.replace(
-        network, function=lambda inputs: traced(inputs, dict(held_now()) if others else {})
-    )
+    gradients = {operation: f"tfxai3d_{rule}_{operation}" for operation in _IN_GRAPHS}
+    replaced, graph = overridden(network, copy, gradients)
+    _check_graph(graph, network)
+    return replaced
 
 
 def _span(operation: Any) -> Range | None:
@@ -177,30 +164,24 @@ def _with_own_gradient(function: Callable[..., Any], path: str = "") -> Callable
     return call
 
 
-def _register(rule: BackwardRule, operation: str, slope: Slope) -> None:
-    """Registers the gradient of an operation by the rule, under the name that `modified` calls it by."""
-
-    @tf.RegisterGradient(f"tfxai3d_{rule}_{operation}")
-    def gradient(op: Any, upstream: tf.Tensor) -> tf.Tensor:
-        if op is None:  # where a SavedModel is written, which asks for the form alone
-            return upstream
-        return _passed(upstream, op.inputs[0], slope, rule)
+def _gradient(rule: BackwardRule, slope: Slope) -> Callable[[Any, tf.Tensor], tf.Tensor]:
+    """Returns the gradient of an operation by the rule."""
+    return lambda operation, upstream: _passed(upstream, operation.inputs[0], slope, rule)
 
 
-for _operation, _span_of in _IN_GRAPHS.items():
-    for _rule in get_args(BackwardRule):
-        _register(_rule, _operation, _within(_span_of))
+for _rule in get_args(BackwardRule):
+    register(f"tfxai3d_{_rule}_", {kind: _gradient(_rule, _within(at)) for kind, at in _IN_GRAPHS.items()})
 
 
-def _check_graph(function: Any, network: Network) -> None:
+def _check_graph(graph: Any, network: Network) -> None:
     """Warns of sigmoids, which keep their derivative.
 
     Raises:
         UserError: If some layer's code has an activation without a rule.
     """
-    functions = function.graph.as_graph_def().library.function
+    functions = graph.as_graph_def().library.function
     inner = [node for one in functions for node in one.node_def if _SCOPE not in node.name]
-    reached = _before(function.outputs)
+    reached = _before(graph.outputs)
     seen = [(op.type, op.name) for op in reached if _SCOPE not in op.name or _GATE_SCOPE in op.name]
     for kind, name in [*seen, *((node.op, node.name) for node in inner)]:
         if kind in _WITHOUT_RULE:

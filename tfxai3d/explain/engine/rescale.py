@@ -1,6 +1,5 @@
 """Networks whose operations pass differences from a reference back in the place of derivatives."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,27 +8,24 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import Network
+from tfxai3d.explain.engine.overridden import (
+    LINEAR,
+    UNARY,
+    again,
+    between,
+    described,
+    overridden,
+    register,
+    ruled,
+)
+from tfxai3d.explain.engine.plain_layers import write_out
 from tfxai3d.explain.engine.shadow import shadow
-from tfxai3d.models.layers.set_abstraction import NeighborMax, PointIndexing
-from tfxai3d.models.layers.shared_mlp import SharedDenseMax
+from tfxai3d.models.layers.set_abstraction import PointIndexing
 
 _NEAR = 1e-7  # differences below it count as none
-_UNARY = (
-    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus", "Softsign"),
-    *("Erf", "Exp", "Square", "Sqrt", "Rsqrt", "Log", "Abs"),
-)
 _PRODUCTS = ("Mul", "MatMul", "BatchMatMulV2")
 _MAXIMA = ("Max", "MaxPool", "MaxPool3D")
-_LINEAR = frozenset(
-    (
-        *("Identity", "Cast", "Reshape", "Transpose", "ExpandDims", "Squeeze", "Pack", "Unpack", "Tile"),
-        *("ConcatV2", "Split", "SplitV", "Slice", "StridedSlice", "Pad", "PadV2", "GatherV2", "GatherNd"),
-        *("Add", "AddV2", "AddN", "Sub", "Neg", "BiasAdd", "Sum", "Mean", "AvgPool", "AvgPool3D"),
-        *("Conv2D", "Conv3D", "RealDiv", "SpaceToBatchND", "BatchToSpaceND", "BroadcastTo"),
-    )
-)
 _IN_THE_FIRST = ("Conv2D", "Conv3D", "RealDiv")  # linear in the first argument alone
-_PREFIX = "tfxai3d_rescale_"
 
 
 def rescaled(network: Network, model: Any) -> Network:
@@ -52,74 +48,26 @@ def rescaled(network: Network, model: Any) -> Network:
         raise UserError(f"{network.name} must be a Keras model: its operations are looked for inside")
     if network.several is not None:
         raise UserError(f"deep_lift explains models of one input, {network.name} takes several")
-    copy = shadow(model, _plain)
-    overridden = {kind: _PREFIX + kind for kind in _RULES}
-
-    def call(both: tf.Tensor) -> tf.Tensor:
-        graph = tf.compat.v1.get_default_graph()
-        with keras.StatelessScope(), graph.gradient_override_map(overridden):
-            return network.scores(copy(both, training=False))
-
-    # A graph of its own, because only the gradient of a whole function looks at what is overridden.
-    function = tf.function(
-        call, input_signature=[tf.TensorSpec((None, *network.layout.usual()), network.dtype)], autograph=False
-    )
-    _check(function.get_concrete_function().graph, network)
-    return dataclasses.replace(network, function=function)
+    replaced, graph = overridden(network, shadow(model, _plain), _GRADIENTS)
+    for operation, varies in ruled("deep_lift", network, graph, between(graph), _KINDS):
+        first_alone = varies[0] and sum(varies) == 1
+        if (operation.type in _IN_THE_FIRST and not first_alone) or (
+            operation.type == "Maximum" and not all(varies)
+        ):
+            raise UserError(f"deep_lift has no rule for the inputs of {described(operation, network)}")
+    return replaced
 
 
 def _plain(original: Any, copy: Any) -> None:
     """Writes layers with gradients of their own as the operations that they stand for."""
-    if isinstance(original, SharedDenseMax):
-        vars(copy)["call"] = lambda x, **_: tf.reduce_max(copy.features(x), axis=1)
-    elif isinstance(original, NeighborMax):
-        vars(copy)["call"] = lambda x, **_: tf.reduce_max(copy.features(x), axis=2)
-    elif isinstance(original, PointIndexing):
+    write_out(original, copy)
+    if isinstance(original, PointIndexing):
 
         def find(*places: tf.Tensor) -> tf.Tensor:
             found = original.find(*(tf.split(some, 2)[0] for some in places))
             return tf.concat([found, found], axis=0)
 
         vars(copy)["find"] = find
-
-
-def _check(graph: Any, network: Network) -> None:
-    varying = _varying(graph)
-    for operation in graph.get_operations():
-        kind, where = operation.type, f"{operation.name!r} of {network.name}"
-        if operation.name not in varying or kind == "Placeholder":
-            continue
-        if kind not in _RULES and kind not in _LINEAR:
-            raise UserError(f"deep_lift has no rule for the operation {kind}, {where}")
-        many = sum(x.op.name in varying for x in operation.inputs)
-        first = operation.inputs[0].op.name in varying
-        if (kind in _IN_THE_FIRST and not (first and many == 1)) or (kind == "Maximum" and many < 2):
-            raise UserError(f"deep_lift has no rule for the inputs of {kind}, {where}")
-
-
-def _varying(graph: Any) -> set[str]:
-    """Returns the names of the operations that lie between the inputs and the outputs, by numbers."""
-    after = {graph.inputs[0].op.name}
-    for operation in graph.get_operations():  # they come in the order in which they were made
-        depends = any(x.op.name in after for x in operation.inputs)
-        if depends and any(y.dtype.is_floating for y in operation.outputs):
-            after.add(operation.name)
-    before: set[str] = set()
-    waiting = [output.op for output in graph.outputs]
-    while waiting:
-        operation = waiting.pop()
-        if operation.name in after and operation.name not in before:
-            before.add(operation.name)
-            waiting += [x.op for x in operation.inputs]
-    return before
-
-
-def _again(operation: Any, *arguments: tf.Tensor) -> tf.Tensor:
-    """Returns what the operation makes of other arguments."""
-    names = [argument.name for argument in operation.op_def.input_arg]
-    settings = ("alpha", "transpose_a", "transpose_b", "adj_x", "adj_y")
-    chosen = {name: operation.get_attr(name) for name in settings if name in operation.node_def.attr}
-    return getattr(tf.raw_ops, operation.type)(**dict(zip(names, arguments, strict=True)), **chosen)
 
 
 def _ratio(difference: tf.Tensor, x: tf.Tensor, where_equal: tf.Tensor) -> tf.Tensor:
@@ -134,13 +82,13 @@ def _of_unary(operation: Any, upstream: tf.Tensor) -> tf.Tensor:
     (x,) = operation.inputs
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = _again(operation, x)
+        y = again(operation, x)
     side, reference = tf.split(operation.outputs[0], 2)
     return upstream * _ratio(side - reference, x, tape.gradient(y, x))
 
 
 def _of_product(operation: Any, upstream: tf.Tensor) -> list[tf.Tensor | None]:
-    varying = _varying(operation.graph)
+    varying = between(operation.graph)
     varies = [x.op.name in varying for x in operation.inputs]
     gradients: list[tf.Tensor | None] = [None, None]
     for place, x in enumerate(operation.inputs):
@@ -151,7 +99,7 @@ def _of_product(operation: Any, upstream: tf.Tensor) -> list[tf.Tensor | None]:
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 arguments[place] = x
-                y = _again(operation, *arguments)
+                y = again(operation, *arguments)
             gradients[place] = tape.gradient(y, x, output_gradients=upstream)
     return gradients
 
@@ -202,21 +150,10 @@ def _to_winners(operation: Any, values: tf.Tensor) -> tf.Tensor:
 
 
 _RULES = {
-    **dict.fromkeys(_UNARY, _of_unary),
+    **dict.fromkeys(UNARY, _of_unary),
     **dict.fromkeys(_PRODUCTS, _of_product),
     **dict.fromkeys(_MAXIMA, _of_max),
     "Maximum": _of_maximum,
 }
-
-
-def _register(kind: str, rule: Callable[..., Any]) -> None:
-    """Registers the gradient of an operation, under the name that `rescaled` calls it by."""
-
-    @tf.RegisterGradient(_PREFIX + kind)
-    def gradient(operation: Any, *upstream: tf.Tensor) -> Any:
-        # Without an operation where a SavedModel is written, which asks for the form alone.
-        return upstream[0] if operation is None else rule(operation, *upstream)
-
-
-for _kind, _rule in _RULES.items():
-    _register(_kind, _rule)
+_GRADIENTS = register("tfxai3d_rescale_", _RULES)
+_KINDS = LINEAR | frozenset(_RULES)
