@@ -163,7 +163,7 @@ def inputs_of(model: keras.Model) -> dict[str, Any]:
     """Returns the inputs of a Keras model by name, in its order; none of one that does not say."""
     if not getattr(model, "inputs", None):
         return {}
-    structure = model._inputs_struct
+    structure = getattr(model, "_inputs_struct", None)  # a Sequential has none
     return dict(structure) if isinstance(structure, dict) else {one.name: one for one in model.inputs}
 
 
