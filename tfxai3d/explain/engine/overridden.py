@@ -70,11 +70,20 @@ def _register(name: str, rule: Callable[..., Any]) -> None:
         return upstream[0] if operation is None else rule(operation, *upstream)
 
 
-def between(graph: Any) -> set[str]:
-    """Returns the names of the operations that lie between the inputs and the outputs, by numbers."""
+def between(graph: Any, choices: bool = True) -> set[str]:
+    """Returns the names of the operations that lie between the inputs and the outputs, by numbers.
+
+    Args:
+        graph: The graph of a function.
+        choices: Whether numbers lie between that decide an index alone, such as distances of the nearest.
+    """
+
+    def counts(x: tf.Tensor) -> bool:
+        return choices or x.dtype.is_floating
+
     after = {graph.inputs[0].op.name}
     for operation in graph.get_operations():  # they come in the order in which they were made
-        depends = any(x.op.name in after for x in operation.inputs)
+        depends = any(x.op.name in after for x in operation.inputs if counts(x))
         if depends and any(y.dtype.is_floating for y in operation.outputs):
             after.add(operation.name)
     before: set[str] = set()
@@ -83,7 +92,7 @@ def between(graph: Any) -> set[str]:
         operation = waiting.pop()
         if operation.name in after and operation.name not in before:
             before.add(operation.name)
-            waiting += [x.op for x in operation.inputs]
+            waiting += [x.op for x in operation.inputs if counts(x)]
     return before
 
 

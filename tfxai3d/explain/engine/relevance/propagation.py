@@ -121,7 +121,7 @@ _KNOWN: weakref.WeakKeyDictionary[Any, _Found] = weakref.WeakKeyDictionary()
 
 def _found(graph: Any) -> _Found:
     if graph not in _KNOWN:
-        start, varying = graph.inputs[0].op.name, graphs.between(graph)
+        start, varying = graph.inputs[0].op.name, graphs.between(graph, choices=False)
         first, untouched = set(), {start}
         for operation in graph.get_operations():
             if operation.name in varying and operation.type in PRODUCTS:
