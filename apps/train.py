@@ -1,7 +1,8 @@
-"""Trains a classifier, resumes when started again, and writes it as a preset with its model card.
+"""Trains a network for objects or parts, resumes when started again, writes it as a preset with its card.
 
   python apps/train.py --flagfile=apps/flags/pointnet_shapes.cfg --output_dir=runs/shapes
   python apps/train.py --flagfile=apps/flags/pointnet_modelnet40.cfg --data_dir=.../modelnet40_ply_hdf5_2048
+  python apps/train.py --flagfile=apps/flags/pointnet_parts_shapes.cfg --output_dir=runs/parts
   python apps/train.py --flagfile=apps/flags/vrn_half_modelnet10.cfg --data_dir=.../modelnet10_voxels
 
 Each shipped preset has its flagfile.
@@ -38,7 +39,7 @@ flags.DEFINE_string(
     "PointNet with (full, the default) or without (basic) its transforms; PointNet++ with balls of one size "
     "(ssg, the default) or three (msg).",
 )  # fmt: skip
-flags.DEFINE_float("width", 1.0, "VRN and ResNet3D only: scales the numbers of channels.", 0.125, 4)
+flags.DEFINE_float("width", 1.0, "Not of PointNet and PointNet++: scales the numbers of channels.", 0.125, 4)
 flags.DEFINE_string(
     "initial", None,
     "Preset or folder whose weights to start from, for VRN also a narrower one; random ones without it.",
@@ -73,15 +74,16 @@ def main(argv: list[str]) -> None:
     cli.load_tensorflow()
     strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     recipe = cli.from_flags(training.TrainingRecipe)
-    size = max(stage.size for stage in recipe.parsed_stages)
-    train, test = cli.open_splits(recipe.kind, size)
+    size, parts = max(stage.size for stage in recipe.parsed_stages), models.get(FLAGS.model).segments
+    train, test = cli.open_splits(recipe.kind, size, parts=parts)
     validation = cli.open_validation(recipe.kind, size) if FLAGS.validate_on_val else None
+    measure = evaluate.segment if parts else evaluate.classify
     card = training.train(
         recipe,
         train,
         test,
         output_dir,
-        classify=functools.partial(evaluate.classify, verbose=sys.stdout.isatty()),
+        classify=functools.partial(measure, verbose=sys.stdout.isatty()),
         validation=validation,
         strategy=strategy,
         tensorboard=FLAGS.tensorboard,

@@ -8,7 +8,7 @@ from keras import ops
 
 from tests.reference.plain_pointnet import copy_weights, key, plain_pointnet, randomise
 from tfxai3d.models import PointNet
-from tfxai3d.models.pointnet import Transform
+from tfxai3d.models.layers.t_net import Transform
 
 
 def cloud(batch, points, seed=0, dtype="float32"):

@@ -65,10 +65,11 @@ def open_split(
 
 
 def open_splits(
-    kind: DataKind, num_points: int, class_names: tuple[str, ...] | None = None
+    kind: DataKind, num_points: int, class_names: tuple[str, ...] | None = None, *, parts: bool = False
 ) -> tuple[data.Split, data.Split]:
     """Opens both splits of --data_dir, or makes --num_train and --num_test procedural shapes."""
     options: dict[str, Any] = {"num_points": num_points, "class_names": class_names, "seed": FLAGS.seed}
+    options["parts"] = parts
     train, test = (None, None) if FLAGS.data_dir else (FLAGS.num_train, FLAGS.num_test)
     return (
         data.open_dataset(FLAGS.data_dir, kind, "train", num_examples=train, **options),

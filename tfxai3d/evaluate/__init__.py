@@ -77,6 +77,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.report import read_mistakes as read_mistakes
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
+    from tfxai3d.evaluate.segmentation import Segmentation as Segmentation
+    from tfxai3d.evaluate.segmentation import segment as segment
     from tfxai3d.evaluate.statistics import Interval as Interval
     from tfxai3d.evaluate.statistics import bootstrap_mean as bootstrap_mean
     from tfxai3d.evaluate.statistics import rank_correlation as rank_correlation

@@ -7,17 +7,23 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from tfxai3d.evaluate.answers import Answers
 from tfxai3d.results import heads
 from tfxai3d.results.heads import Head
 
 
 @dataclasses.dataclass(frozen=True)
-class Classification:
+class Classification(Answers):
     """A classifier's answers to labelled examples."""
 
     logits: np.ndarray  # scores (M,C)
     labels: np.ndarray  # true classes, int (M,)
     head: Head = "logits"  # what the scores are of; it decides what their probabilities are
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.logits.shape[-1])
 
     @property
     def predicted(self) -> np.ndarray:
@@ -30,30 +36,6 @@ class Classification:
         return heads.probabilities(self.logits, self.head)
 
     @property
-    def overall_accuracy(self) -> float:
-        """Fraction of all examples that are classified right."""
-        return float(np.mean(self.predicted == self.labels))
-
-    @property
-    def class_accuracy(self) -> np.ndarray:
-        """Fraction of each class's examples that are classified right (C,); NaN for a class without any."""
-        matrix = self.confusion
-        with np.errstate(invalid="ignore"):
-            return np.diag(matrix) / matrix.sum(axis=1)
-
-    @property
-    def mean_class_accuracy(self) -> float:
-        """Mean of the accuracies of the classes that occur."""
-        return float(np.nanmean(self.class_accuracy))
-
-    @property
-    def confusion(self) -> np.ndarray:
-        """Counts of true class (rows) against predicted class (columns), int (C,C)."""
-        classes = self.logits.shape[-1]
-        pairs = np.bincount(self.labels * classes + self.predicted, minlength=classes * classes)
-        return pairs.reshape(classes, classes)
-
-    @property
     def class_auc(self) -> np.ndarray:
         """Area under the ROC curve of each class against all others (C,); NaN for a class of none or all.
 
@@ -61,7 +43,7 @@ class Classification:
         the higher probability of the class; equal ones count half.
         """
         ranks = stats.rankdata(heads.log_probabilities(self.logits.astype(np.float64), self.head), axis=0)
-        own = self.labels[:, None] == np.arange(self.logits.shape[-1])
+        own = self.labels[:, None] == np.arange(self.classes)
         inside, outside = own.sum(axis=0), (~own).sum(axis=0)
         with np.errstate(invalid="ignore"):
             wins = (ranks * own).sum(axis=0) - inside * (inside + 1) / 2
@@ -73,24 +55,11 @@ class Classification:
         areas = self.class_auc
         return float(areas[~np.isnan(areas)].mean()) if not np.isnan(areas).all() else float("nan")
 
-    def confused_pairs(self, limit: int) -> list[tuple[int, int, int]]:
-        """Returns the most frequent mistakes as (true class, predicted class, examples)."""
-        wrong = self.confusion * (1 - np.eye(self.logits.shape[-1], dtype=int))
-        order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
-        pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
-        return [(int(i), int(j), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
-
     def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Returns the accuracies, the AUC if several classes occur, and the worst five, JSON-compatible."""
-        accuracy, auc = self.class_accuracy, self.auc
-        worst = np.argsort(accuracy)[: min(5, int(np.isfinite(accuracy).sum()))]
-        return {
-            "examples": len(self.labels),
-            "overall_accuracy": round(self.overall_accuracy, 4),
-            "mean_class_accuracy": round(self.mean_class_accuracy, 4),
-            **({} if np.isnan(auc) else {"auc": round(auc, 4)}),
-            "worst_classes": {class_names[i]: round(float(accuracy[i]), 4) for i in worst},
-        }
+        summary, auc = super().summary(class_names), self.auc
+        worst = summary.pop("worst_classes")
+        return {**summary, **({} if np.isnan(auc) else {"auc": round(auc, 4)}), "worst_classes": worst}
 
 
 def classify(

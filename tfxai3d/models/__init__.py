@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tfxai3d.models.classifier import Classifier as Classifier
     from tfxai3d.models.pointnet import PointNet as PointNet
     from tfxai3d.models.pointnet2 import PointNet2 as PointNet2
+    from tfxai3d.models.pointnetparts import PointNetParts as PointNetParts
     from tfxai3d.models.preset import from_preset as from_preset
     from tfxai3d.models.preset import model_card as model_card
     from tfxai3d.models.preset import presets as presets

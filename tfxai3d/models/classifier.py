@@ -1,4 +1,4 @@
-"""The protocol of the package's classifiers: what explaining, pruning, training and presets rely on."""
+"""The protocol of the package's networks: what explaining, pruning, training and presets rely on."""
 
 import inspect
 from typing import Any, ClassVar, Self
@@ -11,6 +11,8 @@ from tfxai3d.results.explanation import DataKind
 
 class Classifier(keras.Model):
     """A functional Keras model from inputs (B,...) to logits (B,num_classes) that knows what it is made of.
+
+    A network for parts classifies each point or voxel: it `segments`, and its logits are (B,...,num_classes).
 
     A subclass builds its graph in `__init__`, hands it to this constructor, and keeps each of its own
     arguments as an attribute of the same name; the configuration is read from these. Without any further
@@ -29,6 +31,7 @@ class Classifier(keras.Model):
         unpruned: Names of the layers that pruning leaves alone unless it is told otherwise.
         ignores_copies: Whether copies of a cloud's first point, put at its end, change nothing. Clouds of
             different sizes can then share a batch.
+        segments: Whether it classifies each point or voxel rather than the whole example.
     """
 
     data_kind: ClassVar[DataKind]
@@ -36,6 +39,7 @@ class Classifier(keras.Model):
     variants: ClassVar[tuple[str, ...]] = ()
     unpruned: ClassVar[tuple[str, ...]] = ()
     ignores_copies: ClassVar[bool] = False
+    segments: ClassVar[bool] = False
 
     def __init__(self, inputs: Any, logits: Any, class_names: tuple[str, ...] | None, **kwargs: Any):
         super().__init__(inputs=inputs, outputs=logits, **kwargs)

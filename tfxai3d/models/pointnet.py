@@ -3,46 +3,14 @@
 from typing import Any, Literal, get_args
 
 import keras
-from keras import ops
 
 from tfxai3d.errors import check_choice
 from tfxai3d.models.classifier import Classifier
-from tfxai3d.models.layers.head import dense_norm_relu, pointnet_head
-from tfxai3d.models.layers.precision import wide
-from tfxai3d.models.layers.shared_mlp import Shape, SharedDense, SharedDenseMax
+from tfxai3d.models.layers.head import pointnet_head
+from tfxai3d.models.layers.shared_mlp import SharedDenseMax, shared_mlp
+from tfxai3d.models.layers.t_net import t_net
 
 Variant = Literal["full", "basic"]
-
-
-@keras.saving.register_keras_serializable(package="tfxai3d")
-class Transform(keras.layers.Layer):
-    """Multiplies points (B,N,K) by a matrix (B,K,K) that a T-Net predicts as its offset from identity.
-
-    The regularizer weighs `||I - T T^t||^2 / 2`, averaged over the batch, in the loss.
-    """
-
-    def __init__(self, regularizer: float = 0.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.regularizer = regularizer
-
-    def call(self, points: Any, offset: Any) -> Any:
-        """Transforms points (B,N,K) by the identity plus `offset` (B,K*K)."""
-        size = points.shape[-1]
-        identity = ops.eye(size, dtype=self.compute_dtype)
-        matrix = ops.reshape(offset, (-1, size, size)) + identity
-        if self.regularizer:
-            defect = identity - ops.matmul(matrix, ops.transpose(matrix, (0, 2, 1)))
-            penalty = ops.mean(ops.sum(ops.square(ops.cast(defect, wide(self.compute_dtype))), axis=(1, 2)))
-            self.add_loss(self.regularizer / 2 * penalty)
-        return ops.matmul(points, matrix)
-
-    def compute_output_shape(self, points_shape: Shape, offset_shape: Shape) -> Shape:
-        """Returns the shape of the points, unchanged."""
-        return points_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "regularizer": self.regularizer}
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
@@ -80,31 +48,13 @@ class PointNet(Classifier):
         points = keras.Input((None, 3), name="points")
         x: Any = points
         if variant == "full":
-            x = _transform(x, "input_transform", momentum, 0.0)
-        x = _shared_mlp(x, (64, 64), "mlp1", momentum)
+            x = t_net(x, "input_transform", momentum, 0.0)
+        x = shared_mlp(x, (64, 64), "mlp1", momentum)
         if variant == "full":
-            x = _transform(x, "feature_transform", momentum, regularizer)
-        x = _shared_mlp(x, (64, 128), "mlp2", momentum)
+            x = t_net(x, "feature_transform", momentum, regularizer)
+        x = shared_mlp(x, (64, 128), "mlp2", momentum)
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
         logits = pointnet_head(x, num_classes, dropout, momentum)
         super().__init__(points, logits, class_names, **kwargs)
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.regularizer, self.momentum = regularizer, momentum
-
-
-def _shared_mlp(x: Any, widths: tuple[int, ...], name: str, momentum: float) -> Any:
-    for i, units in enumerate(widths):
-        x = SharedDense(units, momentum, name=f"{name}_{i}")(x)
-    return x
-
-
-def _transform(x: Any, name: str, momentum: float, regularizer: float) -> Any:
-    """T-Net: predicts a matrix from the points and multiplies them by it."""
-    size = x.shape[-1]
-    y = _shared_mlp(x, (64, 128), f"{name}_mlp", momentum)
-    y = SharedDenseMax(1024, momentum, name=f"{name}_max")(y)
-    for i, units in enumerate((512, 256)):
-        y = dense_norm_relu(y, units, f"{name}_dense_{i}", momentum)
-    # Zero weights: the matrix starts as the identity.
-    offset = keras.layers.Dense(size * size, kernel_initializer="zeros", name=f"{name}_offset")(y)
-    return Transform(regularizer, name=name)(x, offset)

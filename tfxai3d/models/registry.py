@@ -8,7 +8,13 @@ from tfxai3d.errors import UserError
 if TYPE_CHECKING:  # the names are needed for help, without Keras
     from tfxai3d.models.classifier import Classifier
 
-_CLASSES = {"pointnet": "PointNet", "pointnet2": "PointNet2", "resnet3d": "ResNet3D", "vrn": "VRN"}
+_CLASSES = {
+    "pointnet": "PointNet",
+    "pointnet2": "PointNet2",
+    "pointnetparts": "PointNetParts",
+    "resnet3d": "ResNet3D",
+    "vrn": "VRN",
+}
 
 
 def architectures() -> list[str]:

@@ -25,8 +25,8 @@ def compose(known: Mapping[str, Transform], names: Sequence[str]) -> Transform:
 
 
 def shuffled_batches(
-    make: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    labels: np.ndarray,
+    make: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    count: int,
     *,
     num_classes: int,
     batch_size: int,
@@ -34,15 +34,15 @@ def shuffled_batches(
 ) -> tf.data.Dataset:
     """Returns the batches of one epoch in random order, inputs and one-hot labels; see `training_batches`.
 
-    `make` makes the inputs of a batch, given the numbers of its examples and its seed, int64 (2,).
+    `make` makes the inputs of a batch and their classes, given the numbers of its examples, of which there
+    are `count`, and its seed, int64 (2,).
     """
-    order = np.random.default_rng(seed).permutation(len(labels))
-    classes = tf.constant(labels, tf.int32)
+    order = np.random.default_rng(seed).permutation(count)
     run_seed = tf.constant([seed[0] * 7919 + seed[1] * 104729, 0], tf.int64)
 
     def load(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = make(index, run_seed + tf.stack([tf.zeros_like(step), step]))
-        return inputs, tf.one_hot(tf.gather(classes, index), num_classes)
+        inputs, classes = make(index, run_seed + tf.stack([tf.zeros_like(step), step]))
+        return inputs, tf.one_hot(classes, num_classes)
 
     batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
     return batches.enumerate().map(load, num_parallel_calls=1).prefetch(2)

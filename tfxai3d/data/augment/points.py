@@ -70,7 +70,7 @@ def training_batches(
 
     Args:
         points: Clouds (M,N,3).
-        labels: Classes (M,).
+        labels: Classes (M,), or those of the points (M,N).
         num_classes: Number of classes, for the one-hot labels.
         batch_size: Clouds a batch; an incomplete last batch is left out.
         num_points: Points a cloud, a new random subset each batch when fewer than N.
@@ -78,16 +78,18 @@ def training_batches(
         seed: The run's seed and the epoch; the same pair gives the same batches.
 
     Returns:
-        Batches of points (batch_size,num_points,3) and one-hot labels (batch_size,num_classes).
+        Batches of points (batch_size,num_points,3) and one-hot labels (batch_size,num_classes), or
+        (batch_size,num_points,num_classes).
     """
-    source = tf.constant(points)
+    source, known = tf.constant(points), tf.constant(labels, tf.int32)
 
-    def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tf.Tensor:
-        clouds = tf.gather(source, index)
+    def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        clouds, classes = tf.gather(source, index), tf.gather(known, index)
         if num_points < points.shape[1]:
             # Points of a cloud are independent samples, so one subset for the whole batch is as random.
             kept = tf.random.experimental.stateless_shuffle(tf.range(points.shape[1]), batch_seed)
             clouds = tf.gather(clouds, kept[:num_points], axis=1)
-        return augment(clouds, batch_seed)
+            classes = tf.gather(classes, kept[:num_points], axis=1) if known.shape.rank == 2 else classes
+        return augment(clouds, batch_seed), classes
 
-    return shuffled_batches(make, labels, num_classes=num_classes, batch_size=batch_size, seed=seed)
+    return shuffled_batches(make, len(labels), num_classes=num_classes, batch_size=batch_size, seed=seed)

@@ -116,13 +116,16 @@ def voxel_batches(
         _check_blocks(grids, grids.shape[1:4], size)
     whole = grids.dtype in (np.bool_, np.uint8)  # occupancy, in a quarter of the memory
     count, source = len(grids), tf.constant(grids.astype(np.uint8 if whole else np.float32, copy=False))
+    known = tf.constant(labels, tf.int32)
 
-    def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tf.Tensor:
+    def make(index: tf.Tensor, batch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = tf.gather(source, index % count)
         augmented = augment(chosen, batch_seed)
         chosen = tf.cast(chosen, augmented.dtype)
         batch = tf.where((index < count)[:, None, None, None, None], augmented, chosen)
-        return tf.cast(batch if size is None else coarsen(batch, size), tf.float32)
+        batch = batch if size is None else coarsen(batch, size)
+        return tf.cast(batch, tf.float32), tf.gather(known, index % count)
 
-    labels = np.tile(labels, 2) if plain_copy else labels
-    return shuffled_batches(make, labels, num_classes=num_classes, batch_size=batch_size, seed=seed)
+    return shuffled_batches(
+        make, 2 * count if plain_copy else count, num_classes=num_classes, batch_size=batch_size, seed=seed
+    )

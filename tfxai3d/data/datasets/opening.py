@@ -12,6 +12,7 @@ import numpy as np
 from tfxai3d.data import shapes
 from tfxai3d.data.datasets.listing import Listed, SplitName, choose_split, list_table, list_tree
 from tfxai3d.data.datasets.modelnet import MODELNET40_CLASSES, load_modelnet40
+from tfxai3d.data.datasets.parts import open_parts, seed_of
 from tfxai3d.data.datasets.split import Made, Split, Stored, relabel
 from tfxai3d.data.datasets.stored import Examples3D, load_h5, load_medmnist
 from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES, load_modelnet10
@@ -36,6 +37,7 @@ def open_dataset(
     num_examples: int | None = None,
     class_names: Sequence[str] | None = None,
     seed: int = 0,
+    parts: bool = False,
 ) -> Split:
     """Opens one split of a labelled set; what the folder holds tells which set it is.
 
@@ -59,6 +61,8 @@ def open_dataset(
         class_names: The classes that a model knows. The labels then count these, and procedural shapes are
             of these only. By default the labels count the classes of the set.
         seed: Seed of the points on meshes and of the procedural shapes, 0 or more.
+        parts: Label each point with the part that it lies on, such as "chair/leg", rather than each example
+            with its class. Procedural shapes alone have such labels.
 
     Returns:
         The split; its inputs are read, sampled or voxelised when they are asked for.
@@ -73,6 +77,10 @@ def open_dataset(
         raise UserError(f"split is {split!r}: it must be train, val or test")
     if num_examples is not None and num_examples < 1:
         raise UserError(f"num_examples is {num_examples}: it must be at least 1")
+    if parts:
+        if source is not None or kind != "points":
+            raise UserError("parts are known of points of procedural shapes alone; leave data_dir out")
+        return open_parts(split, num_points, num_examples or _NUM_SHAPES, class_names, seed)
     if source is None:
         return _procedural(kind, split, num_points, num_examples, class_names, seed)
     opened = _open(Path(source), kind, split, num_points, seed)
@@ -126,11 +134,9 @@ def _procedural(
     class_names: Sequence[str] | None,
     seed: int,
 ) -> Split:
-    """Opens procedural shapes. Training takes the even seeds and tests take the odd ones: none is in both."""
-    if split == "val":
-        raise UserError("procedural shapes have no split val; take another seed of train")
+    """Opens procedural shapes."""
     known = known_shapes(class_names)
-    seed = 2 * seed + (split == "test")
+    seed = seed_of(split, seed)
     labels = shapes.draw_labels(num_examples or _NUM_SHAPES, len(known), seed)
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:

@@ -71,7 +71,7 @@ class Split:
     """Labelled examples. Some of them, `split[10:20]` or `split[split.labels == 3]`, are a split as well.
 
     Attributes:
-        labels: Classes, int64 (M,), as positions in `class_names`.
+        labels: Classes, int64 (M,), as positions in `class_names`; or the parts of the points, (M,N).
         class_names: The classes that the labels count.
         where: A record for each example that says where it is from: its `index` in the whole split, and its
             `file`, or `dataset` and `split`.

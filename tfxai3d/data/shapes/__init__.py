@@ -2,12 +2,14 @@
 
 from tfxai3d.data.shapes.catalogue import PART_NAMES as PART_NAMES
 from tfxai3d.data.shapes.catalogue import SHAPE_CLASSES as SHAPE_CLASSES
+from tfxai3d.data.shapes.catalogue import SHAPE_PARTS as SHAPE_PARTS
 from tfxai3d.data.shapes.catalogue import ShapesDataset as ShapesDataset
 from tfxai3d.data.shapes.catalogue import draw_cloud as draw_cloud
 from tfxai3d.data.shapes.catalogue import draw_labels as draw_labels
 from tfxai3d.data.shapes.catalogue import draw_shape as draw_shape
 from tfxai3d.data.shapes.catalogue import make_dataset as make_dataset
 from tfxai3d.data.shapes.catalogue import make_shape as make_shape
+from tfxai3d.data.shapes.catalogue import parts_of as parts_of
 from tfxai3d.data.shapes.ground_truth import GROUND_TRUTHS as GROUND_TRUTHS
 from tfxai3d.data.shapes.ground_truth import GroundTruth as GroundTruth
 from tfxai3d.data.shapes.ground_truth import make_ground_truth as make_ground_truth

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from tfxai3d.data.shapes import seating, storage, things, vehicles, vessels
 from tfxai3d.data.shapes.fittings import Rng
@@ -30,17 +31,45 @@ _QUARTERS = {"bathtub": 1, "bed": 2, "chair": 2, "desk": 1, "monitor": 1, "sofa"
 SHAPE_CLASSES: tuple[str, ...] = tuple(sorted(_BUILDERS))
 """The classes the generator knows, in ModelNet40's spelling."""
 
-# fmt: off
-PART_NAMES: tuple[str, ...] = (
-    "apron", "arm", "back", "base", "body", "books", "bowl", "bridge", "cabin", "cabinet", "canopy",
-    "cap", "column", "cone", "cushion", "divider", "drawer", "engine", "faucet", "fin", "foot",
-    "footboard", "frame", "fuselage", "handle", "head", "headboard", "keyboard", "leg", "lid", "mattress",
-    "mirror", "neck", "panel", "peg", "pillow", "pole", "porch", "post", "propeller", "rail", "riser",
-    "roof", "saucer", "screen", "seat", "shade", "shelf", "side", "slat", "step", "stringer", "tailplane",
-    "tank", "top", "touchpad", "valance", "wall", "wheel", "wing",
-)
+_PARTS = {
+    "airplane": "engine fin fuselage propeller tailplane wing",
+    "bathtub": "body faucet leg",
+    "bed": "canopy footboard frame headboard leg mattress pillow",
+    "bench": "arm back leg rail seat",
+    "bookshelf": "back books divider shelf side",
+    "bottle": "body cap neck",
+    "bowl": "body foot",
+    "car": "body cabin wheel",
+    "chair": "arm back column foot leg rail seat slat",
+    "cone": "base cone",
+    "cup": "body handle saucer",
+    "desk": "cabinet drawer handle leg panel shelf top",
+    "dresser": "base cabinet drawer handle leg mirror top",
+    "guitar": "body bridge head neck peg",
+    "lamp": "foot pole shade",
+    "laptop": "base keyboard screen touchpad",
+    "monitor": "back foot neck screen",
+    "night_stand": "base cabinet drawer handle leg shelf top",
+    "sofa": "arm back base cushion leg",
+    "stairs": "post rail riser step stringer",
+    "stool": "column foot leg rail seat",
+    "table": "apron column foot leg rail top",
+    "tent": "pole porch roof valance wall",
+    "toilet": "base bowl lid seat tank",
+    "vase": "body foot handle",
+}
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Returns all parts that shapes of a class can have, such as "chair/leg"."""
+    return tuple(f"{name}/{part}" for part in _PARTS[name].split())
+
+
+SHAPE_PARTS: tuple[str, ...] = tuple(part for name in SHAPE_CLASSES for part in parts_of(name))
+"""Every part of every class, such as "chair/leg"."""
+
+PART_NAMES: tuple[str, ...] = tuple(sorted({name.partition("/")[2] for name in SHAPE_PARTS}))
 """Every part name of every class."""
-# fmt: on
 
 
 @dataclass(frozen=True)
@@ -52,6 +81,12 @@ class ShapesDataset:
     parts: npt.NDArray[np.int64]  # int64 (M, N), index into `PART_NAMES`
     features: npt.NDArray[np.int8]  # int8 (M, N): FLAT, EDGE or CORNER
     classes: tuple[str, ...]  # the names of the labels
+
+    @property
+    def shape_parts(self) -> npt.NDArray[np.int64]:
+        """The part of its class that each point lies on, int64 (M, N), index into `SHAPE_PARTS`."""
+        table = np.array([[_shape_part(name, part) for part in PART_NAMES] for name in self.classes])
+        return table[self.labels[:, None], self.parts]
 
 
 def make_shape(name: str, seed: int) -> ShapeMesh:
@@ -90,7 +125,8 @@ def make_dataset(
     if num_examples < 1:
         raise UserError(f"num_examples is {num_examples}: it must be at least 1")
     order = draw_labels(num_examples, len(classes), seed)
-    clouds = [draw_cloud(classes[label], num_points, seed, i) for i, label in enumerate(order)]
+    progress = tqdm(order, unit="cloud", disable=None, delay=2)
+    clouds = [draw_cloud(classes[label], num_points, seed, i) for i, label in enumerate(progress)]
     return ShapesDataset(
         points=np.stack([cloud.points for cloud in clouds]),
         labels=order,
@@ -129,6 +165,12 @@ def _seeds(seed: int, number: int) -> tuple[int, int]:
     """Returns the seeds of an example's shape and of its points."""
     shape_seed, point_seed = np.random.SeedSequence([seed, number]).generate_state(2, np.uint64)
     return int(shape_seed), int(point_seed)
+
+
+def _shape_part(name: str, part: str) -> int:
+    """Returns the index into `SHAPE_PARTS`, -1 for a part that the class never has."""
+    known = f"{name}/{part}"
+    return SHAPE_PARTS.index(known) if known in SHAPE_PARTS else -1
 
 
 def _global_parts(cloud: LabelledCloud) -> npt.NDArray[np.int64]:

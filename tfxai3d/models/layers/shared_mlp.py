@@ -10,6 +10,7 @@ differentiation through both is exact, the batch statistics included:
   winning points take part in the backward pass (`max_linear`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -110,6 +111,13 @@ class SharedDenseMax(SharedDense):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the output for an input shape."""
         return (input_shape[0], self.units)
+
+
+def shared_mlp(x: Any, widths: Sequence[int], name: str, momentum: float) -> Any:
+    """Applies a `SharedDense` of each width in turn to points' features (B,N,C)."""
+    for i, units in enumerate(widths):
+        x = SharedDense(units, momentum, name=f"{name}_{i}")(x)
+    return x
 
 
 def moments(rows: Any) -> tuple[Any, Any]:
