@@ -1,6 +1,7 @@
-"""Measures how good a classifier is, and shows what it mistakes for what.
+"""Measures how good a classifier of objects or of their parts is, and shows what it mistakes for what.
 
   python apps/evaluate.py --model=pointnet_shapes
+  python apps/evaluate.py --model=pointnet_parts_shapes
   python apps/evaluate.py --model=pointnet_modelnet40 --data_dir=.../modelnet40_ply_hdf5_2048
   python apps/evaluate.py --model=runs/vrn/preset --data_dir=.../modelnet10_voxels --votes=4
 
@@ -11,6 +12,11 @@ Prints the accuracies, the calibration, the worst classes and the most confused 
   confusion.csv, .png          true class (rows) against predicted class (columns)
   calibration.csv, .png        how often answers of each confidence are right
   mistakes.csv                 the misclassified examples: where to find them, and all probabilities
+
+Of a model that classifies each point, in place of the calibration and the mistakes:
+
+  parts.csv, examples.csv      accuracy and IoU (intersection over union) of each part, and of each example
+  categories.png               mean IoU of each category
 """
 
 from __future__ import annotations
@@ -48,8 +54,10 @@ def main(argv: list[str]) -> None:
     output_dir = cli.check_outputs()
     cli.load_tensorflow()
     net = cli.load_network()
+    if net.segments:
+        return _evaluate_parts(net, output_dir)
     result, where, facts = _answers(net, FLAGS.split)
-    names = net.class_names or tuple(map(str, range(result.logits.shape[-1])))
+    names = net.class_names or tuple(map(str, range(result.classes)))
     report = {
         "model": FLAGS.model, **facts, "views": FLAGS.votes, **evaluate.classification_report(result, names),
     }  # fmt: skip
@@ -58,13 +66,34 @@ def main(argv: list[str]) -> None:
         result = evaluate.with_temperature(result, temperature)
         report["temperature"] = round(temperature, 4)
         report["calibration_error_with_it"] = round(evaluate.reliability(result).expected_error, 4)
-    _print(report)
+    cli.print_facts(report)
     cli.write_report(__name__, output_dir, report)
     storage.write_csv(output_dir / "confusion.csv", evaluate.confusion_table(result, names))
     storage.write_csv(output_dir / "calibration.csv", evaluate.calibration_table(result))
     storage.write_csv(output_dir / "mistakes.csv", evaluate.mistakes(result, where, names))
     if FLAGS.pictures:
         _draw(output_dir, result, report, names)
+    print(f"results in {output_dir}")
+
+
+def _evaluate_parts(net: explain.Network, output_dir: Path) -> None:
+    """Classifies every point and reports."""
+    if FLAGS.votes > 1 or FLAGS.temperature_split:
+        raise UserError("--votes and --temperature_split are for classifiers of whole examples")
+    split = cli.open_labelled(net, FLAGS.num_examples, FLAGS.split)
+    result = evaluate.segment(net, split.inputs, split.labels, FLAGS.batch_size, sys.stdout.isatty())
+    facts = {"model": FLAGS.model, net.kind: split.inputs.shape[1]}
+    report = facts | evaluate.segmentation_report(result, net.kind)
+    cli.print_facts(report)
+    cli.write_report(__name__, output_dir, report)
+    storage.write_csv(output_dir / "confusion.csv", evaluate.confusion_table(result, result.class_names))
+    storage.write_csv(output_dir / "parts.csv", evaluate.part_table(result, net.kind))
+    storage.write_csv(output_dir / "examples.csv", evaluate.overlap_table(result, split.where))
+    if FLAGS.pictures:
+        title = f"{Path(FLAGS.model).name}: {report['overall_accuracy']:.1%} of the {net.kind} right"
+        view.render_confusion(output_dir / "confusion.png", result.confusion, result.class_names, title)
+        names, values = zip(*report["category_iou"].items(), strict=True)
+        view.render_bars(output_dir / "categories.png", names, values, "mean IoU", title)
     print(f"results in {output_dir}")
 
 
@@ -104,17 +133,6 @@ def _draw(
     found = evaluate.reliability(result)
     title = f"{title}\ncalibration error {found.expected_error:.1%}"
     view.render_reliability(output_dir / "calibration.png", found.edges, found.counts, found.accuracy, title)
-
-
-def _print(report: dict[str, Any]) -> None:
-    for name, value in report.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {accuracy:.1%}" for key, accuracy in value.items())
-        elif name == "confused":
-            value = ", ".join(f"{p['true']} as {p['predicted']} ({p['examples']})" for p in value)
-        elif isinstance(value, list):
-            value = ", ".join(map(str, value)) or "none"
-        print(f"{name.replace('_', ' '):>26}  {value}")
 
 
 if __name__ == "__main__":

@@ -5,23 +5,23 @@ Procedural objects and shipped networks, no data needed (figures 2 and 3 of the 
   python apps/explain.py --flagfile=apps/flags/explain.cfg
   python apps/explain.py --flagfile=apps/flags/explain_voxels.cfg
 
-Objects of your own, in any format the readers take, or a data set's test split by class:
+Objects of your own, in any readable format, or a data set's test split by class:
 
   python apps/explain.py --input=bunny.ply,plane.off --up=z
   python apps/explain.py --data_dir=.../modelnet40_ply_hdf5_2048 --label=desk,table --index=0,1,2
-  python apps/explain.py --model=vrn_half_modelnet10 --data_dir=.../modelnet10_voxels --label=chair
 
 LiDAR scans, in tiles of 20 metres or of a region, one point a voxel; every point gets its importance:
 
   python apps/explain.py --model=my.keras --input=scan.laz --up=z --features=intensity --tile_size=20
   python apps/explain.py ... --region=0,0,-5,50,50,10 --voxel_size=0.1 --num_points=8192
 
-Why a desk and not a table; and mistakes (figure 5) of the list of apps/evaluate.py, chosen by --index:
+Why a desk and not a table, why legs where it sees legs, and mistakes (figure 5) listed by apps/evaluate.py:
 
   python apps/explain.py --shape=desk --target=desk-table
+  python apps/explain.py --model=pointnet_parts_shapes --shape=chair --target=chair/leg
   python apps/explain.py --data_dir=... --mistakes=out/evaluate/mistakes.csv --index=0,1,2,3
 
-A whole test split, --shard_size examples a file; start it again after a kill and it goes on:
+A whole test split, --shard_size examples a file; a run that was killed goes on where it was:
 
   python apps/explain.py --data_dir=.../modelnet40_ply_hdf5_2048 --methods=integrated_gradients
 
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
     net = cli.load_network()
     options = cli.given("batch_size", "steps", "seed", *cli.PERTURBATION)
     explainers = [cli.create_explainer(name, net, progress=True, **options) for name in FLAGS.methods]
-    target = FLAGS.target and explain.named_target(FLAGS.target, net.class_names)
+    target = cli.named_target(net)
     if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:
         return _explain_split(output_dir, net, explainers, target)
     found = cli.find_mistakes(net) if FLAGS.mistakes else cli.find_objects(net)

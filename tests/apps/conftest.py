@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -67,14 +68,19 @@ def one_block():
 
 @pytest.fixture(scope="module")
 def tiny_presets(tiny_model, one_block, tmp_path_factory):
-    """A folder of two networks with random weights, `points` (5 classes) and `voxels` (ModelNet10's)."""
+    """Networks with random weights: `points` (5 classes), `voxels` (ModelNet10's), `parts` of all shapes."""
     import keras
 
     from tfxai3d.data import MODELNET10_CLASSES
-    from tfxai3d.models import VRN, save_preset
+    from tfxai3d.data.shapes import SHAPE_PARTS
+    from tfxai3d.models import VRN, PointNetParts, save_preset
 
     folder = tmp_path_factory.mktemp("presets")
     save_preset(tiny_model, folder / "points", {})
     keras.utils.set_random_seed(0)
     save_preset(VRN(10, 0.125, class_names=MODELNET10_CLASSES), folder / "voxels", {})
+    parts = PointNetParts(len(SHAPE_PARTS), 0.125, class_names=SHAPE_PARTS)
+    bias = parts.get_layer("logits").bias
+    bias.assign(50.0 * (np.array(SHAPE_PARTS) == "chair/seat"))  # it sees seats everywhere
+    save_preset(parts, folder / "parts", {})
     return folder

@@ -81,6 +81,25 @@ def test_clouds(in_a_process, presets, tmp_path):
     assert "calibration error" in out
 
 
+def test_parts(evaluate, tiny_presets, tmp_path):
+    flags = [f"--model={tiny_presets / 'parts'}", "--num_examples=30", "--num_points=32", "--nopictures"]
+    code, out, err = evaluate(*flags, f"--output_dir={tmp_path / 'out'}")
+    assert (code, err) == (0, "")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"confusion.csv", "parts.csv", "examples.csv", "run.json"}
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (report["examples"], report["points"]) == (30, 32)
+    points = {row["class"]: int(row["points"]) for row in table(tmp_path / "out" / "parts.csv")}
+    assert sum(points.values()) == 30 * 32
+    assert report["overall_accuracy"] == pytest.approx(points["chair/seat"] / 960, abs=1e-4)
+    examples = table(tmp_path / "out" / "examples.csv")
+    overlap = [float(row["mean_iou"]) for row in examples]
+    assert report["mean_iou"] == pytest.approx(np.mean(overlap), abs=1e-4)
+    assert {row["category"] for row in examples} == {name.partition("/")[0] for name in points}
+    assert "mean category iou" in out
+    assert_one_error(evaluate(*flags, "--votes=2"), "are for classifiers of whole examples")
+
+
 @pytest.mark.slow
 def test_grids(evaluate, presets, grids, tmp_path):
     from tfxai3d.data import MODELNET10_CLASSES

@@ -90,6 +90,38 @@ def test_one_class_rather_than_another(run, tmp_path):
     assert (record["target"], record["against"]) == ("chair", "sofa")
 
 
+def test_a_part(run, tmp_path):
+    code, out, err = run("--target=chair/seat", "--nopictures", kind="parts")
+    assert (code, err) == (0, "")
+    assert "why 'chair/seat'?" in out
+    explained = Explanation.load(tmp_path / "out" / "chair_0" / "integrated_gradients.npz")
+    assert explained.region.all()
+    assert explained.class_name(explained.target[0]) == "chair/seat"
+    (record,) = json.loads((tmp_path / "out" / "run.json").read_text())["objects"]
+    assert record["predicted"] == "chair/seat"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            (),
+            "--target: model 'point_net_parts' classifies each of the points; name a class",
+        ),
+        (
+            ("--target=chair",),
+            r"--target: 'chair' is no class of the model \(it knows chair/arm, .*chair/slat\)",
+        ),
+        (("--target=chair/wing",), r"'chair/wing' is no class of the model \(it knows chair/arm, "),
+        (("--target=chair/leg",), "Region of example 0 is empty: class chair/leg is predicted nowhere"),
+    ],
+)
+def test_a_mistaken_part_is_one_line(run, flags, message):
+    code, _, err = run(*flags, "--nopictures", kind="parts")
+    assert (code, err.count("\n")) == (1, 1)
+    assert re.search(message, err), err
+
+
 def test_a_keras_file_of_any_network(run_app, tmp_path):
     points = keras.Input((None, 3))
     rows = keras.layers.Dense(8, "relu", name="rows")(points)

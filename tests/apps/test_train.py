@@ -212,6 +212,16 @@ def test_flags_that_do_not_go_together(run_app, flags, message, tmp_path):
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+def test_parts(run_app, tmp_path):
+    flags = ["--model=pointnetparts", "--width=0.125", *SMALL[:2], "--batch_size=16", "--stages=16x1,24x1"]
+    code, out, err = run_app("train", *flags, "--validation_fraction=0.2", f"--output_dir={tmp_path}")
+    assert (code, err) == (0, ""), err
+    card = json.loads((tmp_path / "preset" / "card.json").read_text())
+    assert (card["test"]["points"], card["test"]["examples"]) == (24, 20)
+    assert {"overall_accuracy", "mean_iou", "mean_category_iou", "worst_categories"} <= card["test"].keys()
+    assert "preset written to" in out
+
+
 def test_an_output_dir_that_cannot_be_made(run_app, tmp_path):
     (tmp_path / "file").write_text("")
     assert_one_error(run_app("train", f"--output_dir={tmp_path / 'file' / 'out'}"), "cannot write here")
@@ -232,7 +242,7 @@ def test_weights_of_another_network_to_start_from(run_app, tmp_path):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--model=mlp", "value should be one of <pointnet|pointnet2|resnet3d|vrn>"),
+        ("--model=mlp", "value should be one of <pointnet|pointnet2|pointnetparts|resnet3d|vrn>"),
         ("--batch_size=0", "not a positive integer"),
         ("--batch_size=many", "many"),
         ("--seed=-1", "not an integer in the range"),

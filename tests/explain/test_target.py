@@ -93,6 +93,16 @@ def test_a_target_by_name(text, target):
     assert explain.named_target(text, ("desk", "table", "t-v")) == target
 
 
+def test_a_part_by_name_is_where_it_is_predicted():
+    names = ("chair/leg", "chair/seat", "table/leg")
+    assert explain.named_target("table/leg", names, segments=True) == explain.Region(2, "predicted")
+    for text in ("chair/wing", "chair"):
+        with pytest.raises(UserError, match=rf"'{text}' is no class of .*knows chair/leg, chair/seat\)"):
+            explain.named_target(text, names, segments=True)
+    with pytest.raises(UserError, match=r"knows chair/leg, chair/seat, table/leg\)"):
+        explain.named_target("lamp/leg", names, segments=True)
+
+
 @pytest.mark.parametrize("text", ["chair", "desk-chair", "desk-", "-table", ""])
 def test_a_target_that_the_model_does_not_know(text):
     with pytest.raises(UserError, match=rf"target: '{text}' is no class of the model \(it knows desk, table"):

@@ -24,10 +24,10 @@ class Multiply(keras.layers.Layer):
 def plain_pointnet(num_classes: int, variant: str = "full", dropout: float = 0.3) -> keras.Model:
     """Returns the network; the names of its layers are those of PointNet, its norms' end in `_norm`."""
     points = keras.Input((None, 3))
-    x = _transform(points, "input_transform", 0.0) if variant == "full" else points
+    x = plain_t_net(points, "input_transform", 0.0) if variant == "full" else points
     x = dense_norm_relu(x, 64, "mlp1_0")
     x = dense_norm_relu(x, 64, "mlp1_1")
-    x = _transform(x, "feature_transform", 1e-3) if variant == "full" else x
+    x = plain_t_net(x, "feature_transform", 1e-3) if variant == "full" else x
     x = dense_norm_relu(x, 64, "mlp2_0")
     x = dense_norm_relu(x, 128, "mlp2_1")
     x = keras.layers.GlobalMaxPooling1D()(dense_norm_relu(x, 1024, "point_features"))
@@ -43,12 +43,14 @@ def dense_norm_relu(x: Any, units: int, name: str, momentum: float = 0.9) -> Any
     return keras.layers.ReLU()(x)
 
 
-def _transform(x: Any, name: str, weight: float) -> Any:
+def plain_t_net(x: Any, name: str, weight: float, width: float = 1.0) -> Any:
+    """Returns points (B,N,K) times the matrix that is predicted from them."""
+    first, second, pooled, *dense = (round(units * width) for units in (64, 128, 1024, 512, 256))
     y = x
-    for i, units in enumerate((64, 128)):
+    for i, units in enumerate((first, second)):
         y = dense_norm_relu(y, units, f"{name}_mlp_{i}")
-    y = keras.layers.GlobalMaxPooling1D()(dense_norm_relu(y, 1024, f"{name}_max"))
-    for i, units in enumerate((512, 256)):
+    y = keras.layers.GlobalMaxPooling1D()(dense_norm_relu(y, pooled, f"{name}_max"))
+    for i, units in enumerate(dense):
         y = dense_norm_relu(y, units, f"{name}_dense_{i}")
     y = keras.layers.Dense(x.shape[-1] ** 2, kernel_initializer="zeros", name=f"{name}_offset")(y)
     return Multiply(weight, name=name)(x, y)

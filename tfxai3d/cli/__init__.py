@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from tfxai3d.cli.models import load_model as load_model
     from tfxai3d.cli.models import load_network as load_network
     from tfxai3d.cli.objects import check_labels as check_labels
-    from tfxai3d.cli.objects import class_numbers as class_numbers
     from tfxai3d.cli.objects import find_objects as find_objects
     from tfxai3d.cli.objects import open_labelled as open_labelled
     from tfxai3d.cli.objects import open_split as open_split
     from tfxai3d.cli.objects import open_splits as open_splits
     from tfxai3d.cli.objects import open_validation as open_validation
     from tfxai3d.cli.report import changed_flags as changed_flags
+    from tfxai3d.cli.report import print_facts as print_facts
     from tfxai3d.cli.report import print_row as print_row
     from tfxai3d.cli.report import print_steps as print_steps
     from tfxai3d.cli.report import question as question
@@ -45,5 +45,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.scans import in_frame as in_frame
     from tfxai3d.cli.scans import window as window
     from tfxai3d.cli.scans import write_explanations as write_explanations
+    from tfxai3d.cli.targets import class_numbers as class_numbers
+    from tfxai3d.cli.targets import named_target as named_target
 
 __getattr__, __dir__ = lazy(__name__)

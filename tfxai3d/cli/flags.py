@@ -83,7 +83,8 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "target": (
         _text,
         "Class to explain, or two as desk-table: why the first rather than the second. By default --label or "
-        "the shape's class, else the predicted class.",
+        "the shape's class, else the predicted class. A --model that classifies each point or voxel needs "
+        "it, a class such as chair/leg: its mean score where it is predicted is explained.",
     ),
     "trust_saved_model": (_bool, "Load a SavedModel whatever operations it holds; for files of your own."),
     "data_kind": (_one_of("points", "voxels"), "What a --model takes that does not say."),

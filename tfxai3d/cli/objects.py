@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +44,8 @@ def open_split(
     num_examples: int | None = None,
     split: Literal["train", "test"] = "test",
     class_names: Sequence[str] | None = None,
+    *,
+    parts: bool = False,
 ) -> data.Split:
     """Returns a split of --data_dir, of procedural shapes without it, as the network takes it.
 
@@ -52,6 +54,7 @@ def open_split(
         num_examples: See `data.open_dataset`, as the others.
         split: Which.
         class_names: What the labels count; by default the classes of the set.
+        parts: Label each point.
     """
     return data.open_dataset(
         FLAGS.data_dir,
@@ -61,6 +64,7 @@ def open_split(
         num_examples=num_examples,
         class_names=class_names,
         seed=FLAGS.seed,
+        parts=parts,
     )
 
 
@@ -89,12 +93,12 @@ def open_validation(kind: DataKind, num_points: int) -> data.Split:
 def open_labelled(
     net: explain.Network, num_examples: int | None = None, split: Literal["train", "test"] = "test"
 ) -> data.Split:
-    """Returns a split, as `open_split` does, whose labels are classes of the network.
+    """Returns a split, as `open_split` does, whose labels are classes of the network, also of points.
 
     Raises:
         UserError: If the network has fewer classes.
     """
-    found = open_split(net, num_examples, split, net.class_names)
+    found = open_split(net, num_examples, split, net.class_names, parts=net.segments)
     check_labels(net, found)
     return found
 
@@ -106,19 +110,6 @@ def check_labels(net: explain.Network, split: data.Split) -> None:
             f"{net.name} has {net.classes} classes and the data set {len(split.class_names)}: say which by "
             "--class_names"
         )
-
-
-def class_numbers(objects: Iterable[Object], class_names: Sequence[str] | None) -> list[int | None]:
-    """Returns the class of each object as the model counts it, None for the predicted one.
-
-    A model that names no classes is asked why it predicts what it does, unless --label says otherwise.
-
-    Raises:
-        UserError: If the model does not know one.
-    """
-    if class_names is None and not FLAGS.label:
-        return [None for _ in objects]
-    return [None if item.label is None else explain.class_number(item.label, class_names) for item in objects]
 
 
 def _shapes(net: explain.Network | None) -> Iterator[Object]:

@@ -16,6 +16,19 @@ def print_row(cells: Iterable[object]) -> None:
     print(" ".join(f"{text:>11}" for text in texts), flush=True)
 
 
+def print_facts(report: Mapping[str, Any]) -> None:
+    """Prints an evaluation, a line a fact; numbers by name are fractions, records are confused pairs."""
+    for name, value in report.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {fraction:.1%}" for key, fraction in value.items())
+        elif name == "confused":
+            pairs = (tuple(pair.values()) for pair in value)
+            value = ", ".join(f"{true} as {predicted} ({count})" for true, predicted, count in pairs)
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value)) or "none"
+        print(f"{name.replace('_', ' '):>26}  {value}")
+
+
 def print_steps(runs: Iterable[results.DropRun], explanation: results.Explanation) -> results.DropRun:
     """Prints a row an iteration of a run that goes on, and returns it at its end."""
     print_row(results.DropStep.COLUMNS)

@@ -74,7 +74,10 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.report import decision_facts as decision_facts
     from tfxai3d.evaluate.report import explanation_facts as explanation_facts
     from tfxai3d.evaluate.report import mistakes as mistakes
+    from tfxai3d.evaluate.report import overlap_table as overlap_table
+    from tfxai3d.evaluate.report import part_table as part_table
     from tfxai3d.evaluate.report import read_mistakes as read_mistakes
+    from tfxai3d.evaluate.report import segmentation_report as segmentation_report
     from tfxai3d.evaluate.rotations import RotationTest as RotationTest
     from tfxai3d.evaluate.rotations import random_rotations as random_rotations
     from tfxai3d.evaluate.segmentation import Segmentation as Segmentation

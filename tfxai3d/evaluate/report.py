@@ -1,4 +1,4 @@
-"""What answers and explanations come to: a summary, tables of confusion, calibration, mistakes, and facts."""
+"""What answers and explanations come to: a summary, tables of confusion, parts, mistakes, and facts."""
 
 import csv
 import dataclasses
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.evaluate.answers import Answers
 from tfxai3d.evaluate.calibration import reliability
 from tfxai3d.evaluate.classification import Classification
 from tfxai3d.evaluate.geometry import importance_fraction
+from tfxai3d.evaluate.segmentation import Segmentation
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath
 
@@ -33,14 +35,66 @@ def classification_report(result: Classification, class_names: Sequence[str]) ->
         **result.summary(class_names),
         "calibration_error": round(reliability(result).expected_error, 4),
         "mean_confidence": round(float(result.probabilities.max(axis=-1).mean()), 4),
-        "confused": [
-            {"true": class_names[true], "predicted": class_names[predicted], "examples": count}
-            for true, predicted, count in result.confused_pairs(10)
-        ],
+        "confused": _confused(result, class_names, "examples"),
     }
 
 
-def confusion_table(result: Classification, class_names: Sequence[str]) -> list[Record]:
+def segmentation_report(result: Segmentation, kind: str) -> Record:
+    """Returns accuracies, the overlap, and the most confused pairs, JSON-compatible.
+
+    Args:
+        result: The answers.
+        kind: What is counted, "points" or "voxels".
+    """
+    overlap = {name: round(value, 4) for name, value in result.iou_by_category().items()}
+    summary = result.summary(result.class_names)
+    del summary["worst_categories"]  # all of them follow
+    return {
+        **summary,
+        "category_iou": overlap,
+        "confused": _confused(result, result.class_names, kind),
+    }
+
+
+def _confused(result: Answers, class_names: Sequence[str], counted: str) -> list[Record]:
+    return [
+        {"true": class_names[true], "predicted": class_names[predicted], counted: count}
+        for true, predicted, count in result.confused_pairs(10)
+    ]
+
+
+def part_table(result: Segmentation, kind: str) -> list[Record]:
+    """Returns one record a class that occurs: its places, their accuracy, and its mean overlap by example.
+
+    Args:
+        result: The answers.
+        kind: What is counted, "points" or "voxels".
+    """
+    counts, accuracy, iou = result.confusion.sum(axis=1), result.class_accuracy, result.iou
+    return [
+        {
+            "class": result.class_names[number],
+            kind: int(counts[number]),
+            "accuracy": _rounded(accuracy[number]),
+            "iou": _rounded(np.nanmean(iou[:, number])),
+        }
+        for number in np.flatnonzero(counts).tolist()
+    ]
+
+
+def overlap_table(result: Segmentation, where: Sequence[Record]) -> list[Record]:
+    """Returns one record an example: where it is from, its accuracy, and its overlap by category."""
+    right = (result.predicted == result.labels).reshape(len(where), -1).mean(axis=1)
+    rows = zip(where, right, result.category_iou, strict=True)
+    return [
+        place | {"category": name, "accuracy": _rounded(accuracy), "mean_iou": _rounded(value)}
+        for place, accuracy, values in rows
+        for name, value in zip(result.categories, values, strict=True)
+        if not np.isnan(value)
+    ]
+
+
+def confusion_table(result: Answers, class_names: Sequence[str]) -> list[Record]:
     """Returns one record a true class, with the count of each predicted class."""
     rows = zip(class_names, result.confusion.tolist(), strict=True)
     return [{"true": name} | dict(zip(class_names, row, strict=True)) for name, row in rows]

@@ -66,6 +66,11 @@ class Segmentation(Answers):
         """Mean over the categories that occur of the mean over their examples."""
         return float(np.mean(list(self.iou_by_category().values())))
 
+    @property
+    def auc(self) -> float:
+        """NaN: of each place the class alone is kept, no probabilities."""
+        return float("nan")
+
     def iou_by_category(self) -> dict[str, float]:
         """Returns the mean over the examples of each category that occurs, by its name, the worst first."""
         occurs = ~np.isnan(self.category_iou).all(axis=0)
@@ -127,4 +132,4 @@ def segment(
 
 
 def _category(name: str) -> str:
-    return name.rpartition("/")[0]
+    return name.rpartition("/")[0] or "all"

@@ -154,6 +154,7 @@ class Explainer(abc.ABC):
             len(inputs),
             lambda: self.network.classes or self._answers(inputs[:1], held).shape[-1],
             lambda count: self._answers(inputs[:count], held),
+            self.network.class_names,
         )
         parts = self._parts(inputs, wanted, held)
         self._check_scores(parts.scores)

@@ -28,7 +28,7 @@ class Answers(Protocol):
 
     @property
     def auc(self) -> float:
-        """Mean area under the ROC curves of the classes; NaN if only one occurs."""
+        """Mean area under the ROC curves of the classes; NaN if only one occurs, or of points."""
 
     def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Returns the accuracies, JSON-compatible."""

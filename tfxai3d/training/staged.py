@@ -56,6 +56,10 @@ class TrainingRecipe(Recipe):
         if self.variant and self.variant not in network.variants:
             known = ", ".join(network.variants) or "none"
             raise UserError(f"variant={self.variant} is not one of {self.model}: {known}")
+        if network.segments and self.choose_by == "auc":
+            raise UserError(
+                f"choose_by=auc: the network {self.model} classifies points, which have no AUC here"
+            )
         for name in self._chosen().keys() - set(network.options()):
             raise UserError(f"{name}={getattr(self, name)}: the network {self.model} has no {name}")
 
@@ -201,6 +205,7 @@ class _BestEpoch:
     def __call__(self, history: History) -> dict[str, float]:
         answers = self.classify(self.model, self.inputs, self.labels)
         measured = {"accuracy": answers.overall_accuracy, "auc": answers.auc}
+        measured = {name: value for name, value in measured.items() if not np.isnan(value)}
         if all(measured[self.by] > record[f"validation_{self.by}"] for record in history[self.first :]):
             card = {f"validation_{name}": value for name, value in measured.items()}
             models.save_preset(self.model, self.folder, card)

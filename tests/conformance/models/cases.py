@@ -25,6 +25,16 @@ class Case:
     inputs: np.ndarray
     any_order: bool = False
 
+    @property
+    def places(self):
+        """The places of the examples that get scores: the examples themselves, or their points."""
+        return self.inputs.shape[: 2 if models.get(self.network).segments else 1]
+
+    @property
+    def labels(self):
+        """A class for each of them."""
+        return np.broadcast_to(np.arange(4).reshape(4, *[1] * (len(self.places) - 1)), self.places)
+
     def build(self, dtype="float32", **changes):
         """Returns the network in a dtype, with the same random weights and statistics every time."""
         with precision(dtype):
@@ -38,6 +48,7 @@ CASES = {
     "pointnet_basic": Case("pointnet", {"variant": "basic"}, POINTS, any_order=True),
     "pointnet2_ssg": Case("pointnet2", {"density": 0.06}, POINTS),
     "pointnet2_msg": Case("pointnet2", {"variant": "msg", "density": 0.06}, POINTS),
+    "pointnetparts": Case("pointnetparts", {"width": 0.25}, POINTS, any_order=True),
     "resnet3d": Case("resnet3d", {"width": 0.125, "mean": [0.5], "std": [0.3]}, VOXELS),
     "vrn": Case("vrn", {"width": 0.125, "size": 16}, VOXELS),
 }

@@ -16,8 +16,6 @@ from tfxai3d import models
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import network
 
-LABELS = np.arange(4)
-
 
 @pytest.fixture(autouse=True)
 def _one_stage(monkeypatch):
@@ -43,7 +41,7 @@ def test_every_network_is_a_case():
     assert {case.network for case in CASES.values()} == set(models.architectures())
     assert models.get("PointNet2") is models.PointNet2  # as presets write it
     with pytest.raises(
-        UserError, match="unknown network 'VGG'; known are pointnet, pointnet2, resnet3d, vrn"
+        UserError, match="unknown network 'VGG'; known are pointnet, pointnet2, pointnetparts, resnet3d, vrn"
     ):
         models.get("VGG")
 
@@ -51,7 +49,8 @@ def test_every_network_is_a_case():
 def test_build(case, built):
     model, logits = built
     assert isinstance(model, models.Classifier)
-    assert logits.shape == (4, 4)
+    assert logits.shape == (*case.places, 4)
+    assert network(model).segments == model.segments == (len(case.places) > 1)
     assert np.isfinite(logits).all()
     assert len(np.unique(logits.argmax(axis=-1))) + len(np.unique(logits)) > 5  # they depend on the input
     assert network(model).kind == model.data_kind == ("points" if case.inputs.ndim == 3 else "voxels")
@@ -128,7 +127,7 @@ def test_trains(case, dtype):
     before = [np.asarray(weight) for weight in model.trainable_variables]
     # float16 skips its first steps until the loss scale fits
     epochs = 8 if dtype == "mixed_float16" else 1
-    history = model.fit(case.inputs.astype("float32"), LABELS, batch_size=4, epochs=epochs, verbose=0)
+    history = model.fit(case.inputs.astype("float32"), case.labels, batch_size=4, epochs=epochs, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     assert all(np.isfinite(weight).all() for weight in model.weights)
     assert any(np.any(a != b) for a, b in zip(before, model.trainable_variables, strict=True))
@@ -157,7 +156,7 @@ def test_any_number_of_points_and_copies(case, built):
         more = np.concatenate([few, few[:, copies]], axis=1)
         np.testing.assert_allclose(model(more), expected, atol=1e-4)
     shapes = [model.predict(case.inputs[:2, :n], verbose=0).shape for n in (1, 7, 33)]
-    assert shapes == [(2, 4)] * 3
+    assert shapes == [(2, n, 4) if model.segments else (2, 4) for n in (1, 7, 33)]
 
 
 def test_the_order_of_the_points(case, built):
@@ -165,7 +164,8 @@ def test_the_order_of_the_points(case, built):
     rng = np.random.default_rng(3)
     for _ in range(3 if case.any_order else 0):
         order = rng.permutation(case.inputs.shape[1])
-        np.testing.assert_allclose(model(case.inputs[:, order]), logits, atol=1e-4)
+        expected = logits[:, order] if model.segments else logits
+        np.testing.assert_allclose(model(case.inputs[:, order]), expected, atol=1e-4)
 
 
 def test_importance_of_the_endpoint_comes_to_the_inputs(case, built):
@@ -205,7 +205,7 @@ def test_gradients_equal_finite_differences(case, training):
         for variable, seed in zip(draws, seeds, strict=True):  # the same blocks are dropped each time
             variable.assign(seed)
         logits = model(x, training=training)
-        value = ops.mean(ops.sparse_categorical_crossentropy(LABELS, logits, from_logits=True))
+        value = ops.mean(ops.sparse_categorical_crossentropy(case.labels, logits, from_logits=True))
         return value + sum(model.losses)
 
     x = tf.constant(case.inputs)

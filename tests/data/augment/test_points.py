@@ -110,6 +110,23 @@ def test_an_epoch_holds_every_cloud_once_with_its_label():
         np.testing.assert_array_equal(points[:, :, 1], np.tile(np.arange(40.0), (11, 1)))
 
 
+def test_labels_of_points_stay_with_their_points():
+    cloud, point = np.meshgrid(np.arange(22.0), np.arange(40.0), indexing="ij")
+    made = data.training_batches(
+        np.stack([cloud, point, 0 * point], axis=-1).astype("float32"),
+        (3 * cloud + point).astype(int) % 7,
+        num_classes=7,
+        batch_size=4,
+        num_points=25,
+        augment=data.augmentation(()),
+        seed=(0, 1),
+    )
+    for points, labels in made:
+        assert labels.shape == (4, 25, 7)
+        expected = (3 * points[..., 0].numpy() + points[..., 1].numpy()).astype(int) % 7
+        np.testing.assert_array_equal(labels, np.eye(7)[expected])
+
+
 def test_an_incomplete_last_batch_is_left_out():
     assert [points.shape for points, _ in epoch(0)] == [(4, 40, 3)] * 5
 

@@ -10,8 +10,10 @@ from tests.reference.shapes import areas, cube
 from tfxai3d.data.shapes import (
     PART_NAMES,
     SHAPE_CLASSES,
+    SHAPE_PARTS,
     make_dataset,
     make_shape,
+    parts_of,
     sample_shape,
     solids,
 )
@@ -101,9 +103,11 @@ def test_structure_varies():
 
 
 def test_every_part_name_is_used():
-    seen = {name for c in SHAPE_CLASSES for seed in range(40) for name in make_shape(c, seed).part_names}
-    assert seen == set(PART_NAMES)
-    assert tuple(sorted(seen)) == PART_NAMES
+    for c in SHAPE_CLASSES:
+        seen = {f"{c}/{name}" for seed in range(40) for name in make_shape(c, seed).part_names}
+        assert parts_of(c) == tuple(sorted(seen))
+    assert tuple(part for c in SHAPE_CLASSES for part in parts_of(c)) == SHAPE_PARTS
+    assert tuple(sorted({part.partition("/")[2] for part in SHAPE_PARTS})) == PART_NAMES
 
 
 def test_objects_stand_upright():

@@ -118,6 +118,7 @@ class Called(NamedTuple):
     shape: Shape | None = None
     columns: int | None = None
     several: Inputs | None = None
+    segments: bool = False
 
 
 def of_keras(
@@ -159,6 +160,7 @@ def of_keras(
         shape,
         output.tensor.shape[-1] if output.tensor is not None and output.tensor.shape[1:] else None,
         several,
+        output.tensor is not None and len(output.tensor.shape) > 2,
     )
 
 
@@ -215,6 +217,7 @@ def of_signature(
         shape,
         None if scores is None or scores.shape.rank != 2 else scores.shape[-1],
         several,
+        scores is not None and (scores.shape.rank or 0) > 2,
     )
 
 

@@ -50,6 +50,7 @@ class Network:
         layer: The layer whose features the CAM family explains, for models that name no endpoint.
         ignores_copies: Whether copies of a cloud's first point, put at its end, change nothing.
         several: The inputs of a model that takes several.
+        segments: Whether it classifies each point or voxel rather than whole examples, if it is known.
     """
 
     function: Callable[[tf.Tensor], tf.Tensor]
@@ -65,6 +66,7 @@ class Network:
     layer: str | None = None
     ignores_copies: bool = False
     several: Inputs | None = None
+    segments: bool = False
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the scores (B,C) of clouds, filled up if they are too small, or of voxels."""

@@ -1,6 +1,6 @@
 """Parts of a segmentation as targets: a point, an instance, all that is predicted as a class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +48,11 @@ def pooled(scores: tf.Tensor, target: Any = None) -> tf.Tensor:
 
 
 def region_tensor(
-    region: Region, examples: int, classes: Any, answers: Callable[[int], np.ndarray]
+    region: Region,
+    examples: int,
+    classes: Any,
+    answers: Callable[[int], np.ndarray],
+    class_names: Sequence[str] | None = None,
 ) -> RegionTensor:
     """Returns a user's region as arrays.
 
@@ -57,6 +61,7 @@ def region_tensor(
         examples: B.
         classes: Its classes, checked, int32 (B,), or None.
         answers: Returns the scores of the first so many examples.
+        class_names: What errors call the classes.
 
     Raises:
         UserError: If the model is no segmentation, the region does not fit its answer, or is empty.
@@ -78,7 +83,10 @@ def region_tensor(
     mask = mask.reshape(examples, -1)
     if not mask.any(axis=1).all():
         number = int(mask.any(axis=1).argmin())
-        what = f"class {classes[number]} is predicted nowhere" if predicted else "its mask is empty"
+        what = "its mask is empty"
+        if predicted:
+            label = int(classes[number])
+            what = f"class {class_names[label] if class_names else label} is predicted nowhere"
         raise UserError(f"the Region of example {number} is empty: {what}")
     chosen = np.full(examples, -1, np.int32) if classes is None else classes
     return RegionTensor(chosen, mask.astype(np.float32))

@@ -73,7 +73,11 @@ def rows(target: TargetTensor, index: tf.Tensor) -> TargetTensor:
 
 
 def checked(
-    target: Any, examples: int, classes: Callable[[], int], answers: Callable[[int], np.ndarray] | None = None
+    target: Any,
+    examples: int,
+    classes: Callable[[], int],
+    answers: Callable[[int], np.ndarray] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> np.ndarray | RegionTensor | TargetFunction:
     """Returns a user's target as int32 (B,) or (B,2), a region as arrays, or a function as it is.
 
@@ -82,13 +86,14 @@ def checked(
         examples: B.
         classes: Returns C; called only if it is needed.
         answers: Returns the scores of the first so many examples; called only for a Region.
+        class_names: What errors call the classes.
 
     Raises:
         UserError: If the target is none of these or a class is out of range.
     """
     if isinstance(target, Region) and answers is not None:
         named = None if target.class_ is None else checked(target.class_, examples, classes)
-        return region_tensor(target, examples, named, answers)
+        return region_tensor(target, examples, named, answers, class_names)
     if isinstance(target, Contrast):
         if target.against is None:
             raise UserError("a Contrast needs the class to hold against")
@@ -123,23 +128,31 @@ def class_number(name: str, class_names: Sequence[str] | None) -> int:
     return known.index(name)
 
 
-def named_target(text: str, class_names: Sequence[str] | None) -> int | Contrast:
+def named_target(
+    text: str, class_names: Sequence[str] | None, segments: bool = False
+) -> int | Contrast | Region:
     """Returns the target that a text names: a class, or two as "desk-table", the first against the second.
 
     Args:
         text: What names the target.
         class_names: The classes of the model; a name with a hyphen goes before a pair.
+        segments: Whether the model classifies each point or voxel. The target is then the region where it
+            predicts the class, such as "chair/leg".
 
     Raises:
         UserError: If the model does not know a class of that name, nor two.
     """
     known = list(class_names or ())
-    if text not in known:
-        for first in known:
+    try:
+        if segments:
+            whole = text.partition("/")[0]
+            alike = [name for name in known if name.partition("/")[0] == whole]
+            class_number(text, alike or known)  # of a wrong part the others of its whole are listed
+            return Region(known.index(text))
+        for first in known if text not in known else ():
             second = text.removeprefix(f"{first}-")
             if second != text and second in known:
                 return Contrast(known.index(first), known.index(second))
-    try:
         return class_number(text, known)
     except UserError as error:
         raise UserError(f"target: {error}") from error
