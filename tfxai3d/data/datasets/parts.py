@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
 from tfxai3d.data import shapes
 from tfxai3d.data.datasets.listing import SplitName
@@ -25,7 +26,7 @@ def seed_of(split: SplitName, seed: int) -> int:
 def open_parts(
     split: SplitName, num_points: int, num_examples: int, class_names: Sequence[str] | None, seed: int
 ) -> Split:
-    """Makes procedural shapes whose labels (M,N) are the parts of the points; see `open_dataset`.
+    """Makes procedural shapes whose labels (M,N) are the parts of the points, see `shapes.draw_parts`.
 
     Args:
         split: Which.
@@ -43,7 +44,11 @@ def open_parts(
     if not classes:
         raise UserError("the model knows the parts of no procedural class; give another model")
     seed = seed_of(split, seed)
-    made = shapes.make_dataset(num_examples, num_points, seed, classes)
-    where = [{"index": i, "dataset": f"shapes, seed {seed}"} for i in range(num_examples)]
+    order = shapes.draw_labels(num_examples, len(classes), seed)
+    points, parts = [], []
+    for number, label in enumerate(tqdm(order, unit="cloud", disable=None, delay=2)):
+        points.append(shapes.draw_cloud(classes[label], num_points, seed, number).points)
+        parts.append(shapes.draw_parts(classes[label], num_points, seed, number))
     numbers = np.array([names.index(name) if name in names else -1 for name in shapes.SHAPE_PARTS])
-    return Split(numbers[made.shape_parts], names, where, Stored(made.points, rotated_points))
+    where = [{"index": i, "dataset": f"shapes, seed {seed}"} for i in range(num_examples)]
+    return Split(numbers[np.stack(parts)], names, where, Stored(np.stack(points), rotated_points))

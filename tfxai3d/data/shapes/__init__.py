@@ -6,6 +6,7 @@ from tfxai3d.data.shapes.catalogue import SHAPE_PARTS as SHAPE_PARTS
 from tfxai3d.data.shapes.catalogue import ShapesDataset as ShapesDataset
 from tfxai3d.data.shapes.catalogue import draw_cloud as draw_cloud
 from tfxai3d.data.shapes.catalogue import draw_labels as draw_labels
+from tfxai3d.data.shapes.catalogue import draw_parts as draw_parts
 from tfxai3d.data.shapes.catalogue import draw_shape as draw_shape
 from tfxai3d.data.shapes.catalogue import make_dataset as make_dataset
 from tfxai3d.data.shapes.catalogue import make_shape as make_shape

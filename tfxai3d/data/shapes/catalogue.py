@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from tfxai3d.data.shapes import seating, storage, things, vehicles, vessels
 from tfxai3d.data.shapes.fittings import Rng
 from tfxai3d.data.shapes.mesh import ShapeMesh, assemble, rotated
-from tfxai3d.data.shapes.sampling import LabelledCloud, random_generator, sample_shape
+from tfxai3d.data.shapes.sampling import LabelledCloud, random_generator, sample_shape, surface_points
 from tfxai3d.data.shapes.solids import Parts
+from tfxai3d.data.shapes.touching import touched_parts
 from tfxai3d.errors import UserError
 
 # fmt: off
@@ -82,12 +82,6 @@ class ShapesDataset:
     features: npt.NDArray[np.int8]  # int8 (M, N): FLAT, EDGE or CORNER
     classes: tuple[str, ...]  # the names of the labels
 
-    @property
-    def shape_parts(self) -> npt.NDArray[np.int64]:
-        """The part of its class that each point lies on, int64 (M, N), index into `SHAPE_PARTS`."""
-        table = np.array([[_shape_part(name, part) for part in PART_NAMES] for name in self.classes])
-        return table[self.labels[:, None], self.parts]
-
 
 def make_shape(name: str, seed: int) -> ShapeMesh:
     """Builds a random shape of a class, rotated as the class is in ModelNet40's HDF5 files.
@@ -125,8 +119,7 @@ def make_dataset(
     if num_examples < 1:
         raise UserError(f"num_examples is {num_examples}: it must be at least 1")
     order = draw_labels(num_examples, len(classes), seed)
-    progress = tqdm(order, unit="cloud", disable=None, delay=2)
-    clouds = [draw_cloud(classes[label], num_points, seed, i) for i, label in enumerate(progress)]
+    clouds = [draw_cloud(classes[label], num_points, seed, i) for i, label in enumerate(order)]
     return ShapesDataset(
         points=np.stack([cloud.points for cloud in clouds]),
         labels=order,
@@ -161,16 +154,22 @@ def draw_cloud(name: str, num_points: int, seed: int, number: int) -> LabelledCl
     return sample_shape(draw_shape(name, seed, number), num_points, _seeds(seed, number)[1])
 
 
+def draw_parts(name: str, num_points: int, seed: int, number: int) -> npt.NDArray[np.int64]:
+    """Returns the parts of the points that `draw_cloud` draws, int64 (N,), index into `SHAPE_PARTS`.
+
+    A point where parts touch is on all of them, and which of them it was drawn from cannot be seen. Here it
+    is of the first by name, so that the place of a point decides its part.
+    """
+    mesh = draw_shape(name, seed, number)
+    points, faces = surface_points(mesh, num_points, random_generator(_seeds(seed, number)[1]))
+    numbers = np.array([SHAPE_PARTS.index(f"{name}/{part}") for part in mesh.part_names])
+    return np.where(touched_parts(mesh, points, faces), numbers, len(SHAPE_PARTS)).min(axis=1)
+
+
 def _seeds(seed: int, number: int) -> tuple[int, int]:
     """Returns the seeds of an example's shape and of its points."""
     shape_seed, point_seed = np.random.SeedSequence([seed, number]).generate_state(2, np.uint64)
     return int(shape_seed), int(point_seed)
-
-
-def _shape_part(name: str, part: str) -> int:
-    """Returns the index into `SHAPE_PARTS`, -1 for a part that the class never has."""
-    known = f"{name}/{part}"
-    return SHAPE_PARTS.index(known) if known in SHAPE_PARTS else -1
 
 
 def _global_parts(cloud: LabelledCloud) -> npt.NDArray[np.int64]:
