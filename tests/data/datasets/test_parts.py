@@ -10,7 +10,7 @@ OPTIONS = {"num_points": 40, "num_examples": 30, "seed": 3}
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_each_point_has_the_part_of_the_mesh_that_it_was_drawn_from(split):
+def test_each_point_has_the_part_that_it_lies_on(split):
     parts = open_dataset(None, "points", split, parts=True, **OPTIONS)
     whole = open_dataset(None, "points", split, **OPTIONS)
     np.testing.assert_array_equal(parts.inputs, whole.inputs)
@@ -20,9 +20,11 @@ def test_each_point_has_the_part_of_the_mesh_that_it_was_drawn_from(split):
     seed = 6 + (split == "test")
     for number in (0, 7, 29):
         name = whole.class_names[whole.labels[number]]
+        np.testing.assert_array_equal(parts.labels[number], shapes.draw_parts(name, 40, seed, number))
         cloud = shapes.draw_cloud(name, 40, seed, number)
-        expected = [f"{name}/{cloud.part_names[part]}" for part in cloud.parts]
-        assert [parts.class_names[label] for label in parts.labels[number]] == expected
+        own = [f"{name}/{cloud.part_names[part]}" for part in cloud.parts]
+        found = [parts.class_names[label] for label in parts.labels[number]]
+        assert np.mean(np.array(found) == own) > 0.5  # but for those where parts touch
 
 
 def test_views_keep_the_order_of_the_points():

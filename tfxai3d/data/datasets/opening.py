@@ -62,7 +62,7 @@ def open_dataset(
             of these only. By default the labels count the classes of the set.
         seed: Seed of the points on meshes and of the procedural shapes, 0 or more.
         parts: Label each point with the part that it lies on, such as "chair/leg", rather than each example
-            with its class. Procedural shapes alone have such labels.
+            with its class, see `shapes.draw_parts`. Procedural shapes alone have such labels.
 
     Returns:
         The split; its inputs are read, sampled or voxelised when they are asked for.
