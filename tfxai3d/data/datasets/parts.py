@@ -45,10 +45,9 @@ def open_parts(
         raise UserError("the model knows the parts of no procedural class; give another model")
     seed = seed_of(split, seed)
     order = shapes.draw_labels(num_examples, len(classes), seed)
-    points, parts = [], []
-    for number, label in enumerate(tqdm(order, unit="cloud", disable=None, delay=2)):
-        points.append(shapes.draw_cloud(classes[label], num_points, seed, number).points)
-        parts.append(shapes.draw_parts(classes[label], num_points, seed, number))
+    progress = enumerate(tqdm(order, unit="cloud", disable=None, delay=2))
+    drawn = [shapes.draw_parts(classes[label], num_points, seed, number) for number, label in progress]
+    points, parts = (np.stack(arrays) for arrays in zip(*drawn, strict=True))
     numbers = np.array([names.index(name) if name in names else -1 for name in shapes.SHAPE_PARTS])
     where = [{"index": i, "dataset": f"shapes, seed {seed}"} for i in range(num_examples)]
-    return Split(numbers[np.stack(parts)], names, where, Stored(np.stack(points), rotated_points))
+    return Split(numbers[parts], names, where, Stored(points, rotated_points))

@@ -9,7 +9,13 @@ import numpy.typing as npt
 from tfxai3d.data.shapes import seating, storage, things, vehicles, vessels
 from tfxai3d.data.shapes.fittings import Rng
 from tfxai3d.data.shapes.mesh import ShapeMesh, assemble, rotated
-from tfxai3d.data.shapes.sampling import LabelledCloud, random_generator, sample_shape, surface_points
+from tfxai3d.data.shapes.sampling import (
+    LabelledCloud,
+    random_generator,
+    sample_shape,
+    surface_points,
+    unit_sphere,
+)
 from tfxai3d.data.shapes.solids import Parts
 from tfxai3d.data.shapes.touching import touched_parts
 from tfxai3d.errors import UserError
@@ -154,16 +160,23 @@ def draw_cloud(name: str, num_points: int, seed: int, number: int) -> LabelledCl
     return sample_shape(draw_shape(name, seed, number), num_points, _seeds(seed, number)[1])
 
 
-def draw_parts(name: str, num_points: int, seed: int, number: int) -> npt.NDArray[np.int64]:
-    """Returns the parts of the points that `draw_cloud` draws, int64 (N,), index into `SHAPE_PARTS`.
+def draw_parts(
+    name: str, num_points: int, seed: int, number: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Returns the points of `draw_cloud` and the part of each, without what else it tells.
 
     A point where parts touch is on all of them, and which of them it was drawn from cannot be seen. Here it
     is of the first by name, so that the place of a point decides its part.
+
+    Returns:
+        Points, float32 (N,3), and their parts, int64 (N,), index into `SHAPE_PARTS`.
     """
     mesh = draw_shape(name, seed, number)
     points, faces = surface_points(mesh, num_points, random_generator(_seeds(seed, number)[1]))
+    centre, radius = unit_sphere(points)
     numbers = np.array([SHAPE_PARTS.index(f"{name}/{part}") for part in mesh.part_names])
-    return np.where(touched_parts(mesh, points, faces), numbers, len(SHAPE_PARTS)).min(axis=1)
+    parts = np.where(touched_parts(mesh, points, faces), numbers, len(SHAPE_PARTS)).min(axis=1)
+    return ((points - centre) / radius).astype(np.float32), parts
 
 
 def _seeds(seed: int, number: int) -> tuple[int, int]:

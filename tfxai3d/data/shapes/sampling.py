@@ -48,8 +48,7 @@ def sample_shape(mesh: ShapeMesh, num_points: int, seed: int) -> LabelledCloud:
     if num_points < 2:
         raise UserError(f"num_points is {num_points}: a cloud needs at least 2 points")
     points, faces = surface_points(mesh, num_points, random_generator(seed))
-    centre = points.mean(axis=0)
-    radius = np.linalg.norm(points - centre, axis=1).max()
+    centre, radius = unit_sphere(points)
     points = (points - centre) / radius
     return LabelledCloud(
         points=points.astype(np.float32),
@@ -57,6 +56,12 @@ def sample_shape(mesh: ShapeMesh, num_points: int, seed: int) -> LabelledCloud:
         part_names=mesh.part_names,
         features=_features(points, (mesh.edges - centre) / radius, (mesh.corners - centre) / radius),
     )
+
+
+def unit_sphere(points: Floats) -> tuple[Floats, float]:
+    """Returns the centroid of points (N,3), and how far the farthest of them is from it."""
+    centre = points.mean(axis=0)
+    return centre, float(np.linalg.norm(points - centre, axis=1).max())
 
 
 def random_generator(seed: int) -> np.random.Generator:
