@@ -10,6 +10,7 @@ import pytest
 from tests.reference.pages import EVIL, data_of, unpacked
 from tests.reference.volumes import AFFINE, LESION, SHAPE, body, explained, inside
 from tfxai3d.view import write_html, write_panel
+from tfxai3d.view.page import slices
 
 imread = pytest.importorskip("matplotlib.image").imread
 TWO = np.stack([body(), -body()], axis=-1)
@@ -38,6 +39,21 @@ def test_the_page_holds_values_and_map_and_fetches_nothing(tmp_path, noisy):
     importance = one["top"] * unpacked(one["importance"], "<i2").reshape(SHAPE) / 32767
     np.testing.assert_allclose(importance, np.flip(noisy.importance[0], 0), atol=one["top"] / 32767)
     assert len(text) < 4 * turned.size + 60_000
+
+
+def test_a_page_of_too_many_voxels_shows_blocks_and_what_is_strongest_in_each(tmp_path, noisy, monkeypatch):
+    monkeypatch.setattr(slices, "_MOST", 40 * 32 * 24 // 8 - 1)  # three voxels a side
+    text = page(tmp_path / "ct.html", write_html, noisy)
+    assert "in blocks of 3 a side" in text
+    (volume,) = data_of(text)["volumes"]
+    assert (volume["shape"], volume["side"]) == ([14, 11, 8], 3)
+    one = volume["maps"][0]
+    found = one["top"] * unpacked(one["importance"], "<i2").reshape(14, 11, 8) / 32767
+    turned, (i, j, k) = np.flip(noisy.importance[0], 0), (4, 10, 2)
+    block = turned[3 * i : 3 * i + 3, 3 * j : 3 * j + 3, 3 * k : 3 * k + 3]
+    assert found[i, j, k] == pytest.approx(block.max(), abs=1e-4)
+    assert found.max() == pytest.approx(turned.max(), rel=1e-4)
+    assert found[tuple(volume["place"])] == found.max()
 
 
 def test_the_page_escapes_every_name(tmp_path):

@@ -34,6 +34,7 @@ _HELP = (
     "Move a slider, or press on a slice, to look elsewhere; all maps of a volume move together. Point at a "
     "voxel to read it."
 )
+_MOST = 1 << 23  # voxels that a browser shows without delay
 _HIGHEST = 70  # a slice, in percent of the window's height
 
 
@@ -42,7 +43,8 @@ def write_volumes(
 ) -> None:
     """Writes a self-contained page of volumes, each with the maps of one or several methods.
 
-    It takes four bytes a voxel and map, and what compresses of them less.
+    It takes at most some three bytes a voxel for each channel and map. Of volumes of more than 8 million
+    voxels the page shows blocks: the mean of their values and the strongest importance in them.
 
     Args:
         path: The HTML file.
@@ -72,35 +74,51 @@ def write_volumes(
 
 def _packed(row: Sequence[SlicedVolume]) -> dict[str, Any]:
     """Returns what the script reads of a volume: values as fractions of their range, in 16 bits."""
-    shown = row[0]
-    channels = np.moveaxis(shown.values.astype(np.float64), -1, 0)
+    shown, side = row[0], _side(row[0])
+    channels = [_blocks(values, side).mean(axis=-1) for values in np.moveaxis(shown.values, -1, 0)]
     ranges = [(float(values.min()), float(values.max())) for values in channels]
     ranges = [(low, high if high > low else low + 1) for low, high in ranges]
     parts = [(values - low) / (high - low) for values, (low, high) in zip(channels, ranges, strict=True)]
     return {
-        "shape": shown.shape,
+        "shape": channels[0].shape,
+        "voxels": shown.shape,
+        "side": side,
         "axes": shown.axes,
         "affine": None if shown.affine is None else shown.affine.tolist(),
         "mirrored": shown.mirrored,
         "ends": [shown.ends(axis) for axis in range(3)],
-        "place": shown.place,
+        "place": [at // side for at in shown.place],
         "channel": shown.channel,
         "values": [encoded(np.round(65535 * part), "<u2") for part in parts],
         "ranges": ranges,
         "windows": shown.windows.tolist(),
-        "maps": [_map(one) for one in row],
+        "maps": [_map(one, side) for one in row],
     }
 
 
-def _map(shown: SlicedVolume) -> dict[str, Any]:
+def _map(shown: SlicedVolume, side: int) -> dict[str, Any]:
     top = float(np.abs(shown.importance).max()) or 1.0
+    blocks = _blocks(shown.importance, side)
+    strongest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=-1)[..., None], axis=-1)[..., 0]
     return {
-        "importance": encoded(np.round(32767 * (shown.importance / top)), "<i2"),
+        "importance": encoded(np.round(32767 * (strongest / top)), "<i2"),
         "top": top,
         "limits": shown.limits,
-        "place": shown.place,
+        "place": [at // side for at in shown.place],
         "colors": encoded(np.round(255 * bar_colors(shown.colormap)), "u1"),
     }
+
+
+def _side(shown: SlicedVolume) -> int:
+    """Returns the voxels along a side of a block that the page shows as one."""
+    return int(np.ceil((shown.importance.size / _MOST) ** (1 / 3)))
+
+
+def _blocks(grid: np.ndarray, side: int) -> np.ndarray:
+    """Returns a grid (X,Y,Z) as blocks, (X',Y',Z',side^3), filled up with the values at its ends."""
+    filled = np.pad(grid, [(0, -size % side) for size in grid.shape], mode="edge")
+    parts = [part for size in filled.shape for part in (size // side, side)]
+    return filled.reshape(parts).transpose(0, 2, 4, 1, 3, 5).reshape(*parts[::2], side**3)
 
 
 def _section(number: int, head: str, row: Sequence[SlicedVolume]) -> str:
@@ -123,23 +141,30 @@ def _channels(shown: SlicedVolume) -> str:
 
 
 def _block(number: int, shown: SlicedVolume) -> str:
-    sides = shown.spacing * shown.shape
+    sides, side = shown.spacing * shown.shape, _side(shown)
     total = sum(sides[across] for across, _, _ in PLANES)
     figures = "".join(
-        _figure(name, shown.shape[cut], sides[across], sides[up], sides[across] / total, shown.method)
+        _figure(
+            f"{name} slice, {shown.method}", name, -(-shown.shape[cut] // side), sides[[across, up]], total
+        )
         for name, (across, up, cut) in zip(shown.planes, PLANES, strict=True)
     )
     scale = bar(shown.limits, "importance", shown.colormap, shown.beyond, 6, flat=True)
+    blocks = f", in blocks of {side} a side" if side > 1 else ""
     return (
         f'<div data-map="{number}"><h2>{html.escape(shown.method)}'
-        f"<button>strongest place</button></h2>\n<p>{html.escape(shown.details)}; "
+        f"<button>strongest place</button></h2>\n<p>{html.escape(shown.details)}{blocks}; "
         f'<span class="held"></span></p>\n<div class="views">{figures}</div>{scale}</div>'
     )
 
 
-def _figure(name: str, slices: int, width: float, height: float, part: float, method: str) -> str:
-    basis = f"flex: 0 1 calc({100 * part:.2f}% - .6rem); max-width: {_HIGHEST * width / height:.2f}vh"
-    label = html.escape(f"{name} slice, {method}")
+def _figure(label: str, name: str, slices: int, sides: np.ndarray, total: float) -> str:
+    """Returns a plane and its slider; its sides, in millimetres, are a part of the total width of all planes."""
+    width, height = sides
+    basis = (
+        f"flex: 0 1 calc({100 * width / total:.2f}% - .6rem); max-width: {_HIGHEST * width / height:.2f}vh"
+    )
+    label = html.escape(label)
     return (
         f'<figure style="{basis}"><figcaption>{name}, <output></output></figcaption>'
         f'<canvas role="img" aria-label="{label}" style="aspect-ratio: {width:.6g} / {height:.6g}"></canvas>'

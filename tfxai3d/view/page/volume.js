@@ -186,11 +186,12 @@ function placeAt({ canvas, axes: [across, up] }, volume, state, event) {
   return place;
 }
 
-// Returns a place as the numbers of the voxel in the inputs.
+// Returns a place as the numbers of the voxel in the inputs; a place may be a block of several a side.
 function own(volume, place) {
   const numbers = [];
   volume.axes.forEach(([axis, turned], i) => {
-    numbers[axis] = turned ? volume.shape[i] - 1 - place[i] : place[i];
+    const at = volume.side * place[i];
+    numbers[axis] = turned ? volume.voxels[i] - 1 - at : at;
   });
   return numbers;
 }
