@@ -2,7 +2,7 @@
 
 python docs/volume_picture.py
 
-Writes pictures/volume.png, and scan.nii.gz and blobs.keras into the working directory for the commands of the page.
+Writes pictures/volume.png, and into the working directory scan.nii.gz and blobs.keras, for the commands there.
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def scan() -> np.ndarray:
-    """Returns values like those of a CT in Hounsfield units, with a lesion that is brighter than its tissue."""
+    """Returns values like those of a CT in Hounsfield units, with a lesion brighter than its tissue."""
     x, y, z = (SPACING[axis] * grid for axis, grid in enumerate(np.indices(SHAPE)))
     values = np.where(((x - 60) / 54) ** 2 + ((y - 48) / 42) ** 2 < 1, 40.0, -1000.0)
     for middle in (38, 82):
@@ -48,7 +48,7 @@ def scan() -> np.ndarray:
 
 
 def network() -> keras.Model:
-    """Returns a network that finds what is as bright as contrast in soft tissue and about a centimetre wide."""
+    """Returns a network that finds what is bright, not as bone is, and about a centimetre wide."""
     inputs = keras.Input((None, None, None, 1))
     bright = keras.layers.Conv3D(2, 1, activation="relu", name="bright")(inputs)  # above 90, and above 250
     blobs = keras.layers.Conv3D(1, 5, padding="same", activation="relu", name="blobs")(bright)

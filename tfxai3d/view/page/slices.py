@@ -159,7 +159,7 @@ def _block(number: int, shown: SlicedVolume) -> str:
 
 
 def _figure(label: str, name: str, slices: int, sides: np.ndarray, total: float) -> str:
-    """Returns a plane and its slider; its sides, in millimetres, are a part of the total width of all planes."""
+    """Returns a plane and its slider; its width is its part of the total of all planes."""
     width, height = sides
     basis = (
         f"flex: 0 1 calc({100 * width / total:.2f}% - .6rem); max-width: {_HIGHEST * width / height:.2f}vh"
