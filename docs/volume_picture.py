@@ -2,7 +2,7 @@
 
 python docs/volume_picture.py
 
-Writes pictures/volume.png, and into the working directory scan.nii.gz and blobs.keras, for the commands there.
+Writes pictures/volume.png, and scan.nii.gz and blobs.keras for the command there into the working directory.
 """
 
 from pathlib import Path
