@@ -5,7 +5,7 @@ import pytest
 
 from tfxai3d.errors import UserError
 from tfxai3d.view import color_range, point_colors, render_panel, write_panel
-from tfxai3d.view.shown.panel import panel
+from tfxai3d.view.shown.panel import PLAIN, REGION, panel
 
 
 def test_rows_columns_and_a_scale_for_each_method(rows):
@@ -39,6 +39,20 @@ def test_each_method_has_the_colours_of_its_kind(explanation, methods):
             np.testing.assert_allclose(colors, expected)
     (scale, _) = panel([[lowered, magnitude]], None, "magma_r").scales
     assert scale.limits[0] < 0 < scale.limits[1] == 1.0
+
+
+def test_what_is_asked_about_is_dark(rows):
+    """The chair is a cloud and the table a grid, whose region is flat as the engine has it."""
+    for row, kind in zip(rows, ("points", "voxels"), strict=True):
+        places = panel([row], None, None).rows[0].marks[0].places
+        region = np.zeros(row[0].importance.shape, bool)
+        region[0][tuple(places[::2].T)] = True
+        asked = [dataclasses.replace(one, region=region.reshape(1, -1)) for one in row]
+        (shown,) = panel([asked], None, None).rows
+        dark = (shown.colors[0] == REGION).all(axis=1)
+        np.testing.assert_array_equal(dark, np.arange(len(dark)) % 2 == 0)
+        np.testing.assert_array_equal((shown.colors[0] == PLAIN).all(axis=1), ~dark)
+        assert f"; asked about the dark {kind}" in shown.caption
 
 
 def test_refuses_what_is_no_table(tmp_path, rows, explanation):

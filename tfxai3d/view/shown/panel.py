@@ -14,6 +14,8 @@ from tfxai3d.view.shown.subject import Subject, caption, left_out, one_line, sub
 
 PLAIN = (0.78, 0.80, 0.84)
 """Colour of the object itself, in the first column."""
+REGION = (0.25, 0.28, 0.34)
+"""Colour of the part of it that is asked about, of a segmentation."""
 BAR_LABEL = "fraction of top"
 
 
@@ -105,21 +107,31 @@ def _column(column: Sequence[Explanation], colormap: Colormap | None) -> tuple[S
 
 def _row(row: Sequence[Explanation], shown: Sequence[Subject], scales: Sequence[Scale], name: str) -> Row:
     itself = _object(shown[0].marks)
+    dark = _in_region(row[0], itself)
+    asked = f"; asked about the dark {row[0].kind}" if dark.any() and not dark.all() else ""
     colors = [
         point_colors(one.marks.importance / _top(one), scale.colormap, scale.limits)
         for one, scale in zip(shown, scales, strict=True)
     ]
     return Row(
         name=one_line(name),
-        caption=one_line(caption(row[0], 0)) + left_out(*(one.drawn for one in shown)),
+        caption=one_line(caption(row[0], 0)) + asked + left_out(*(one.drawn for one in shown)),
         marks=[itself, *(one.marks for one in shown)],
-        colors=[np.tile(PLAIN, (len(itself.centres), 1)), *colors],
+        colors=[np.where(dark[:, None], REGION, PLAIN), *colors],
         tops=[_top(one) for one in shown],
     )
 
 
 def _top(shown: Subject) -> float:
     return max(map(abs, shown.limits))
+
+
+def _in_region(explanation: Explanation, marks: Marks) -> np.ndarray:
+    """Returns which marks stand in the region that was explained, bool (M,); none where there is none."""
+    if explanation.region is None or explanation.region.size != explanation.importance.size:
+        return np.zeros(len(marks.centres), bool)
+    region = explanation.region.reshape(explanation.importance.shape)
+    return np.asarray(region[0][tuple(marks.places.T)])
 
 
 def _object(marks: Marks) -> Marks:
