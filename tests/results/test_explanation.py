@@ -38,6 +38,7 @@ def explanations(draw):
         class_names=draw(st.none() | st.tuples(*[st.text()] * classes)),
         against=np.zeros(batch, np.int64) if draw(st.booleans()) else None,
         method_title=draw(st.none() | st.text()),
+        affine=np.tile(np.diag([2.0, 3, 4, 1]), (batch, 1, 1)) if draw(st.booleans()) else None,
     )
 
 
@@ -202,3 +203,21 @@ def test_folders_are_made(tmp_path, explanation):
     path = Path(tmp_path / "a" / "b" / "e.npz")
     explanation.save(path)
     assert len(Explanation.load(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0, 1), True),
+        ((-1, 5), True),
+        ((0, 255), True),
+        ((0, 0.5, 1), False),
+        ((1, 2), False),
+        ((-3, -2), False),
+    ],
+)
+def test_occupancy_is_told_from_real_values(explanation, values, expected):
+    grid = np.resize(np.float32(values), (2, 3, 3, 3, 1))
+    voxels = dataclasses.replace(explanation, inputs=grid, kind="voxels")
+    assert voxels.is_occupancy == expected
+    assert not dataclasses.replace(voxels, kind="points").is_occupancy

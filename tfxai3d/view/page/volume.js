@@ -215,12 +215,14 @@ function words(volume, map, state, place) {
 function held(volume, map, state) {
   if (!map.total) return "no importance anywhere";
   if (state.projected) return "the strongest importance along each line";
-  const [i, j, k] = state.place;
-  let inside = 0, at = 0;
-  for (let x = 0; x < volume.shape[0]; x++) {
-    for (let y = 0; y < volume.shape[1]; y++) {
-      for (let z = 0; z < volume.shape[2]; z++, at++) {
-        if (x === i || y === j || z === k) inside += Math.abs(map.importance[at]);
+  const { shape, strides } = volume, { place } = state;
+  let inside = 0;
+  for (const cut of [0, 1, 2]) {
+    const [a, b] = [0, 1, 2].filter((axis) => axis !== cut), start = place[cut] * strides[cut];
+    for (let u = 0; u < shape[a]; u++) {
+      for (let v = 0; v < shape[b]; v++) {
+        if ((a < cut && u === place[a]) || (b < cut && v === place[b])) continue; // of a plane before
+        inside += Math.abs(map.importance[start + u * strides[a] + v * strides[b]]);
       }
     }
   }
