@@ -34,7 +34,7 @@ from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.MODEL, model="pointnet_modelnet40", data_dir=None, split="test", num_points=1024,
+    cli.MODEL, cli.GRIDS, model="pointnet_modelnet40", data_dir=None, split="test", num_points=1024,
     num_examples=None, batch_size=32, seed=0, pictures=True, output_dir="out/evaluate",
 )  # fmt: skip
 flags.DEFINE_integer(

@@ -117,7 +117,7 @@ def _batches(net: explain.Network) -> Iterator[np.ndarray]:
     """Yields grids of --data_dir's test split, or of procedural shapes of the model's classes."""
     count = FLAGS.num_examples or (None if FLAGS.data_dir else 200)
     names = None if FLAGS.data_dir else net.class_names
-    options = {"num_examples": count, "class_names": names, "seed": FLAGS.seed}
+    options = {"num_examples": count, "class_names": names, "seed": FLAGS.seed, "grid": cli.grid_form(net)}
     grids = data.open_dataset(FLAGS.data_dir, "voxels", **options).inputs
     for start in tqdm(range(0, len(grids), FLAGS.batch_size), desc="objects", unit="batch", disable=None):
         yield cli.fitted(grids[start : start + FLAGS.batch_size], net)

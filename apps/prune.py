@@ -35,7 +35,7 @@ from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
 cli.define_flags(
-    cli.TRAINING, {name: default for name, default in cli.MODEL.items() if name != "layer"},
+    cli.TRAINING, cli.GRIDS, {name: default for name, default in cli.MODEL.items() if name != "layer"},
     model="pointnet_shapes", data_dir=None, num_train=2000, num_test=512, num_points=512,
     density=0.05, label_smoothing=0.1, tensorboard=False, output_dir="out/prune",
 )  # fmt: skip
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> None:
     model = net.model
     if isinstance(model, models.SavedModel) or net.head not in ("logits", "probabilities"):
         raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one score a class")
-    train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names)
+    train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names, grid=cli.grid_form(net))
     cli.check_labels(net, train)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfxai3d import cli, evaluate, models, training
+from tfxai3d import cli, data, evaluate, models, training
 from tfxai3d.errors import UserError, reason_of
 
 if TYPE_CHECKING:  # main imports it once the flags are known to be right
@@ -32,7 +32,14 @@ if TYPE_CHECKING:  # main imports it once the flags are known to be right
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("model", "pointnet", models.architectures(), "The network.")
 cli.define_flags(
-    cli.TRAINING, data_dir=None, num_train=8000, num_test=1000, tensorboard=False, output_dir="out/train"
+    cli.TRAINING,
+    data_dir=None,
+    resample=False,
+    truncation=None,
+    num_train=8000,
+    num_test=1000,
+    tensorboard=False,
+    output_dir="out/train",
 )
 flags.DEFINE_string(
     "variant", None,
@@ -75,8 +82,9 @@ def main(argv: list[str]) -> None:
     strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     recipe = cli.from_flags(training.TrainingRecipe)
     size, parts = max(stage.size for stage in recipe.parsed_stages), models.get(FLAGS.model).segments
-    train, test = cli.open_splits(recipe.kind, size, parts=parts)
-    validation = cli.open_validation(recipe.kind, size) if FLAGS.validate_on_val else None
+    grid = data.GridForm(size, (size,) * 3 if FLAGS.resample else None, recipe.truncation)
+    train, test = cli.open_splits(recipe.kind, size, parts=parts, grid=grid)
+    validation = cli.open_validation(recipe.kind, size, grid=grid) if FLAGS.validate_on_val else None
     measure = evaluate.segment if parts else evaluate.classify
     card = training.train(
         recipe,

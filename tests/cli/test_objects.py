@@ -8,7 +8,7 @@ import pytest
 from absl import flags
 
 from tests.reference.files import npy
-from tfxai3d import cli, explain
+from tfxai3d import cli, data, explain, models
 from tfxai3d.cli import fitting
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.layout import Layout
@@ -52,6 +52,20 @@ def test_volumes_are_resampled_if_asked(found):
     assert found(scan, "voxels", (12, 12, 14, 1), "--resample").shape == (12, 12, 14, 1)
     with pytest.raises(UserError, match="--resample: the network takes grids of any size"):
         found(scan, "voxels", (None, None, None, 1), "--resample")
+    loaded = found(scan, "voxels", (None, None, None, 1), "--resample", "--resolution=10")
+    assert loaded.shape == (10, 10, 10, 1)
+
+
+def test_occupancy_becomes_distances_where_the_network_or_a_flag_says_so(found, defined):
+    grid = (RANDOM.random((8, 8, 8)) < 0.3).astype(np.float32)
+    expected = data.truncated_distance_field(grid, 2.5)
+    loaded = found(grid, "voxels", (8, 8, 8, 1), "--truncation=2.5")
+    np.testing.assert_array_equal(loaded[..., 0], expected)
+    small = models.ResNet3D(2, width=0.125, size=8, truncation=2.5)
+    form = cli.grid_form(explain.network(small))
+    assert form == data.GridForm(8, None, 2.5)
+    flags.FLAGS(["app", "--truncation=3"])
+    assert cli.grid_form(explain.network(small)).truncation == 3
 
 
 POINTS = np.arange(4 * 6, dtype=np.float32).reshape(4, 6)
@@ -84,6 +98,6 @@ def test_as_the_network_takes_them(kind, shape, data_format, inputs, expected):
 def test_grids_become_coarse():
     assert fitting.fitted(GRID, net("voxels", (4, 4, 4, 1))).shape == (4, 4, 4, 1)
     assert fitting.fitted(GRID, net("voxels", (4, 4, 4))).shape == (4, 4, 4)
-    scan = 2 * GRID
-    assert fitting.fitted(scan, net("voxels", (4, 4, 4, 1))) is scan  # values are resampled, if at all
+    with pytest.raises(UserError, match=r"is a volume \(8, 8, 8, 1\), the network takes .*; give --resample"):
+        fitting.fitted(2 * GRID, net("voxels", (4, 4, 4, 1)))  # values are resampled, if at all
     assert fitting.fitted(GRID, None) is GRID

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.fitting import fitted as fitted
     from tfxai3d.cli.fitting import num_points as num_points
     from tfxai3d.cli.fitting import with_unique_names as with_unique_names
+    from tfxai3d.cli.flags import GRIDS as GRIDS
     from tfxai3d.cli.flags import MODEL as MODEL
     from tfxai3d.cli.flags import OBJECTS as OBJECTS
     from tfxai3d.cli.flags import PERTURBATION as PERTURBATION
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.flags import from_flags as from_flags
     from tfxai3d.cli.flags import given as given
     from tfxai3d.cli.flags import rotation_test as rotation_test
+    from tfxai3d.cli.grids import grid_form as grid_form
     from tfxai3d.cli.mistakes import find_mistakes as find_mistakes
     from tfxai3d.cli.models import create_explainer as create_explainer
     from tfxai3d.cli.models import load_model as load_model

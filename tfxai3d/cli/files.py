@@ -13,6 +13,7 @@ from absl import flags
 
 from tfxai3d import data, explain
 from tfxai3d.cli.fitting import Object, Scan, fitted, num_points
+from tfxai3d.cli.grids import grid_form
 from tfxai3d.data.geometry import Mesh, Volume
 from tfxai3d.errors import UserError
 
@@ -27,17 +28,19 @@ def of_files(net: explain.Network | None) -> Iterator[Object]:
         scan = None
         if net is not None and net.kind == "voxels":
             found = data.read(path, index, "voxels", array=FLAGS.array)
-            inputs = data.to_grid(found, up=FLAGS.up, shape=_asked_shape(net))
+            form = grid_form(net)
+            shape, resolution = form.resample, form.resolution
+            inputs = data.to_grid(found, up=FLAGS.up, shape=shape, resolution=resolution)
+            inputs = form.of_occupancy(inputs[None])[0]
             if isinstance(found, Volume) and (found.oriented or Path(path).suffix.lower() == ".npy"):
                 scan = Scan(Path(path), found.values.shape, found.affine if found.oriented else None)
         else:
             yield from _clouds(path, index, name, net)
             continue
-        inputs = fitted(inputs, net)
-        if net is not None and scan is not None and not net.layout.fits(inputs.shape):
-            taken = net.layout.last() or (None,)
-            remedy = "give --resample" if taken[-1] in (None, scan.shape[-1]) else "give its channels"
-            raise UserError(f"{path}: is a volume {scan.shape}, the network takes {taken}; {remedy}")
+        try:
+            inputs = fitted(inputs, net)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         yield Object(name, inputs, one_label(), scan)
 
 
@@ -76,16 +79,6 @@ def _features(net: explain.Network | None) -> int | Sequence[str]:
     if FLAGS.features or shape is None:
         return FLAGS.features or 0
     return (shape[-1] or 3) - 3
-
-
-def _asked_shape(net: explain.Network) -> tuple[int, int, int] | None:
-    """Returns the network's voxels along the axes if --resample asks for them."""
-    if not FLAGS.resample:
-        return None
-    depth, height, width = (net.layout.last() or (None, None, None))[:3]
-    if not (depth and height and width):
-        raise UserError("--resample: the network takes grids of any size; leave it out")
-    return depth, height, width
 
 
 def one_label() -> str | None:

@@ -62,8 +62,9 @@ def fitted(inputs: np.ndarray, net: explain.Network | None) -> np.ndarray:
     if net is None:
         return inputs
     shape, places = net.layout.last(), 1 if net.kind == "points" else 3
-    if places == 3 and shape is not None and None not in shape:
-        inputs = _coarse(inputs, shape)
+    if places == 3 and shape is not None:
+        inputs = _coarse(inputs, shape) if None not in shape else inputs
+        _check_volume(inputs.shape[-4:], shape)
     if net.shape is not None and len(net.shape) == places:
         return inputs[..., 0]
     return np.moveaxis(inputs, -1, -1 - places) if net.data_format == "channels_first" else inputs
@@ -73,9 +74,16 @@ def _coarse(inputs: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
     size, sides = int(shape[0] or 1), inputs.shape[-4:-1]
     odd = len({*shape[:3]}) > 1 or len({*sides}) > 1 or sides[0] == size or sides[0] % size
     if odd or not ((inputs == 0) | (inputs == 1)).all():
-        return inputs  # an error of the network's if it does not fit
+        return inputs
     grids = np.asarray(data.coarsen(inputs.reshape((-1, *inputs.shape[-4:])), size))
     return grids.reshape((*inputs.shape[:-4], *grids.shape[1:]))
+
+
+def _check_volume(shape: tuple[int, ...], taken: tuple[int | None, ...]) -> None:
+    """Raises a UserError if a network does not take a volume of this shape (D,H,W,C)."""
+    if any(want not in (None, side) for side, want in zip(shape, taken, strict=False)):
+        remedy = "give --resample" if taken[3:] in ((None,), shape[3:], ()) else "give its channels"
+        raise UserError(f"is a volume {shape}, the network takes {taken}; {remedy}")
 
 
 def with_unique_names(objects: Iterable[Object]) -> list[Object]:

@@ -50,7 +50,8 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         _text,
         "A data set, told by what it holds: a folder of ModelNet40's HDF5 files, of voxels in "
         "modelnet10_{train,test}.npz, or a tree <class>/{train,test}/* or {train,test}/<class>/* of files; "
-        "or a CSV file of path,label,split, an NPZ file of MedMNIST, an H5 file. Without: procedural shapes.",
+        "or a CSV file of path,label,split, an NPZ file of MedMNIST, an H5 file, or "
+        "adrenalmnist3d_examples, volumes in the package. Without: procedural shapes.",
     ),
     "split": (_one_of("train", "test"), "Which split of --data_dir."),
     "num_points": (partial(_whole, lower_bound=10), "Points of a cloud."),
@@ -77,7 +78,17 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         _float,
         "Explain clouds in --input in square tiles of this side, in the units of the file, each by itself.",
     ),
-    "resample": (_bool, "Bring volumes of --input files to the size that --model takes."),
+    "resample": (_bool, "Bring volumes to the size that --model takes, or else to --resolution."),
+    "resolution": (
+        partial(_whole, lower_bound=4),
+        "Voxels along each axis of grids that are made of meshes, clouds and shapes; by default as many as "
+        "--model takes, else 32.",
+    ),
+    "truncation": (
+        _from_zero,
+        "Give the network distances to the surface in place of occupancy, cut off at so many voxels; by "
+        "default what --model was trained on.",
+    ),
     "up": (_one_of("y", "z"), "Up axis of the --input files; ModelNet's OFF files have z."),
     "methods": (_list, "Names of explanation methods; a wrong name lists them all."),
     "target": (
@@ -145,11 +156,13 @@ MODEL = {
     "model": None, "data_kind": None, "head": None, "layer": None, "class_names": None, "import": None,
     "trust_saved_model": False,
 }  # fmt: skip
+#: What grids a network of voxels takes; `grid_form` reads them.
+GRIDS = {"resolution": None, "resample": False, "truncation": None}
 #: What `find_objects` reads; the default of --shape is each app's own.
 OBJECTS = {
     "input": None, "data_dir": None, "label": None, "index": ["0"], "array": None, "up": "y",
-    "features": None, "region": None, "voxel_size": None, "tile_size": None, "resample": False,
-    "num_points": 1024, "seed": 0,
+    "features": None, "region": None, "voxel_size": None, "tile_size": None, "num_points": 1024, "seed": 0,
+    **GRIDS,
 }  # fmt: skip
 #: What methods take away that look at the score without it.
 PERTURBATION = {"units": None, "num_clusters": 20, "budget": None, "budget_seconds": None}

@@ -13,6 +13,7 @@ from tfxai3d import data, explain
 from tfxai3d.cli import files
 from tfxai3d.cli.files import indices, one_label
 from tfxai3d.cli.fitting import Object, fitted, num_points, with_unique_names
+from tfxai3d.cli.grids import grid_form
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind
 
@@ -65,15 +66,21 @@ def open_split(
         class_names=class_names,
         seed=FLAGS.seed,
         parts=parts,
+        grid=grid_form(net),
     )
 
 
 def open_splits(
-    kind: DataKind, num_points: int, class_names: tuple[str, ...] | None = None, *, parts: bool = False
+    kind: DataKind,
+    num_points: int,
+    class_names: tuple[str, ...] | None = None,
+    *,
+    grid: data.GridForm,
+    parts: bool = False,
 ) -> tuple[data.Split, data.Split]:
     """Opens both splits of --data_dir, or makes --num_train and --num_test procedural shapes."""
     options: dict[str, Any] = {"num_points": num_points, "class_names": class_names, "seed": FLAGS.seed}
-    options["parts"] = parts
+    options |= {"parts": parts, "grid": grid}
     train, test = (None, None) if FLAGS.data_dir else (FLAGS.num_train, FLAGS.num_test)
     return (
         data.open_dataset(FLAGS.data_dir, kind, "train", num_examples=train, **options),
@@ -81,13 +88,14 @@ def open_splits(
     )
 
 
-def open_validation(kind: DataKind, num_points: int) -> data.Split:
+def open_validation(kind: DataKind, num_points: int, *, grid: data.GridForm) -> data.Split:
     """Opens the split val of --data_dir.
 
     Raises:
         UserError: If it has none.
     """
-    return data.open_dataset(FLAGS.data_dir, kind, "val", num_points=num_points, seed=FLAGS.seed)
+    options: dict[str, Any] = {"num_points": num_points, "seed": FLAGS.seed, "grid": grid}
+    return data.open_dataset(FLAGS.data_dir, kind, "val", **options)
 
 
 def open_labelled(
@@ -116,7 +124,8 @@ def _shapes(net: explain.Network | None) -> Iterator[Object]:
     for shape, seed in itertools.product(FLAGS.shape, indices()):
         mesh = data.shapes.make_shape(shape, seed)
         if net is not None and net.kind == "voxels":
-            inputs = data.voxelize(mesh.z_up())[..., None].astype(np.float32)
+            (inputs,) = grid_form(net).views(mesh.z_up(), 1)
+            inputs = inputs.astype(np.float32)
         else:
             inputs = data.shapes.sample_shape(mesh, num_points(net), FLAGS.seed).points
         yield Object(f"{shape}_{seed}", fitted(inputs, net), one_label() or shape)

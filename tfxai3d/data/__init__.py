@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tfxai3d.data.datasets.voxels import find_empty as find_empty
     from tfxai3d.data.datasets.voxels import load_modelnet10 as load_modelnet10
     from tfxai3d.data.datasets.voxels import load_voxels as load_voxels
+    from tfxai3d.data.distance import distance_field as distance_field
+    from tfxai3d.data.distance import truncated_distance_field as truncated_distance_field
+    from tfxai3d.data.gridding import GridForm as GridForm
     from tfxai3d.data.orientation import even_rotations as even_rotations
     from tfxai3d.data.orientation import rotated_grids as rotated_grids
     from tfxai3d.data.orientation import rotated_points as rotated_points

@@ -15,14 +15,15 @@ from tfxai3d.errors import UserError
 _MAX_PAIRS = 1 << 19  # pairs of a triangle and a voxel that are tested at a time, about 100 MB
 
 
-def voxelize(mesh: Mesh, *, extent: int = 24, size: int = 32, solid: bool = True) -> np.ndarray:
+def voxelize(mesh: Mesh, *, extent: int | None = None, size: int = 32, solid: bool = True) -> np.ndarray:
     """Fits a mesh into the middle of a grid and marks the voxels it touches.
 
-    ModelNet's convention: the bounding box is centred and its longest side spans `extent` voxels.
+    ModelNet's convention: the bounding box is centred and its longest side spans `extent` voxels, 24 of 32.
 
     Args:
         mesh: The object, z up.
-        extent: Voxels along the longest side; 24 in 3D ShapeNets and VoxNet, 30 for a tighter fit.
+        extent: Voxels along the longest side; by default about three quarters of the grid, 24 of 32 as in 3D
+            ShapeNets and VoxNet.
         size: Voxels along each axis of the grid.
         solid: Whether to fill what the surface encloses, see `fill_inside`.
 
@@ -32,21 +33,23 @@ def voxelize(mesh: Mesh, *, extent: int = 24, size: int = 32, solid: bool = True
     Raises:
         UserError: If an object of this extent cannot be centred in the grid.
     """
+    extent = _usual_extent(size) if extent is None else extent
     grid = surface_voxels(_fit(mesh.vertices, extent, size), mesh.faces, extent)
     return np.pad(fill_inside(grid) if solid else grid, (size - extent) // 2)
 
 
-def voxelize_points(points: np.ndarray, *, extent: int = 24, size: int = 32) -> np.ndarray:
+def voxelize_points(points: np.ndarray, *, extent: int | None = None, size: int = 32) -> np.ndarray:
     """Fits points into a grid, uint8 (size,size,size), as `voxelize` does, and marks those that hold one.
 
     Args:
         points: The object (N,3), z up, finite.
-        extent: Voxels along the longest side.
+        extent: Voxels along the longest side, see `voxelize`.
         size: Voxels along each axis of the grid.
 
     Raises:
         UserError: If an object of this extent cannot be centred, or the points have no extent.
     """
+    extent = _usual_extent(size) if extent is None else extent
     index = np.minimum(_fit(points, extent, size).astype(int), extent - 1)
     grid = np.zeros((extent,) * 3, np.uint8)
     grid[tuple(index.T)] = 1
@@ -83,6 +86,10 @@ def surface_voxels(vertices: np.ndarray, faces: np.ndarray, size: int = 32) -> n
         touched = _touching(triangles, triangle, voxel)
         grid[tuple(voxel[touched].T)] = 1
     return grid
+
+
+def _usual_extent(size: int) -> int:
+    return size - 2 * round(size / 8)
 
 
 def _fit(points: np.ndarray, extent: int, size: int) -> np.ndarray:

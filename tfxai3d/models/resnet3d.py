@@ -33,6 +33,8 @@ class ResNet3D(Classifier):
         mean: The network computes with (volume - mean) / std: one number, or one of each channel. Training
             sets both to those of its volumes.
         std: See `mean`; above 0.
+        truncation: Set if it was trained on distance fields in place of occupancy: at how many voxels they
+            are cut off, see `data.truncated_distance_field`. The network itself is the same.
         dropout: Dropout rate of the averaged features.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
@@ -50,6 +52,7 @@ class ResNet3D(Classifier):
         size: int | None = None,
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
+        truncation: float | None = None,
         dropout: float = 0.2,
         momentum: float = 0.9,
         class_names: tuple[str, ...] | None = None,
@@ -70,7 +73,8 @@ class ResNet3D(Classifier):
         x = keras.layers.Dropout(dropout, name="pool_dropout")(x)
         super().__init__(voxels, head.logits(x, num_classes), class_names, **kwargs)
         self.num_classes, self.channels, self.width, self.size = num_classes, channels, width, size
-        self.mean, self.std, self.dropout, self.momentum = mean, std, dropout, momentum
+        self.mean, self.std, self.truncation = mean, std, truncation
+        self.dropout, self.momentum = dropout, momentum
 
     @classmethod
     def stage_options(cls, size: int) -> dict[str, Any]:

@@ -36,7 +36,9 @@ class TrainingRecipe(Recipe):
 
     model: str = "pointnet"  # the network, see `models.architectures`
     variant: str | None = None  # its published form; None is the first of its `variants`
-    width: float = 1.0  # scales the numbers of channels, of VRN only
+    width: float = 1.0  # scales the numbers of channels, of VRN and ResNet3D only
+    # Says of ResNet3D that the examples are distance fields, opened with this `truncation`.
+    truncation: float | None = None
     # Preset or folder whose weights to start from, those of a narrower network too; None for random ones.
     initial: str | None = None
     # Points (or voxels along an axis) x epochs of each stage, in order, such as "512x12".
@@ -97,7 +99,7 @@ class TrainingRecipe(Recipe):
 
     def _chosen(self) -> dict[str, Any]:
         """Returns the network's options that are not its own defaults."""
-        usual = {"variant": None, "dropout": None, "width": 1.0}
+        usual = {"variant": None, "dropout": None, "width": 1.0, "truncation": None}
         return {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
 
 
@@ -143,6 +145,8 @@ def train(
         raise UserError(f"validation_fraction={recipe.validation_fraction}: there is a split to validate on")
     else:
         held_back, settings = validation, settings | {"num_val": len(validation)}
+    if recipe.truncation is not None and examples.inputs.dtype == np.uint8:
+        raise UserError(f"truncation={recipe.truncation}: these examples are occupancy, not distances")
     options = models.get(recipe.model).data_options(examples.inputs)
     if strategy is not None and recipe.batch_size % strategy.num_replicas_in_sync:
         devices = strategy.num_replicas_in_sync
@@ -155,19 +159,20 @@ def train(
         return {"test": test_facts(loaded, test, classify(loaded, sized(test.inputs, loaded), test.labels))}
 
     keras.utils.set_random_seed(recipe.seed)
-    with run, _precision(recipe.precision):
+    with run:
         begin = end = 0
         for stage, batches in stages:
             begin, end = end, end + stage.epochs
-            with strategy.scope() if strategy is not None else contextlib.nullcontext():
-                model = recipe.build(stage.size, train.class_names, options)
-                recipe.compile(model, steps * epochs, warmup_steps=steps)
-            chooser = None
-            if held_back is not None:
-                chooser = _BestEpoch(model, held_back, begin, output_dir, classify, recipe.choose_by)
-            history = fit_resumable(
-                model, batches, end, output_dir, validate=chooser, tensorboard=tensorboard
-            )
+            with _precision(recipe.precision):
+                with strategy.scope() if strategy is not None else contextlib.nullcontext():
+                    model = recipe.build(stage.size, train.class_names, options)
+                    recipe.compile(model, steps * epochs, warmup_steps=steps)
+                chooser = None
+                if held_back is not None:
+                    chooser = _BestEpoch(model, held_back, begin, output_dir, classify, recipe.choose_by)
+                history = fit_resumable(
+                    model, batches, end, output_dir, validate=chooser, tensorboard=tensorboard
+                )
         if not Replicas(model).chief:
             return None
         if held_back is not None:
@@ -177,6 +182,7 @@ def train(
         if recipe.kind == "voxels":
             empty = np.flatnonzero(data.find_empty(test.inputs)).tolist()
             card |= {"skipped_empty_grids_of_train": skipped, "empty_grids_kept_in_test": empty}
+        # In the precision that it will be loaded in, not that of the training.
         return common.write_preset(model, output_dir / "preset", card, measure)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,16 +16,16 @@ from tfxai3d.data.datasets.parts import open_parts, seed_of
 from tfxai3d.data.datasets.split import Made, Split, Stored, relabel
 from tfxai3d.data.datasets.stored import Examples3D, load_h5, load_medmnist
 from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES, load_modelnet10
-from tfxai3d.data.geometry import Mesh, PointCloud, VoxelGrid
-from tfxai3d.data.orientation import rotated_grids, rotated_points, rotations_about
+from tfxai3d.data.gridding import GridForm
+from tfxai3d.data.orientation import rotated_grids, rotated_points
 from tfxai3d.data.readers.loading import load_points
 from tfxai3d.data.readers.reading import read
 from tfxai3d.data.sampling import filled
-from tfxai3d.data.voxelization import poses, voxelize, voxelize_points
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind
 
 _NUM_SHAPES = 1000
+_EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def open_dataset(
@@ -38,6 +38,7 @@ def open_dataset(
     class_names: Sequence[str] | None = None,
     seed: int = 0,
     parts: bool = False,
+    grid: GridForm = GridForm(),  # noqa: B008 - it is frozen
 ) -> Split:
     """Opens one split of a labelled set; what the folder holds tells which set it is.
 
@@ -47,12 +48,13 @@ def open_dataset(
     - `<class>/{split}/*` or `{split}/<class>/*`: files that `read` knows, such as ModelNet's; meshes and
       clouds have z up and are sampled or voxelised. In `<class>/*` every fifth file is for testing.
     - A CSV file with the columns path, label and split (optional): the same for the files that it names.
+    - `adrenalmnist3d_examples`: eight volumes that come with the package, all of them for testing.
     - An NPZ file of MedMNIST, for voxels, see `load_medmnist`; an H5 file, see `load_h5`.
 
     Clouds of fewer than `num_points` points are filled up with copies, which a max does not see.
 
     Args:
-        source: The folder or file, or None.
+        source: The folder or file, the name of the embedded examples, or None.
         kind: "points" or "voxels": what the network takes.
         split: "train", "test" or "val"; few sets have the last.
         num_points: Points of a cloud.
@@ -63,6 +65,7 @@ def open_dataset(
         seed: Seed of the points on meshes and of the procedural shapes, 0 or more.
         parts: Label each point with the part that it lies on, such as "chair/leg", rather than each example
             with its class, see `shapes.draw_parts`. Procedural shapes alone have such labels.
+        grid: What grids the network takes, of voxels.
 
     Returns:
         The split; its inputs are read, sampled or voxelised when they are asked for.
@@ -82,35 +85,39 @@ def open_dataset(
             raise UserError("parts are known of points of procedural shapes alone; leave data_dir out")
         return open_parts(split, num_points, num_examples or _NUM_SHAPES, class_names, seed)
     if source is None:
-        return _procedural(kind, split, num_points, num_examples, class_names, seed)
-    opened = _open(Path(source), kind, split, num_points, seed)
+        return _procedural(kind, split, num_points, num_examples, class_names, seed, grid)
+    opened = _open(Path(source), kind, split, num_points, seed, grid)
     if class_names is not None:
         labels = relabel(opened.labels, opened.class_names, class_names)
         opened = Split(labels, tuple(class_names), opened.where, opened.examples)
     return opened if num_examples is None else opened.spread(num_examples)
 
 
-def _open(source: Path, kind: DataKind, split: SplitName, num_points: int, seed: int) -> Split:
+def _open(
+    source: Path, kind: DataKind, split: SplitName, num_points: int, seed: int, grid: GridForm
+) -> Split:
     """Opens a split of the set that a file or folder holds."""
     packed = f"modelnet10_{split}.npz" if kind == "voxels" else f"{split}_files.txt"
     if source.is_dir():
         if (source / packed).exists():
-            return _packed(source, kind, split, num_points)
+            return _packed(source, kind, split, num_points, grid)
         if listed := list_tree(source):
-            return _of_files(source, listed, kind, split, num_points, seed)
+            return _of_files(source, listed, kind, split, num_points, seed, grid)
         raise UserError(
             f"{source / packed}: no such file, nor is {source} a tree <class>/{split}/* or "
             f"{split}/<class>/* of files; give a folder that holds one of them, or a CSV, NPZ or H5 file"
         )
+    if not source.exists() and (embedded := _EXAMPLES / f"{source}.npz").is_file():
+        source = embedded
     if not source.is_file():
         raise UserError(f"{source}: no such file or folder; check the path")
     suffix = source.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):
-        return _of_files(source, list_table(source), kind, split, num_points, seed)
+        return _of_files(source, list_table(source), kind, split, num_points, seed, grid)
     if suffix == ".npz" and kind == "voxels":
-        return _arrays(source, load_medmnist(source, split), kind, split, num_points)
+        return _arrays(source, load_medmnist(source, split), kind, split, num_points, grid)
     if suffix in (".h5", ".hdf5"):
-        return _arrays(source, load_h5(source, kind, split), kind, split, num_points)
+        return _arrays(source, load_h5(source, kind, split), kind, split, num_points, grid)
     raise UserError(f"{source}: is no data set of {kind}; give a folder, or a CSV, MedMNIST NPZ or H5 file")
 
 
@@ -133,6 +140,7 @@ def _procedural(
     num_examples: int | None,
     class_names: Sequence[str] | None,
     seed: int,
+    grid: GridForm,
 ) -> Split:
     """Opens procedural shapes."""
     known = known_shapes(class_names)
@@ -144,17 +152,18 @@ def _procedural(
         if kind == "points":
             cloud = shapes.draw_cloud(name, num_points, seed, number)
             return rotated_points(cloud.points, count)
-        return _voxelized(shapes.draw_shape(name, seed, number).z_up(), count)
+        return grid.views(shapes.draw_shape(name, seed, number).z_up(), count)
 
     where = [{"index": i, "dataset": f"shapes, seed {seed}"} for i in range(len(labels))]
     names = known if class_names is None else tuple(class_names)
     return Split(relabel(labels, known, names), names, where, Made(np.arange(len(labels)), make))
 
 
-def _packed(folder: Path, kind: DataKind, split: SplitName, num_points: int) -> Split:
+def _packed(folder: Path, kind: DataKind, split: SplitName, num_points: int, grid: GridForm) -> Split:
     names = MODELNET10_CLASSES if kind == "voxels" else MODELNET40_CLASSES
     if kind == "voxels":
         inputs, labels = load_modelnet10(folder, split)
+        inputs = grid.of_volumes(inputs)
     else:
         inputs, labels = load_modelnet40(folder, split, num_points)
     where = [{"index": i, "dataset": str(folder), "split": split} for i in range(len(labels))]
@@ -163,7 +172,13 @@ def _packed(folder: Path, kind: DataKind, split: SplitName, num_points: int) -> 
 
 
 def _of_files(
-    source: Path, listed: list[Listed], kind: DataKind, split: SplitName, num_points: int, seed: int
+    source: Path,
+    listed: list[Listed],
+    kind: DataKind,
+    split: SplitName,
+    num_points: int,
+    seed: int,
+    grid: GridForm,
 ) -> Split:
     """Opens files one by one; what has no up axis by its nature is taken to have z up."""
     chosen = choose_split(source, [one.class_name for one in listed], [one.split for one in listed], split)
@@ -173,7 +188,7 @@ def _of_files(
         if kind == "points":
             points = load_points(paths[number], num_points, seed, up="z")
             return rotated_points(filled(points, num_points, seed), count)
-        return _grids(paths[number], count)
+        return grid.views(read(paths[number], kind="voxels"), count)
 
     where = [{"index": i, "file": str(path)} for i, path in enumerate(paths)]
     if source.is_file():
@@ -181,29 +196,14 @@ def _of_files(
     return Split(chosen.labels, chosen.class_names, where, Made(np.arange(len(paths)), make))
 
 
-def _arrays(source: Path, found: Examples3D, kind: DataKind, split: SplitName, num_points: int) -> Split:
+def _arrays(
+    source: Path, found: Examples3D, kind: DataKind, split: SplitName, num_points: int, grid: GridForm
+) -> Split:
     where = [{"index": int(i), "dataset": str(source), "split": split} for i in found.numbers]
     if kind == "voxels":
-        return Split(found.labels, found.class_names, where, Stored(found.inputs, rotated_grids))
+        examples = Stored(grid.of_volumes(found.inputs), rotated_grids)
+        return Split(found.labels, found.class_names, where, examples)
     if found.inputs.shape[1] < num_points:
         raise UserError(f"{source}: clouds have {found.inputs.shape[1]} points, {num_points} were asked for")
     points = np.ascontiguousarray(found.inputs[:, :num_points, :3])
     return Split(found.labels, found.class_names, where, Stored(points, rotated_points))
-
-
-def _grids(path: Path, count: int) -> Iterable[np.ndarray]:
-    """Yields the grids (D,H,W,C) of a file, rotated about the up axis z to `count` positions."""
-    found = read(path, kind="voxels")
-    if isinstance(found, Mesh):
-        return _voxelized(found, count)
-    if isinstance(found, PointCloud):
-        turned = rotations_about(2, 2 * np.pi * np.arange(count) / count)
-        return (voxelize_points(found.points @ rotation.T)[..., None] for rotation in turned)
-    grid = found.occupancy[..., None] if isinstance(found, VoxelGrid) else found.values
-    return (view[0] for view in rotated_grids(grid[None], count))
-
-
-def _voxelized(mesh: Mesh, count: int) -> Iterator[np.ndarray]:
-    """Yields the grids (32,32,32,1) of a mesh, z up, rotated about the up axis to `count` positions."""
-    for rotated in poses(mesh, count):
-        yield voxelize(rotated)[..., None]

@@ -63,7 +63,12 @@ class Made:
 
     def _made(self, count: int) -> np.ndarray:
         progress = tqdm(self.numbers.tolist(), unit="example", disable=None, delay=2)
-        return np.stack([np.stack(list(self.make(number, count))) for number in progress], axis=1)
+        made = [np.stack(list(self.make(number, count))) for number in progress]
+        if shapes := sorted({one.shape[1:] for one in made})[1:]:
+            first = made[0].shape[1:]
+            other = next(shape for shape in [*shapes, first] if shape != first)
+            raise UserError(f"objects have different shapes, {first} and {other}; resample them to one")
+        return np.stack(made, axis=1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +90,13 @@ class Split:
 
     @property
     def inputs(self) -> np.ndarray:
-        """Points, float32 (M,N,3), y up, or occupancy, uint8 (M,32,32,32,1), z up; read at the first use."""
+        """Points, float32 (M,N,3), y up, or voxels (M,D,H,W,C), z up; read at the first use.
+
+        Occupancy is uint8, as far as nothing else was asked for.
+
+        Raises:
+            UserError: If the objects have different shapes.
+        """
         return self.examples.inputs
 
     def views(self, count: int) -> Iterable[np.ndarray]:

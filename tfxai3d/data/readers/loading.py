@@ -101,6 +101,7 @@ def load_grid(
     up: Literal["y", "z"] = "z",
     array: str | None = None,
     shape: tuple[int, int, int] | None = None,
+    resolution: int = 32,
 ) -> np.ndarray:
     """Reads a file as a grid, ready for a network of voxels.
 
@@ -112,18 +113,24 @@ def load_grid(
         up: The up axis of a mesh or cloud in the file. A voxel grid stays as it is.
         array: Which array of an NPZ or H5 file, see `read`.
         shape: What a grid or volume is resampled to, see `resampled`; by default it stays as it is.
+        resolution: Voxels along each axis of the grid that a mesh or cloud becomes.
 
     Returns:
-        Occupancy, float32 (32,32,32,1), z up; or of a file that holds a grid or volume (D,H,W,C), its values.
+        Occupancy, float32 (resolution,resolution,resolution,1), z up; or of a file that holds a grid or
+        volume (D,H,W,C), its values.
 
     Raises:
         UserError: As `read`.
     """
-    return to_grid(read(path, index, "voxels", array=array), up=up, shape=shape)
+    return to_grid(read(path, index, "voxels", array=array), up=up, shape=shape, resolution=resolution)
 
 
 def to_grid(
-    geometry: Geometry, *, up: Literal["y", "z"] = "z", shape: tuple[int, int, int] | None = None
+    geometry: Geometry,
+    *,
+    up: Literal["y", "z"] = "z",
+    shape: tuple[int, int, int] | None = None,
+    resolution: int = 32,
 ) -> np.ndarray:
     """Makes of an object what `load_grid` returns, float32 (D,H,W,C)."""
     upright = z_up_to_y_up if up == "y" else np.asarray  # the map is its own inverse
@@ -131,9 +138,9 @@ def to_grid(
         values = geometry.values if isinstance(geometry, Volume) else Volume(geometry.occupancy).values
         return values if shape is None else resampled(values, shape)
     if isinstance(geometry, Mesh):
-        grid = voxelize(Mesh(upright(geometry.vertices), geometry.faces))
+        grid = voxelize(Mesh(upright(geometry.vertices), geometry.faces), size=resolution)
     else:
-        grid = voxelize_points(upright(geometry.points))
+        grid = voxelize_points(upright(geometry.points), size=resolution)
     return grid[..., None].astype(np.float32)
 
 
