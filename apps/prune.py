@@ -85,7 +85,8 @@ def main(argv: list[str]) -> None:
     model = net.model
     if isinstance(model, models.SavedModel) or net.head not in ("logits", "probabilities"):
         raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one score a class")
-    train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names, grid=cli.grid_form(net))
+    options = {"grid": cli.grid_form(net), "features": cli.features(net)}
+    train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names, **options)
     cli.check_labels(net, train)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(

@@ -5,7 +5,9 @@
   python apps/train.py --flagfile=apps/flags/pointnet_parts_shapes.cfg --output_dir=runs/parts
   python apps/train.py --flagfile=apps/flags/vrn_half_modelnet10.cfg --data_dir=.../modelnet10_voxels
 
-Each shipped preset has its flagfile.
+Each shipped preset has its flagfile. Your own clouds, with columns that the network shall see beside x y z:
+
+  python apps/train.py --data_dir=my_tree --features=nx,ny,nz,intensity --model=pointnet2
 
 Stages train on less of each example first and on all of it later: on random subsets of a cloud's points
 (PointNet++ then has proportionally fewer centroids and neighbours), or on coarser voxels. An epoch of a
@@ -36,6 +38,7 @@ cli.define_flags(
     data_dir=None,
     resample=False,
     truncation=None,
+    features=None,
     num_train=8000,
     num_test=1000,
     tensorboard=False,
@@ -83,8 +86,9 @@ def main(argv: list[str]) -> None:
     recipe = cli.from_flags(training.TrainingRecipe)
     size, parts = max(stage.size for stage in recipe.parsed_stages), models.get(FLAGS.model).segments
     grid = data.GridForm(size, (size,) * 3 if FLAGS.resample else None, recipe.truncation)
-    train, test = cli.open_splits(recipe.kind, size, parts=parts, grid=grid)
-    validation = cli.open_validation(recipe.kind, size, grid=grid) if FLAGS.validate_on_val else None
+    options = {"grid": grid, "features": FLAGS.features or 0}
+    train, test = cli.open_splits(recipe.kind, size, parts=parts, **options)
+    validation = cli.open_validation(recipe.kind, size, **options) if FLAGS.validate_on_val else None
     measure = evaluate.segment if parts else evaluate.classify
     card = training.train(
         recipe,

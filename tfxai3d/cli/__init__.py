@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.clouds import write_clouds as write_clouds
     from tfxai3d.cli.files import indices as indices
     from tfxai3d.cli.fitting import Object as Object
+    from tfxai3d.cli.fitting import features as features
     from tfxai3d.cli.fitting import fitted as fitted
     from tfxai3d.cli.fitting import num_points as num_points
     from tfxai3d.cli.fitting import with_unique_names as with_unique_names

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from tfxai3d import data, explain
-from tfxai3d.cli.fitting import Object, Scan, fitted, num_points
+from tfxai3d.cli.fitting import Object, Scan, features, fitted, num_points
 from tfxai3d.cli.grids import grid_form
 from tfxai3d.data.geometry import Mesh, Volume
 from tfxai3d.errors import UserError
@@ -46,7 +46,7 @@ def of_files(net: explain.Network | None) -> Iterator[Object]:
 
 def _clouds(path: str, index: int, name: str, net: explain.Network | None) -> Iterator[Object]:
     """Yields the cloud of a file, or each of its tiles."""
-    options: dict[str, Any] = {"features": _features(net), "up": FLAGS.up, "seed": FLAGS.seed}
+    options: dict[str, Any] = {"features": features(net), "up": FLAGS.up, "seed": FLAGS.seed}
     cutting: dict[str, Any] = {key: FLAGS[key].value for key in ("voxel_size", "tile_size")} | {
         "region": _region()
     }
@@ -71,14 +71,6 @@ def _region() -> list[float] | None:
         return FLAGS.region and [float(text) for text in FLAGS.region]
     except ValueError:
         raise UserError(f"--region={','.join(FLAGS.region)}: give six numbers") from None
-
-
-def _features(net: explain.Network | None) -> int | Sequence[str]:
-    """Returns --features, or how many columns the network takes after x y z."""
-    shape = None if net is None else net.layout.last()
-    if FLAGS.features or shape is None:
-        return FLAGS.features or 0
-    return (shape[-1] or 3) - 3
 
 
 def one_label() -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,14 @@ def num_points(net: explain.Network | None) -> int:
     """Returns --num_points, or the number that the network takes if it takes no other."""
     shape = None if net is None or net.kind == "voxels" else net.layout.last()
     return int((shape and shape[0]) or FLAGS.num_points)
+
+
+def features(net: explain.Network | None) -> int | Sequence[str]:
+    """Returns --features, those that the network names, or how many columns it takes after x y z."""
+    given = "features" in FLAGS and FLAGS.features
+    named = getattr(net and net.model, "features", None)
+    shape = None if net is None or net.kind == "voxels" else net.layout.last()
+    return given or (named if isinstance(named, tuple) else None) or (shape[-1] or 3 if shape else 3) - 3
 
 
 def fitted(inputs: np.ndarray, net: explain.Network | None) -> np.ndarray:

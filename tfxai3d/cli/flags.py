@@ -63,8 +63,8 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     "array": (_text, "Which array of --input files in NPZ or H5; by default the only one that fits."),
     "features": (
         _list,
-        "Columns of --input files that --model takes after x y z, such as intensity; by default all if "
-        "they are as many as it takes.",
+        "Columns of the files that --model takes after x y z, such as intensity; by default those that it "
+        "names, or all if they are as many as it takes.",
     ),
     "region": (
         _list,

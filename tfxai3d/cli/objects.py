@@ -12,7 +12,7 @@ from absl import flags
 from tfxai3d import data, explain
 from tfxai3d.cli import files
 from tfxai3d.cli.files import indices, one_label
-from tfxai3d.cli.fitting import Object, fitted, num_points, with_unique_names
+from tfxai3d.cli.fitting import Object, features, fitted, num_points, with_unique_names
 from tfxai3d.cli.grids import grid_form
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import DataKind
@@ -64,6 +64,7 @@ def open_split(
         num_points=num_points(net),
         num_examples=num_examples,
         class_names=class_names,
+        features=features(net),
         seed=FLAGS.seed,
         parts=parts,
         grid=grid_form(net),
@@ -76,11 +77,12 @@ def open_splits(
     class_names: tuple[str, ...] | None = None,
     *,
     grid: data.GridForm,
+    features: int | Sequence[str] = 0,
     parts: bool = False,
 ) -> tuple[data.Split, data.Split]:
     """Opens both splits of --data_dir, or makes --num_train and --num_test procedural shapes."""
     options: dict[str, Any] = {"num_points": num_points, "class_names": class_names, "seed": FLAGS.seed}
-    options |= {"parts": parts, "grid": grid}
+    options |= {"parts": parts, "grid": grid, "features": features}
     train, test = (None, None) if FLAGS.data_dir else (FLAGS.num_train, FLAGS.num_test)
     return (
         data.open_dataset(FLAGS.data_dir, kind, "train", num_examples=train, **options),
@@ -88,13 +90,16 @@ def open_splits(
     )
 
 
-def open_validation(kind: DataKind, num_points: int, *, grid: data.GridForm) -> data.Split:
+def open_validation(
+    kind: DataKind, num_points: int, *, grid: data.GridForm, features: int | Sequence[str] = 0
+) -> data.Split:
     """Opens the split val of --data_dir.
 
     Raises:
         UserError: If it has none.
     """
-    options: dict[str, Any] = {"num_points": num_points, "seed": FLAGS.seed, "grid": grid}
+    options: dict[str, Any] = {"num_points": num_points, "seed": FLAGS.seed}
+    options |= {"grid": grid, "features": features}
     return data.open_dataset(FLAGS.data_dir, kind, "val", **options)
 
 

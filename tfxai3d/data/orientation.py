@@ -50,12 +50,19 @@ def of_all_columns(rotations: np.ndarray, points: np.ndarray) -> np.ndarray:
     )
     matrices = matrices.copy()
     matrices[..., :3, :3] = rotations
-    for first in range(3, columns - 2):
-        length = np.linalg.norm(points[:, first : first + 3], axis=1)
-        if length.any() and (np.isclose(length, 1, atol=1e-3) | (length == 0)).all():
-            matrices[..., first : first + 3, first : first + 3] = rotations
-            break
+    first = normal_columns(points)
+    if first is not None:
+        matrices[..., first : first + 3, first : first + 3] = rotations
     return matrices
+
+
+def normal_columns(points: np.ndarray) -> int | None:
+    """Returns the first of the three columns of points (...,3+F) that are normals, see `of_all_columns`."""
+    for first in range(3, points.shape[-1] - 2):
+        length = np.linalg.norm(points[..., first : first + 3], axis=-1)
+        if length.any() and (np.isclose(length, 1, atol=1e-3) | (length == 0)).all():
+            return first
+    return None
 
 
 def even_rotations(count: int) -> np.ndarray:
@@ -67,8 +74,11 @@ def even_rotations(count: int) -> np.ndarray:
 
 
 def rotated_points(points: np.ndarray, count: int) -> Iterator[np.ndarray]:
-    """Yields points (...,N,3) rotated about the up axis y by multiples of 360 / `count` degrees, 0 first."""
-    for rotation in even_rotations(count):
+    """Yields points rotated about the up axis y by multiples of 360 / `count` degrees, 0 first.
+
+    The points are (...,N,3+F); see `of_all_columns`.
+    """
+    for rotation in of_all_columns(even_rotations(count), points.reshape(-1, points.shape[-1])):
         yield (points @ rotation.T).astype(points.dtype)
 
 

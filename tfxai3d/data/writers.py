@@ -100,7 +100,8 @@ def _las(source: Path, path: Path, values: np.ndarray, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
         kept = Path(folder, "values.npy")
         np.save(kept, values)
-        call(lidar.las_with_column, source, str(path), str(kept), name, PART)
+        size = 2 * lidar.las_size(source)  # it is read and written
+        call(lidar.las_with_column, source, str(path), str(kept), name, PART, size=size)
 
 
 _Writer = Callable[[Path, Path, np.ndarray, str], None]

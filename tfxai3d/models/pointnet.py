@@ -1,11 +1,14 @@
 """PointNet (Qi et al., CVPR 2017), the full network and the basic one without transforms."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import keras
+import numpy as np
 
 from tfxai3d.errors import check_choice
 from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.layers.features import feature_statistics, standardized
 from tfxai3d.models.layers.head import pointnet_head
 from tfxai3d.models.layers.shared_mlp import SharedDenseMax, shared_mlp
 from tfxai3d.models.layers.t_net import t_net
@@ -15,7 +18,7 @@ Variant = Literal["full", "basic"]
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class PointNet(Classifier):
-    """PointNet classifier: points (B,N,3), any N, to logits (B,num_classes).
+    """PointNet classifier: points (B,N,3+F), any N, to logits (B,num_classes).
 
     `point_features` names the features (B,N,1024) just before the max over the points.
 
@@ -26,6 +29,11 @@ class PointNet(Classifier):
         regularizer: Weight of the feature transform's orthogonality loss.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
+        features: Names of the F columns after x y z; they travel with it, too. The input transform turns
+            x y z alone.
+        mean: Of each feature: the network computes with (feature - mean) / std. Training sets both to those
+            of its clouds, but leaves normals as they are.
+        std: See `mean`; above 0.
         **kwargs: Further arguments of keras.Model.
     """
 
@@ -42,13 +50,16 @@ class PointNet(Classifier):
         regularizer: float = 1e-3,
         momentum: float = 0.9,
         class_names: tuple[str, ...] | None = None,
+        features: Sequence[str] = (),
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
         **kwargs: Any,
     ):
         check_choice("variant", variant, self.variants)
-        points = keras.Input((None, 3), name="points")
-        x: Any = points
+        points = keras.Input((None, 3 + len(features)), name="points")
+        x: Any = standardized(points, features, mean, std)
         if variant == "full":
-            x = t_net(x, "input_transform", momentum, 0.0)
+            x = t_net(x, "input_transform", momentum, size=3)
         x = shared_mlp(x, (64, 64), "mlp1", momentum)
         if variant == "full":
             x = t_net(x, "feature_transform", momentum, regularizer)
@@ -58,3 +69,9 @@ class PointNet(Classifier):
         super().__init__(points, logits, class_names, **kwargs)
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.regularizer, self.momentum = regularizer, momentum
+        self.features, self.mean, self.std = tuple(features), tuple(mean), tuple(std)
+
+    @classmethod
+    def data_options(cls, inputs: np.ndarray) -> dict[str, Any]:
+        """Returns the means and standard deviations of the features of clouds (M,N,3+F)."""
+        return feature_statistics(inputs)

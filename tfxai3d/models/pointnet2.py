@@ -1,14 +1,24 @@
 """PointNet++ (Qi et al., NIPS 2017), the single-scale and the multi-scale classifier."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import keras
+import numpy as np
 
 from tfxai3d.errors import UserError, check_choice
 from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.layers.features import feature_statistics, standardized
 from tfxai3d.models.layers.head import pointnet_head
 from tfxai3d.models.layers.neighbors import interpolate
-from tfxai3d.models.layers.set_abstraction import BallQuery, Centroids, Group, NeighborDense, NeighborMax
+from tfxai3d.models.layers.set_abstraction import (
+    BallQuery,
+    Centroids,
+    Columns,
+    Group,
+    NeighborDense,
+    NeighborMax,
+)
 from tfxai3d.models.layers.shared_mlp import SharedDense, SharedDenseMax
 
 Variant = Literal["ssg", "msg"]
@@ -34,7 +44,7 @@ _DROPOUT = {"ssg": 0.5, "msg": 0.6}
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
 class PointNet2(Classifier):
-    """PointNet++ classifier: points (B,N,3), any N >= 1, to logits (B,num_classes).
+    """PointNet++ classifier: points (B,N,3+F), any N >= 1, to logits (B,num_classes).
 
     Clouds are expected in the unit sphere: the radii are absolute. Sampling starts at point 0, and a full
     ball keeps its first points, so the order of the points matters a little, as in the authors' code.
@@ -51,6 +61,10 @@ class PointNet2(Classifier):
             training can start with 512 points at density 0.5, in a third of the time.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
+        features: Names of the F columns after x y z; they travel with it. Balls are found by x y z alone.
+        mean: Of each feature: the network computes with (feature - mean) / std. Training sets both to those
+            of its clouds, but leaves normals as they are.
+        std: See `mean`; above 0.
         **kwargs: Further arguments of keras.Model.
     """
 
@@ -69,20 +83,27 @@ class PointNet2(Classifier):
         density: float = 1.0,
         momentum: float = 0.9,
         class_names: tuple[str, ...] | None = None,
+        features: Sequence[str] = (),
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
         **kwargs: Any,
     ):
         check_choice("variant", variant, self.variants)
         dropout = _DROPOUT[variant] if dropout is None else dropout
         if not 0 < density <= 1:
             raise UserError(f"density {density}: must be above 0 and at most 1, the published one")
-        points = keras.Input((None, 3), name="points")
+        points = keras.Input((None, 3 + len(features)), name="points")
         places: Any = points
-        features: Any = None
+        known: Any = None
+        if features:
+            places = Columns(0, 3, name="places")(points)
+            scaled = standardized(points, features, mean, std)
+            known = Columns(3, 3 + len(features), name="features")(scaled)
         for level, (count, scales) in enumerate(_LEVELS[variant], start=1):
             count = max(1, round(count * density))
             scales = tuple(s._replace(neighbors=max(1, round(s.neighbors * density))) for s in scales)
-            places, features = _set_abstraction(places, features, count, scales, f"sa{level}", momentum)
-        x = keras.layers.Concatenate(name="sa3_group")([places, features])
+            places, known = _set_abstraction(places, known, count, scales, f"sa{level}", momentum)
+        x = keras.layers.Concatenate(name="sa3_group")([places, known])
         for i, units in enumerate((256, 512)):
             x = SharedDense(units, momentum, name=f"sa3_{i}")(x)
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
@@ -90,24 +111,31 @@ class PointNet2(Classifier):
         super().__init__(points, logits, class_names, **kwargs)
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.density, self.momentum = density, momentum
+        self.features, self.mean, self.std = tuple(features), tuple(mean), tuple(std)
 
     @classmethod
     def stage_options(cls, size: int) -> dict[str, Any]:
         """Returns the density that fits clouds of so many points: 1 from 1,024 points on."""
         return {"density": min(1.0, size / 1024)}
 
+    @classmethod
+    def data_options(cls, inputs: np.ndarray) -> dict[str, Any]:
+        """Returns the means and standard deviations of the features of clouds (M,N,3+F)."""
+        return feature_statistics(inputs)
+
     def centroids(self, points: Any) -> Any:
-        """Returns the places (B,128,3) of the rows of `point_features` for points (B,N,3)."""
+        """Returns the places (B,128,3) of the rows of `point_features` for points (B,N,3+F)."""
+        points = points[..., :3]
         for level in (1, 2):
             points = self.get_layer(f"sa{level}_centroids")(points)
         return points
 
     def to_points(self, importance: Any, inputs: Any) -> Any:
-        """Carries the importance (B,128) of the centroids to the points (B,N,3) of the cloud: (B,N).
+        """Carries the importance (B,128) of the centroids to the points (B,N,3+F) of the cloud: (B,N).
 
         Each point takes the mean of its three nearest centroids; see `neighbors.interpolate`.
         """
-        return interpolate(inputs, self.centroids(inputs), importance[..., None])[..., 0]
+        return interpolate(inputs[..., :3], self.centroids(inputs), importance[..., None])[..., 0]
 
 
 def _set_abstraction(

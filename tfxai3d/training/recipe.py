@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfxai3d import __version__, data, models
+from tfxai3d.data.orientation import normal_columns
 from tfxai3d.errors import UserError
 from tfxai3d.training.fit import compile_classifier
 
@@ -87,7 +88,8 @@ class Recipe:
         is not None.
         """
         names = AUGMENTATIONS[kind] if self.augment is None else self.augment
-        augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names)
+        normals = normal_columns(train.inputs[:64]) if kind == "points" else None
+        augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names, normals)
         shared: dict[str, Any] = {"num_classes": len(train.class_names), "batch_size": self.batch_size}
 
         def make(epoch: int) -> "tf.data.Dataset":
@@ -102,7 +104,8 @@ class Recipe:
     def settings(self, train: data.Split, test: data.Split) -> dict[str, Any]:
         """Returns what decides the result of a run with these data, by name, JSON-compatible."""
         own = dataclasses.asdict(self)
-        return {**own, "data": origin(train), "num_train": len(train), "num_test": len(test)}
+        features = {"features": list(train.features)} if train.features else {}
+        return {**own, "data": origin(train), "num_train": len(train), "num_test": len(test), **features}
 
 
 def origin(split: data.Split) -> str:
@@ -124,7 +127,7 @@ def without_empty(train: data.Split, kind: str) -> tuple[data.Split, list[int]]:
 
 
 def sized(inputs: np.ndarray, model: keras.Model) -> np.ndarray:
-    """Returns grids (M,D,D,D,C) at the size that a model takes, if it is one, points (M,N,3) as they are."""
+    """Returns grids (M,D,D,D,C) at the size that a model takes, if it is one, points as they are."""
     size = model.input_shape[1]
     return inputs if inputs.ndim != 5 or size is None else np.asarray(data.coarsen(inputs, size))
 

@@ -148,6 +148,7 @@ def train(
     if recipe.truncation is not None and examples.inputs.dtype == np.uint8:
         raise UserError(f"truncation={recipe.truncation}: these examples are occupancy, not distances")
     options = models.get(recipe.model).data_options(examples.inputs)
+    options |= {"features": examples.features} if examples.features else {}
     if strategy is not None and recipe.batch_size % strategy.num_replicas_in_sync:
         devices = strategy.num_replicas_in_sync
         raise UserError(f"batch_size={recipe.batch_size} cannot be divided among {devices} devices")

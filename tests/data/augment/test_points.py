@@ -149,3 +149,27 @@ def test_subsets_of_the_points_have_no_repeats_and_change_with_every_batch():
         assert all(len(set(row)) == 25 for row in batch)
     assert len({tuple(sorted(batch[0])) for batch in kept}) == len(kept)
     assert len(set(np.concatenate(kept).ravel())) > 35
+
+
+def test_normals_turn_with_the_surface_and_other_features_stay():
+    """Points of a plane, normals of which are known after each transform."""
+    random = np.random.default_rng(1)
+    a, b = random.normal(size=(2, 6, 1, 3))
+    normal = np.cross(a, b)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    plane = random.normal(size=(6, 50, 1)) * a + random.normal(size=(6, 50, 1)) * b
+    rest = random.uniform(0, 99, (6, 50, 2))
+    points = np.concatenate(
+        [plane, rest[..., :1], np.broadcast_to(normal, plane.shape), rest[..., 1:]], -1
+    ).astype("float32")
+    names = ["rotate_up", "scale_axes", "shift", "scale"]
+    moved = data.augmentation(names, normals=4)(points, SEED).numpy()
+    expected = data.augmentation(names)(points[..., :3], SEED).numpy()
+    np.testing.assert_array_equal(moved[..., :3], expected)
+    np.testing.assert_array_equal(moved[..., [3, 7]], points[..., [3, 7]])
+    np.testing.assert_allclose(np.linalg.norm(moved[..., 4:7], axis=-1), 1, rtol=1e-5)
+    inside = moved[:, 1:, :3] - moved[:, :1, :3]
+    np.testing.assert_allclose(np.einsum("bnc,bc->bn", inside, moved[:, 0, 4:7]), 0, atol=1e-5)
+    assert np.abs(moved[..., 4:7] - points[..., 4:7]).max() > 0.1
+    untouched = data.augmentation(names)(points, SEED).numpy()
+    np.testing.assert_array_equal(untouched[..., 3:], points[..., 3:])

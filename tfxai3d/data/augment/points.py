@@ -1,4 +1,7 @@
-"""Augmentations of batches of points (B,N,3), y up, as pure functions of a seed, int (2,)."""
+"""Augmentations of batches of points (B,N,3), y up, as pure functions of a seed, int (2,).
+
+Of features after x y z normals turn with the points; all else stays as it is.
+"""
 
 import math
 from collections.abc import Sequence
@@ -31,8 +34,17 @@ def scale(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def scale_axes(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Scales each axis of each cloud by its own factor in 2/3..3/2."""
+    return points * _axis_factors(points, seed)
+
+
+def _axis_factors(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     shape = tf.concat([tf.shape(points)[:1], [1, 3]], 0)
-    return points * tf.random.stateless_uniform(shape, seed, 2 / 3, 3 / 2)
+    return tf.random.stateless_uniform(shape, seed, 2 / 3, 3 / 2)
+
+
+def _scale_axes_of_normals(normals: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Returns the normals of surfaces whose axes are scaled: divided by the factors, of length 1 again."""
+    return tf.math.l2_normalize(normals / _axis_factors(normals, seed), axis=-1)
 
 
 def shift(points: tf.Tensor, seed: tf.Tensor, limit: float = 0.1) -> tf.Tensor:
@@ -51,9 +63,32 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
-def augmentation(names: Sequence[str]) -> Transform:
-    """Returns the transform that applies the named ones of `TRANSFORMS` in order; see `compose`."""
-    return compose(TRANSFORMS, names)
+_OF_NORMALS: dict[str, Transform] = {"rotate_up": rotate_up, "scale_axes": _scale_axes_of_normals}
+
+
+def augmentation(names: Sequence[str], normals: int | None = None) -> Transform:
+    """Returns the transform that applies the named ones of `TRANSFORMS` in order; see `compose`.
+
+    Args:
+        names: Of `TRANSFORMS`.
+        normals: The first of the three columns of clouds (B,N,3+F) that are normals, if there are any.
+    """
+    return compose({name: _of_columns(name, normals) for name in TRANSFORMS}, names)
+
+
+def _of_columns(name: str, normals: int | None) -> Transform:
+    """Returns the transform of this name for points with features (B,N,3+F)."""
+
+    def apply(points: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        if points.shape[-1] == 3:
+            return TRANSFORMS[name](points, seed)
+        parts = [TRANSFORMS[name](points[..., :3], seed), points[..., 3:]]
+        if normals is not None and name in _OF_NORMALS:
+            turned = _OF_NORMALS[name](points[..., normals : normals + 3], seed)
+            parts[1:] = [points[..., 3:normals], turned, points[..., normals + 3 :]]
+        return tf.concat(parts, axis=-1)
+
+    return apply
 
 
 def training_batches(
@@ -69,7 +104,7 @@ def training_batches(
     """One epoch of shuffled, subsampled, augmented batches.
 
     Args:
-        points: Clouds (M,N,3).
+        points: Clouds (M,N,3+F).
         labels: Classes (M,), or those of the points (M,N).
         num_classes: Number of classes, for the one-hot labels.
         batch_size: Clouds a batch; an incomplete last batch is left out.
@@ -78,7 +113,7 @@ def training_batches(
         seed: The run's seed and the epoch; the same pair gives the same batches.
 
     Returns:
-        Batches of points (batch_size,num_points,3) and one-hot labels (batch_size,num_classes), or
+        Batches of points (batch_size,num_points,3+F) and one-hot labels (batch_size,num_classes), or
         (batch_size,num_points,num_classes).
     """
     source, known = tf.constant(points), tf.constant(labels, tf.int32)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from tfxai3d.data.datasets.stored import Examples3D, load_h5, load_medmnist
 from tfxai3d.data.datasets.voxels import MODELNET10_CLASSES, load_modelnet10
 from tfxai3d.data.gridding import GridForm
 from tfxai3d.data.orientation import rotated_grids, rotated_points
+from tfxai3d.data.readers.columns import column_name, column_names, wanted
 from tfxai3d.data.readers.loading import load_points
 from tfxai3d.data.readers.reading import read
 from tfxai3d.data.sampling import filled
@@ -36,6 +38,7 @@ def open_dataset(
     num_points: int = 1024,
     num_examples: int | None = None,
     class_names: Sequence[str] | None = None,
+    features: int | Sequence[str] = 0,
     seed: int = 0,
     parts: bool = False,
     grid: GridForm = GridForm(),  # noqa: B008 - it is frozen
@@ -62,6 +65,8 @@ def open_dataset(
             to make. The default is all examples, or 1,000 shapes.
         class_names: The classes that a model knows. The labels then count these, and procedural shapes are
             of these only. By default the labels count the classes of the set.
+        features: Columns of clouds that the network takes after x y z, by name, or how many there are; see
+            `load_points`. Those of arrays without names are called column_4 and so on.
         seed: Seed of the points on meshes and of the procedural shapes, 0 or more.
         parts: Label each point with the part that it lies on, such as "chair/leg", rather than each example
             with its class, see `shapes.draw_parts`. Procedural shapes alone have such labels.
@@ -80,29 +85,39 @@ def open_dataset(
         raise UserError(f"split is {split!r}: it must be train, val or test")
     if num_examples is not None and num_examples < 1:
         raise UserError(f"num_examples is {num_examples}: it must be at least 1")
+    if features and (kind == "voxels" or source is None):
+        raise UserError(f"features: {'voxels' if source else 'procedural shapes'} have none; leave them out")
     if parts:
         if source is not None or kind != "points":
             raise UserError("parts are known of points of procedural shapes alone; leave data_dir out")
         return open_parts(split, num_points, num_examples or _NUM_SHAPES, class_names, seed)
     if source is None:
         return _procedural(kind, split, num_points, num_examples, class_names, seed, grid)
-    opened = _open(Path(source), kind, split, num_points, seed, grid)
+    opened = _open(Path(source), kind, split, num_points, features, seed, grid)
     if class_names is not None:
         labels = relabel(opened.labels, opened.class_names, class_names)
-        opened = Split(labels, tuple(class_names), opened.where, opened.examples)
+        opened = dataclasses.replace(opened, labels=labels, class_names=tuple(class_names))
     return opened if num_examples is None else opened.spread(num_examples)
 
 
 def _open(
-    source: Path, kind: DataKind, split: SplitName, num_points: int, seed: int, grid: GridForm
+    source: Path,
+    kind: DataKind,
+    split: SplitName,
+    num_points: int,
+    features: int | Sequence[str],
+    seed: int,
+    grid: GridForm,
 ) -> Split:
     """Opens a split of the set that a file or folder holds."""
     packed = f"modelnet10_{split}.npz" if kind == "voxels" else f"{split}_files.txt"
     if source.is_dir():
         if (source / packed).exists():
+            if features:
+                raise UserError(f"{source / packed}: features: these clouds have none; leave them out")
             return _packed(source, kind, split, num_points, grid)
         if listed := list_tree(source):
-            return _of_files(source, listed, kind, split, num_points, seed, grid)
+            return _of_files(source, listed, kind, split, num_points, features, seed, grid)
         raise UserError(
             f"{source / packed}: no such file, nor is {source} a tree <class>/{split}/* or "
             f"{split}/<class>/* of files; give a folder that holds one of them, or a CSV, NPZ or H5 file"
@@ -113,11 +128,14 @@ def _open(
         raise UserError(f"{source}: no such file or folder; check the path")
     suffix = source.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):
-        return _of_files(source, list_table(source), kind, split, num_points, seed, grid)
+        return _of_files(source, list_table(source), kind, split, num_points, features, seed, grid)
     if suffix == ".npz" and kind == "voxels":
-        return _arrays(source, load_medmnist(source, split), kind, split, num_points, grid)
+        return _volumes(source, load_medmnist(source, split), split, grid)
     if suffix in (".h5", ".hdf5"):
-        return _arrays(source, load_h5(source, kind, split), kind, split, num_points, grid)
+        found = load_h5(source, kind, split)
+        if kind == "voxels":
+            return _volumes(source, found, split, grid)
+        return _clouds(source, found, split, num_points, features)
     raise UserError(f"{source}: is no data set of {kind}; give a folder, or a CSV, MedMNIST NPZ or H5 file")
 
 
@@ -177,6 +195,7 @@ def _of_files(
     kind: DataKind,
     split: SplitName,
     num_points: int,
+    features: int | Sequence[str],
     seed: int,
     grid: GridForm,
 ) -> Split:
@@ -186,24 +205,38 @@ def _of_files(
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:
         if kind == "points":
-            points = load_points(paths[number], num_points, seed, up="z")
+            points = load_points(paths[number], num_points, seed, up="z", features=features)
             return rotated_points(filled(points, num_points, seed), count)
         return grid.views(read(paths[number], kind="voxels"), count)
 
     where = [{"index": i, "file": str(path)} for i, path in enumerate(paths)]
     if source.is_file():
         where = [place | {"dataset": str(source)} for place in where]
-    return Split(chosen.labels, chosen.class_names, where, Made(np.arange(len(paths)), make))
+    names = () if isinstance(features, int) else tuple(map(column_name, features))
+    return Split(chosen.labels, chosen.class_names, where, Made(np.arange(len(paths)), make), names)
 
 
-def _arrays(
-    source: Path, found: Examples3D, kind: DataKind, split: SplitName, num_points: int, grid: GridForm
+def _volumes(source: Path, found: Examples3D, split: SplitName, grid: GridForm) -> Split:
+    examples = Stored(grid.of_volumes(found.inputs), rotated_grids)
+    return Split(found.labels, found.class_names, _places(source, found, split), examples)
+
+
+def _clouds(
+    source: Path, found: Examples3D, split: SplitName, num_points: int, features: int | Sequence[str]
 ) -> Split:
-    where = [{"index": int(i), "dataset": str(source), "split": split} for i in found.numbers]
-    if kind == "voxels":
-        examples = Stored(grid.of_volumes(found.inputs), rotated_grids)
-        return Split(found.labels, found.class_names, where, examples)
-    if found.inputs.shape[1] < num_points:
-        raise UserError(f"{source}: clouds have {found.inputs.shape[1]} points, {num_points} were asked for")
-    points = np.ascontiguousarray(found.inputs[:, :num_points, :3])
-    return Split(found.labels, found.class_names, where, Stored(points, rotated_points))
+    """Opens stored clouds (M,N,C), x y z first."""
+    count, known = found.inputs.shape[1], column_names(found.inputs.shape[2])
+    if count < num_points:
+        raise UserError(f"{source}: clouds have {count} points, {num_points} were asked for")
+    try:
+        names = wanted(known[3:], features)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    columns = [known.index(name) for name in ("x", "y", "z", *names)]
+    points = np.ascontiguousarray(found.inputs[:, :num_points, columns])
+    where = _places(source, found, split)
+    return Split(found.labels, found.class_names, where, Stored(points, rotated_points), tuple(names))
+
+
+def _places(source: Path, found: Examples3D, split: SplitName) -> list[dict[str, Any]]:
+    return [{"index": int(i), "dataset": str(source), "split": split} for i in found.numbers]

@@ -81,16 +81,18 @@ class Split:
         where: A record for each example that says where it is from: its `index` in the whole split, and its
             `file`, or `dataset` and `split`.
         examples: Where the inputs come from: from memory, or made one by one.
+        features: Names of the columns of clouds after x y z.
     """
 
     labels: np.ndarray
     class_names: tuple[str, ...]
     where: list[dict[str, Any]]
     examples: Stored | Made = dataclasses.field(repr=False)
+    features: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> np.ndarray:
-        """Points, float32 (M,N,3), y up, or voxels (M,D,H,W,C), z up; read at the first use.
+        """Points, float32 (M,N,3+F), y up, or voxels (M,D,H,W,C), z up; read at the first use.
 
         Occupancy is uint8, as far as nothing else was asked for.
 
@@ -119,7 +121,7 @@ class Split:
     def __getitem__(self, index: Index) -> Split:
         numbers = np.arange(len(self))[index]
         where = [self.where[number] for number in numbers]
-        return Split(self.labels[numbers], self.class_names, where, self.examples[numbers])
+        return Split(self.labels[numbers], self.class_names, where, self.examples[numbers], self.features)
 
 
 def relabel(labels: np.ndarray, names: Sequence[str], class_names: Sequence[str] | None) -> np.ndarray:

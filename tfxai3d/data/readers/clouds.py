@@ -152,7 +152,7 @@ def _open_las(path: Path) -> CloudFile:
         if key not in unpacked:
             unpacked[key] = tempfile.TemporaryDirectory(prefix="tfxai3d-")
             table = str(Path(unpacked[key].name, "table.npy"))
-            call(lidar.las_table, path, table, list(features), PART)
+            call(lidar.las_table, path, table, list(features), PART, size=lidar.las_size(path))
         for points, columns in _table_rows(Path(unpacked[key].name, "table.npy")):
             yield points, dict(zip(features, columns.values(), strict=True))
 

@@ -76,6 +76,23 @@ class BallQuery(PointIndexing):
 
 
 @keras.saving.register_keras_serializable(package="tfxai3d")
+class Columns(_Geometry):
+    """The columns of points (B,N,C) from one number to before another."""
+
+    def __init__(self, first: int, end: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.first, self.end = first, end
+
+    def call(self, points: Any) -> Any:
+        """Returns the columns (B,N,end-first)."""
+        return points[..., self.first : self.end]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "first": self.first, "end": self.end}
+
+
+@keras.saving.register_keras_serializable(package="tfxai3d")
 class Group(_Geometry):
     """Positions of neighbours relative to their centroids: (B,S,K,3)."""
 
