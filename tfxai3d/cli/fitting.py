@@ -60,7 +60,7 @@ def num_points(net: explain.Network | None) -> int:
 def features(net: explain.Network | None) -> int | Sequence[str]:
     """Returns --features, those that the network names, or how many columns it takes after x y z."""
     given = "features" in FLAGS and FLAGS.features
-    named = getattr(net and net.model, "features", None)
+    named = getattr(getattr(net, "model", None), "features", None)
     shape = None if net is None or net.kind == "voxels" else net.layout.last()
     return given or (named if isinstance(named, tuple) else None) or (shape[-1] or 3 if shape else 3) - 3
 
