@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from typing import Any
 
 from absl import flags
 
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> None:
     model = net.model
     if isinstance(model, models.SavedModel) or net.head not in ("logits", "probabilities"):
         raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one score a class")
-    options = {"grid": cli.grid_form(net), "features": cli.features(net)}
+    options: dict[str, Any] = {"grid": cli.grid_form(net), "features": cli.features(net)}
     train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names, **options)
     cli.check_labels(net, train)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")

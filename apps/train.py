@@ -21,7 +21,7 @@ import functools
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -86,7 +86,7 @@ def main(argv: list[str]) -> None:
     recipe = cli.from_flags(training.TrainingRecipe)
     size, parts = max(stage.size for stage in recipe.parsed_stages), models.get(FLAGS.model).segments
     grid = data.GridForm(size, (size,) * 3 if FLAGS.resample else None, recipe.truncation)
-    options = {"grid": grid, "features": FLAGS.features or 0}
+    options: dict[str, Any] = {"grid": grid, "features": FLAGS.features or 0}
     train, test = cli.open_splits(recipe.kind, size, parts=parts, **options)
     validation = cli.open_validation(recipe.kind, size, **options) if FLAGS.validate_on_val else None
     measure = evaluate.segment if parts else evaluate.classify
