@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d import explain as explain
     from tfxai3d import features as features
     from tfxai3d import models as models
+    from tfxai3d import papers as papers
     from tfxai3d import pruning as pruning
     from tfxai3d import results as results
     from tfxai3d import serve as serve
