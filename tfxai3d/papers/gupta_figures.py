@@ -78,8 +78,8 @@ def figure_3(setting: Setting, folder: Path) -> Finding:
     return Finding(
         "Figure 3: VRN by three methods",
         "Vanilla gradients are noisy, above all in empty voxels; masked ones and integrated gradients agree.",
-        f"{vanilla:.0%} of the vanilla gradients' importance is in empty voxels. Rank correlation of masked and "
-        f"integrated gradients on occupied voxels: {masked:.2f}. {len(grids)} {setting.words(VOXELS)}.",
+        f"{vanilla:.0%} of the vanilla gradients' importance is in empty voxels. Rank correlation of masked "
+        f"and integrated gradients on occupied voxels: {masked:.2f}. {len(grids)} {setting.words(VOXELS)}.",
         verdict,
         pictures={"panel.png": f"{setting.words(VOXELS)}; the half-width VRN"},
     )
