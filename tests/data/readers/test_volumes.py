@@ -93,6 +93,15 @@ def test_a_dicom_series_is_a_folder(tmp_path: Path) -> None:
     assert volume.spacing.tolist() == [1, 1, 3]
     one = read_volume(tmp_path / "3.dcm")
     np.testing.assert_array_equal(one.values[..., 0, 0], slices[:, :, 3])
+    whole = (tmp_path / "2.dcm").read_bytes()
+    (tmp_path / "._2.dcm").write_bytes(b"a stray file")
+    for length in (100, 200):
+        (tmp_path / "2.dcm").write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"holds 2\.dcm, which is damaged or no slice of its series"):
+            read(tmp_path)
+    (tmp_path / "2.dcm").unlink()
+    with pytest.raises(UserError, match="has slices 3 to 6 mm apart; one is missing"):
+        read(tmp_path)
 
 
 def test_damaged_scans_are_one_line(tmp_path: Path) -> None:

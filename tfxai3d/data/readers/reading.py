@@ -114,18 +114,11 @@ def extension(path: Path) -> str:
     return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
 
 
-def _is_dicom(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
-
-
 @contextlib.contextmanager
 def unpacked(path: Path, suffix: str) -> Iterator[Path]:
     """Yields the file, or where it is gzipped a temporary one that holds what it does."""
     if path.is_dir():
-        if not any(map(_is_dicom, path.iterdir())):
+        if not any(map(volumes.is_dicom, path.iterdir())):
             raise UserError("is a folder; give a file")
         yield path
         return

@@ -5,7 +5,7 @@ Errors do not name the file: `reading.read` does.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,9 @@ def _itk(path: str) -> Mapping[str, np.ndarray]:
         series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(path)
         if len(series) != 1:
             raise UserError(f"holds {len(series)} DICOM series; give a folder of one")
-        image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(path, series[0]))
+        names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(path, series[0])
+        _check_slices(file, names)
+        image = sitk.ReadImage(names)
     else:
         _check_data_file(file)
         image = sitk.ReadImage(path)
@@ -66,6 +68,35 @@ def _itk(path: str) -> Mapping[str, np.ndarray]:
     matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     matrix[:3, 3] = image.GetOrigin()
     return {"values": np.ascontiguousarray(values.swapaxes(0, 2)), "affine": _RIGHT_ANTERIOR @ matrix}
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _check_slices(folder: Path, names: Sequence[str]) -> None:
+    """Raises UserError if a series lacks slices: SimpleITK would set the others farther apart."""
+    import SimpleITK as sitk
+
+    known = {"DICOMDIR", *(Path(name).name for name in names)}
+    others = (path for path in folder.iterdir() if path.name not in known and path.name[0] != ".")
+    passed = [path.name for path in others if is_dicom(path) or path.suffix.lower() == ".dcm"]
+    if passed:
+        raise UserError(f"holds {min(passed)}, which is damaged or no slice of its series; fetch it again")
+    reader, places = sitk.ImageFileReader(), []
+    for name in names:
+        reader.SetFileName(name)
+        reader.ReadImageInformation()
+        places.append(reader.GetOrigin())
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    if len(steps) and not np.allclose(steps, np.median(steps), rtol=0.05, atol=1e-3):
+        raise UserError(
+            f"has slices {steps.min():.3g} to {steps.max():.3g} mm apart; one is missing or there twice"
+        )
 
 
 def _check_data_file(path: Path) -> None:

@@ -13,7 +13,7 @@ _HEIGHT = 480  # pixels
 
 
 def frame(explanation: Explanation, index: int = 0) -> str:
-    """Returns the page of `write_html` as a frame that a notebook keeps, about 60 kB."""
+    """Returns the page of `write_html` as a frame that a notebook keeps, 60 kB or four bytes a voxel."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "object.html")
         write_html(page, explanation, index)
