@@ -1,6 +1,7 @@
 """Volumes of a user's own: trained on, and what that writes works in every other program."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +138,14 @@ def test_volumes_of_another_size_than_the_network_are_one_line(run_app, medmnist
     code, _, err = run_app("evaluate", *flags, "--nopictures")
     assert (code, err.count("\n")) == (1, 1), err
     assert "is a volume (8, 8, 8, 1), the network takes (12, 12, 12, 1); give --resample" in err
+
+
+def test_the_embedded_volumes_are_explained_without_a_download(run_app, tmp_path):
+    config = Path(__file__).parents[2] / "apps" / "flags" / "explain_volume.cfg"
+    flags = [f"--flagfile={config}", "--methods=gradient_times_input", "--nopictures"]
+    code, _, err = run_app("explain", *flags, f"--output_dir={tmp_path}")
+    assert code == 0, err
+    objects = json.loads((tmp_path / "run.json").read_text())["objects"]
+    assert [(one["target"], one["predicted"]) for one in objects] == [("normal",) * 2] * 2 + [
+        ("hyperplasia",) * 2
+    ] * 2

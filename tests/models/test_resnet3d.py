@@ -1,14 +1,18 @@
 """ResNet3D against a slow NumPy forward, on volumes of all shapes and values."""
 
 import inspect
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.reference.plain_pointnet import randomise
 from tests.reference.precision import precision
+from tfxai3d.data import open_dataset
 from tfxai3d.errors import UserError
-from tfxai3d.models import ResNet3D
+from tfxai3d.evaluate import classify
+from tfxai3d.models import ResNet3D, from_preset, model_card
 
 WIDTH = 0.125  # 4 channels first
 
@@ -118,3 +122,19 @@ def test_the_scaling_is_that_of_the_volumes():
 def test_bad_options(options, message):
     with pytest.raises(UserError, match=message):
         ResNet3D(2, **options)
+
+
+@pytest.mark.data
+def test_the_shipped_preset_has_the_auc_that_its_card_says():
+    path = Path(os.environ.get("TFXAI3D_DATA", "")) / "volumes" / "adrenalmnist3d.npz"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    test = open_dataset(path, "voxels")
+    answers = classify(from_preset("resnet3d_adrenal"), test.inputs.astype("float32"), test.labels)
+    card = model_card("resnet3d_adrenal")
+    assert answers.auc == pytest.approx(card["test"]["auc"], abs=2e-3)
+    assert answers.auc > 0.84
+    embedded = open_dataset("adrenalmnist3d_examples", "voxels")
+    numbers = [0, 1, 2, 3, 5, 22, 23, 25]
+    np.testing.assert_array_equal(embedded.inputs, test.inputs[numbers])
+    np.testing.assert_array_equal(embedded.labels, test.labels[numbers])
