@@ -169,7 +169,7 @@ def test_mistakes():
         averaging, keras.layers.GlobalAveragePooling1D()(keras.layers.Dense(4)(averaging))
     )
     adding = keras.Model(adding, keras.ops.sum(keras.layers.Dense(4)(adding), axis=1))
-    with pytest.raises(UserError, match="has no max and no mean over its points"):
+    with pytest.raises(UserError, match="has no max over its points, and no mean"):
         explain.MeanFieldShapley(adding, data_kind="points")(CLOUD)
     with pytest.raises(UserError, match="units must be points"):
         explain.MeanFieldShapley(averaging, units="clusters", num_clusters=4, data_kind="points")(CLOUD)

@@ -120,6 +120,10 @@ class Explainer(abc.ABC):
     def check(self, inputs: np.ndarray) -> None:  # noqa: B027 - most methods take any
         """Raises a UserError for inputs that this method's options do not fit; none by default."""
 
+    def planned(self, inputs: Any, fixed: Mapping[str, Any] | None) -> "Explainer":
+        """Returns what a call is passed on to, where inputs decide an option; by default itself."""
+        return self
+
     def caution(self, explanation: Explanation) -> str | None:
         """Returns what the user is warned of about an answer; nothing by default."""
         return None
@@ -144,6 +148,8 @@ class Explainer(abc.ABC):
             UserError: If the inputs are not finite or of another kind, a target is out of range, the model is
                 not differentiable there, or its scores or the attributions are not finite.
         """
+        if (planned := self.planned(inputs, fixed)) is not self:
+            return planned(inputs, target, fixed)
         inputs = self._checked(inputs)
         held = held_inputs(self.network, fixed, len(inputs))
         with holding({name: tf.constant(array[:1]) for name, array in held.items()}):

@@ -9,7 +9,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.expected_max import Order, expected_max, expected_max_of, order
 from tfxai3d.explain.engine.expected_mean import expected_mean
 from tfxai3d.explain.engine.max_pools import replace_max, replace_mean
-from tfxai3d.explain.engine.neighbor_pools import NearestNeighbors, Pool, max_over_neighbors
+from tfxai3d.explain.engine.neighbor_pools import Pool, max_over_neighbors
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import has_layer, shadow
 from tfxai3d.models.layers.set_abstraction import Group, NeighborMax
@@ -20,12 +20,10 @@ class Whole(NamedTuple):
 
     Attributes:
         orders: What goes into each max, sorted; None where it depends on an earlier pool.
-        neighbors: The neighbours (B,N,k) of each graph of nearest neighbours.
         means: The number of means over the points.
     """
 
     orders: list[Order | None]
-    neighbors: list[tf.Tensor]
     means: int
 
 
@@ -36,7 +34,7 @@ class PresenceNetwork:
     of them share one probability a player. That is exact where only a linear function follows; otherwise the
     pools are taken for independent of each other. Of PointNet++ the maxima over the balls of the first set
     abstraction are meant; centroids and neighbours stay those of the whole cloud, and the copies that fill
-    a ball up count as the one point that they are. For edge convolutions see `NearestNeighbors`.
+    a ball up count as the one point that they are. Of edge convolutions all neighbours count as there.
 
     Args:
         network: What is explained.
@@ -74,14 +72,14 @@ class PresenceNetwork:
 
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(presence)
-            _, neighbors, means = self._run(inputs, presence, one, player, sort_later, None)
+            _, means = self._run(inputs, presence, one, player, sort_later)
         if not seen and not means:
             raise UserError(
-                f"{self._network.name} has no max and no mean over its points, through which Shapley values "
+                f"{self._network.name} has no max over its points, and no mean, through which Shapley values "
                 "could be computed: a method that removes points, or gradients, must do"
             )
         orders = [order(*some) if tape.gradient(some[0], presence) is None else None for some in seen]
-        return Whole(orders, neighbors, means)
+        return Whole(orders, means)
 
     def __call__(
         self,
@@ -108,7 +106,7 @@ class PresenceNetwork:
                 return expected_max(features, there, density, player)
             return expected_max_of(sorted_before, there, density)
 
-        return self._run(inputs, presence, density, player, pool, whole.neighbors)[0]
+        return self._run(inputs, presence, density, player, pool)[0]
 
     def _run(
         self,
@@ -117,14 +115,12 @@ class PresenceNetwork:
         density: tf.Tensor,
         player: tf.Tensor | None,
         pool: Pool,
-        neighbors: list[tf.Tensor] | None,
-    ) -> tuple[tf.Tensor, list[tf.Tensor], int]:
-        """Returns the logits with `pool` for each max, the neighbours, and the number of means."""
+    ) -> tuple[tf.Tensor, int]:
+        """Returns the logits with `pool` for each max, and the number of means."""
         balls: list[tf.Tensor] = []
         means: list[str] = []
         filled = self._network.filled(inputs)
         count = self._network.layout.places(filled).shape[1]
-        nearest = NearestNeighbors(count, presence, player, pool, neighbors)
 
         def of_max(_: str, features: tf.Tensor) -> tf.Tensor:
             return pool(self._network.unfilled(features, inputs), presence, player)
@@ -151,10 +147,9 @@ class PresenceNetwork:
                     else plain(x)
                 )
             elif not self._in_balls:
-                nearest.adjust(original, copy)
                 replace_max(original, copy, count, of_max, self._network.data_format)
                 replace_mean(original, copy, count, of_mean, self._network.data_format)
 
         with keras.StatelessScope():
             answer = shadow(self._model, adjust)(self._network.arguments(inputs), training=False)
-        return self._network.scores(answer), nearest.found, len(means)
+        return self._network.scores(answer), len(means)

@@ -12,7 +12,6 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.perturbation import Perturbation
 from tfxai3d.explain.engine.target import TargetTensor
 from tfxai3d.explain.explainer import Parts
-from tfxai3d.results.explanation import Explanation
 
 
 class RandomUnits(Perturbation):
@@ -70,12 +69,10 @@ class RandomUnits(Perturbation):
                 f"budget must be at least {self.least(most)} passes for {most} units, it is {self.budget}"
             )
 
-    def __call__(
-        self, inputs: Any, target: Any = None, fixed: Mapping[str, Any] | None = None
-    ) -> Explanation:
-        """Explains as `Explainer` does, with as many passes as `budget_seconds` has time for."""
+    def planned(self, inputs: Any, fixed: Mapping[str, Any] | None) -> "RandomUnits":
+        """Returns the same explainer with as many passes as `budget_seconds` has time for."""
         if self.budget_seconds is None:
-            return super().__call__(inputs, target, fixed)
+            return self
         first = self._checked(inputs)[:1]
         passes = max(self.least(self.units.fewest_and_most(self.last(first))[1]), self.batch_size)
         trial, held = self._with(passes), {name: np.asarray(one)[:1] for name, one in (fixed or {}).items()}
@@ -88,7 +85,7 @@ class RandomUnits(Perturbation):
                 f"budget_seconds must be at least {seconds:.2g}, what {passes} passes take; it is "
                 f"{self.budget_seconds}"
             )
-        return self._with(int(passes * self.budget_seconds / seconds))(inputs, target, fixed)
+        return self._with(int(passes * self.budget_seconds / seconds))
 
     def explain_batch(self, inputs: tf.Tensor, target: TargetTensor) -> Parts:
         """Returns what `Perturbation` does."""
