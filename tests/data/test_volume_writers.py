@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.readers.test_volumes import OBLIQUE, VALUES, dicom, nifti, read_volume
 from tests.reference.files import npy
-from tfxai3d.data import load_volume, map_suffix, resampled, resampled_affine, write_volume
+from tfxai3d.data import load_volume, map_suffix, resampled, resampled_affine, volume_writers, write_volume
 from tfxai3d.errors import UserError
 
 nibabel = pytest.importorskip("nibabel")
@@ -63,6 +63,14 @@ def test_a_map_of_another_scan_is_in_its_format_and_place(tmp_path: Path, suffix
     write_volume(scan, tmp_path / "map.nii.gz", MAP)
     np.testing.assert_array_equal(read_volume(tmp_path / "map.nii.gz").values[..., 0], MAP)
     np.testing.assert_allclose(nibabel.load(tmp_path / "map.nii.gz").affine, TURNED, atol=1e-5)
+
+
+def test_what_simpleitk_refuses_to_write_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(VALUES), str(tmp_path / "a.mha"))
+    monkeypatch.setattr(volume_writers, "_write_itk", read_volume)  # returns no arrays
+    with pytest.raises(UserError, match=r"a\.mha: no map can be written with its header .*; give \.nii\.gz"):
+        write_volume(tmp_path / "a.mha", tmp_path / "b.mha", np.ones(VALUES.shape[::-1]))
+    assert not list(tmp_path.glob("*b.mha"))
 
 
 def test_channels_of_nrrd(tmp_path: Path) -> None:

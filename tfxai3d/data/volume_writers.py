@@ -10,7 +10,7 @@ import numpy as np
 
 from tfxai3d.data.geometry import Volume
 from tfxai3d.data.readers.loading import load_volume
-from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.errors import UserError, missing_extra, reason_of
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
 
@@ -63,16 +63,21 @@ def write_volume(like: AnyPath, path: AnyPath, values: np.ndarray) -> None:
             content = _nifti(Path(like), scan, values)
             temporary.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
         else:
-            with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
-                kept = Path(folder, "values.npy")
-                np.save(kept, values)
-                call(
-                    _write_itk,
-                    like,
-                    str(temporary),
-                    str(kept),
-                    size=Path(like).stat().st_size + values.nbytes,
-                )
+            _in_own_format(Path(like), temporary, values)
+
+
+def _in_own_format(like: Path, path: Path, values: np.ndarray) -> None:
+    """Writes a map with the header of an NRRD or MetaImage file, by SimpleITK in another process."""
+    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+        kept = Path(folder, "values.npy")
+        np.save(kept, values)
+        try:
+            call(_write_itk, like, str(path), str(kept), size=like.stat().st_size + values.nbytes)
+        except ValueError as error:  # a UserError is one
+            reason = reason_of(error)
+            raise UserError(
+                f"{like}: no map can be written with its header ({reason}); give .nii.gz"
+            ) from error
 
 
 def _nifti(like: Path, scan: Volume, values: np.ndarray) -> bytes:
