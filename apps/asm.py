@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
     explainer = explain.PointSaliency(net, centre=centre, power=FLAGS.power)
     if cli.num_points(net) != FLAGS.num_points:
         found = cli.find_objects(net)
-    targets = cli.class_numbers(found, net.class_names)
+    targets = cli.class_numbers(found, net)
     rotation_test = _rotation_test(net)
     order: evaluate.Order = "lowest" if FLAGS.drop_neg else "highest"
     steps = None if FLAGS.until_changed else FLAGS.num_steps

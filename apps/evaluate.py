@@ -80,7 +80,7 @@ def _evaluate_parts(net: explain.Network, output_dir: Path) -> None:
     """Classifies every point and reports."""
     if FLAGS.votes > 1 or FLAGS.temperature_split:
         raise UserError("--votes and --temperature_split are for classifiers of whole examples")
-    split = cli.open_labelled(net, FLAGS.num_examples, FLAGS.split)
+    split = cli.open_labelled(net, FLAGS.num_examples, FLAGS.split, parts=True)
     result = evaluate.segment(net, split.inputs, split.labels, FLAGS.batch_size, sys.stdout.isatty())
     facts = {"model": FLAGS.model, net.kind: split.inputs.shape[1]}
     report = facts | evaluate.segmentation_report(result, net.kind)

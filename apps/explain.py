@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
     if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:
         return _explain_split(output_dir, net, explainers, target)
     found = cli.find_mistakes(net) if FLAGS.mistakes else cli.find_objects(net)
-    targets = [target] * len(found) if FLAGS.target else cli.class_numbers(found, net.class_names)
+    targets = [target] * len(found) if FLAGS.target else cli.class_numbers(found, net)
     rows, records = [], []
     for number, (item, target) in enumerate(zip(found, targets, strict=True), start=1):
         print(f"[{number}/{len(found)}] {item.name}:", end=" ", flush=True)

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
     explainer = explain.PGradCAM(net, FLAGS.pooling)
     if cli.num_points(net) != FLAGS.num_points:
         found = cli.find_objects(net)
-    targets = cli.class_numbers(found, net.class_names)
+    targets = cli.class_numbers(found, net)
     rotation_test = cli.rotation_test(net)
     for number, (item, target) in enumerate(zip(found, targets, strict=True)):
         explanation = explainer(item.inputs[None], target)

@@ -84,7 +84,8 @@ def main(argv: list[str]) -> None:
     recipe = cli.from_flags(training.PruningRecipe)
     net = cli.load_network()
     model = net.model
-    if isinstance(model, models.SavedModel) or net.head not in ("logits", "probabilities"):
+    scores = net.head in ("logits", "probabilities")
+    if isinstance(model, models.SavedModel) or net.segments or not scores:
         raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one score a class")
     options: dict[str, Any] = {"grid": cli.grid_form(net), "features": cli.features(net)}
     train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names, **options)

@@ -122,6 +122,15 @@ def test_a_mistaken_part_is_one_line(run, flags, message):
     assert re.search(message, err), err
 
 
+@pytest.mark.parametrize("app", ["p_grad_cam", "asm", "drop_curves", "prune"])
+def test_programs_for_whole_objects_refuse_a_network_for_parts(run_app, tiny_presets, tmp_path, app):
+    code, _, err = run_app(app, f"--model={tiny_presets / 'parts'}", f"--output_dir={tmp_path / 'out'}")
+    assert (code, err.count("\n")) == (1, 1)
+    assert re.search(
+        "is for classifiers of whole examples|trains Keras classifiers of one score a class", err
+    )
+
+
 def test_a_keras_file_of_any_network(run_app, tmp_path):
     points = keras.Input((None, 3))
     rows = keras.layers.Dense(8, "relu", name="rows")(points)

@@ -104,16 +104,31 @@ def open_validation(
 
 
 def open_labelled(
-    net: explain.Network, num_examples: int | None = None, split: Literal["train", "test"] = "test"
+    net: explain.Network,
+    num_examples: int | None = None,
+    split: Literal["train", "test"] = "test",
+    *,
+    parts: bool = False,
 ) -> data.Split:
-    """Returns a split, as `open_split` does, whose labels are classes of the network, also of points.
+    """Returns a split, as `open_split` does, whose labels are classes of the network, with `parts` of points.
 
     Raises:
-        UserError: If the network has fewer classes.
+        UserError: If the network has fewer classes, or classifies each point and the labels are not of them.
     """
-    found = open_split(net, num_examples, split, net.class_names, parts=net.segments)
+    if not parts:
+        check_classifies_whole(net)
+    found = open_split(net, num_examples, split, net.class_names, parts=parts)
     check_labels(net, found)
     return found
+
+
+def check_classifies_whole(net: explain.Network) -> None:
+    """Raises a UserError if a network classifies each point or voxel."""
+    if net.segments:
+        raise UserError(
+            f"{net.name} classifies each of the {net.kind}, and this is for classifiers of whole examples; "
+            "the app evaluate measures it, and explain --target=chair/leg asks it about a class"
+        )
 
 
 def check_labels(net: explain.Network, split: data.Split) -> None:
