@@ -15,6 +15,20 @@ def test_real_values_have_slices_and_occupancy_cubes(voxels, explanation):
     assert not has_slices(explanation)
 
 
+def test_occupancy_with_most_of_its_heat_inside_has_slices():
+    """No cube inside of a solid can be seen."""
+    solid = np.zeros((9, 9, 9, 1), np.float32)
+    solid[1:8, 1:8, 1:8] = 1
+    inner, outer = np.zeros((2, 9, 9, 9))
+    inner[4, 4, 4], outer[1, 4, 4] = 1, 1
+    assert has_slices(explained(inner, solid))
+    assert not has_slices(explained(outer, solid))
+    assert not has_slices(explained(inner + 1.1 * outer, solid))
+    shown = sliced(explained(inner, solid), 0, None)
+    assert shown.windows.tolist() == [[0, 1]]
+    assert shown.slice(0)[4, 4].tolist() != shown.slice(0)[4, 5].tolist()
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1)])
 def test_axes_run_to_right_front_and_head_whatever_those_of_the_file(order, signs):

@@ -47,7 +47,7 @@ def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Mar
     cube's volume grows with its fraction of the `top` importance, from `FAINTEST` on.
     """
     fraction = np.minimum(np.abs(importance) / top, 1.0)
-    sizes = np.where(occupied & ~_enclosed(occupied), _FULL, 0.0)
+    sizes = np.where(occupied & ~enclosed(occupied), _FULL, 0.0)
     sizes += np.where(~occupied & (fraction >= FAINTEST), _SMALL * np.cbrt(fraction), 0.0)
     return _cubes(sizes, importance)
 
@@ -103,7 +103,8 @@ def middle(points: np.ndarray) -> np.ndarray:
     return (points.min(axis=0) + points.max(axis=0)) / 2
 
 
-def _enclosed(occupied: np.ndarray) -> np.ndarray:
+def enclosed(occupied: np.ndarray) -> np.ndarray:
+    """Returns which voxels of a grid (D,H,W) have six occupied neighbours and are occupied themselves."""
     padded = np.pad(occupied, 1)
     inside = np.ones_like(occupied)
     for axis in range(3):

@@ -8,6 +8,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.shown.colors import Colormap, color_range, colormap_for, point_colors
+from tfxai3d.view.shown.marks import enclosed
 from tfxai3d.view.shown.subject import caption, one_line
 
 Window = tuple[float, float]
@@ -128,8 +129,19 @@ class SlicedVolume:
 
 
 def has_slices(explanation: Explanation) -> bool:
-    """Whether the inputs are volumes of real values, of which slices tell more than cubes."""
-    return explanation.kind == "voxels" and not explanation.is_occupancy
+    """Whether slices tell more than cubes: of real values, and where most importance is inside of a solid."""
+    if explanation.kind != "voxels" or explanation.channels.ndim != 5:
+        return False
+    return not explanation.is_occupancy or any(
+        _within(grid.max(axis=-1) > 0, np.abs(importance))
+        for grid, importance in zip(explanation.channels, explanation.importance, strict=True)
+    )
+
+
+def _within(occupied: np.ndarray, importance: np.ndarray) -> bool:
+    if occupied.shape != importance.shape:  # an error elsewhere
+        return False
+    return bool(importance[enclosed(occupied)].sum() > 0.5 * importance.sum())
 
 
 def sliced(
