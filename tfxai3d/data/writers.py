@@ -3,6 +3,7 @@
 import gzip
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from tfxai3d.data.geometry import Mesh
 from tfxai3d.data.readers import arrays, lidar, pcd, ply, tables
 from tfxai3d.data.readers.clouds import PART, open_cloud
-from tfxai3d.data.readers.reading import extension, unpacked
+from tfxai3d.data.readers.reading import extension, unpacked, unreadable
 from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
@@ -58,8 +59,8 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
                     write(plain, new, values, name)
                     with new.open("rb") as file, gzip.open(temporary, "wb") as target:
                         shutil.copyfileobj(file, target)
-        except UserError as error:
-            raise UserError(f"{source}: {error}") from error
+        except (UserError, ValueError, struct.error) as error:  # of a damaged source
+            raise unreadable(source, error) from error
 
 
 def takes_column(source: AnyPath) -> bool:

@@ -14,8 +14,8 @@ import numpy as np
 from tfxai3d.data.geometry import MIN_POINTS, Mesh, PointCloud, check_points
 from tfxai3d.data.readers import lidar
 from tfxai3d.data.readers.columns import column_names, coordinates, single_precision, wanted
-from tfxai3d.data.readers.reading import extension, read
-from tfxai3d.errors import UserError, reason_of
+from tfxai3d.data.readers.reading import read, unreadable
+from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath
 from tfxai3d.storage.isolated import call
 from tfxai3d.storage.limits import check_npy
@@ -65,8 +65,8 @@ class CloudFile:
                 check_points(points)
                 kept = [single_precision(name, columns[name]) for name in features]
                 yield points, np.stack(kept, axis=1) if kept else np.zeros((len(points), 0), np.float32)
-        except UserError as error:
-            raise UserError(f"{self.path}: {error}") from error
+        except Exception as error:
+            raise unreadable(self.path, error) from error
 
 
 def open_cloud(path: AnyPath, index: int | None = None, *, array: str | None = None) -> CloudFile | Mesh:
@@ -87,13 +87,8 @@ def open_cloud(path: AnyPath, index: int | None = None, *, array: str | None = N
                 opened = _open_npy(path)
             elif path.suffix.lower() in (".las", ".laz"):
                 opened = _open_las(path)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-        except Exception as error:  # as in `read`
-            raise UserError(
-                f"{path}: not a readable {extension(path)[1:].upper()} file ({reason_of(error)}); fetch or "
-                "export it again"
-            ) from error
+        except Exception as error:
+            raise unreadable(path, error) from error
     if opened is None:
         found = read(path, index, "points", array=array)
         if isinstance(found, Mesh):

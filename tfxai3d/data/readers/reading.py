@@ -94,13 +94,17 @@ def read(
     try:
         with unpacked(path, suffix) as plain:
             return _read(plain, suffix, index or 0, kind, array)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
     except Exception as error:  # third-party readers raise nearly anything on damaged files
-        reason = reason_of(error)
-        raise UserError(
-            f"{path}: not a readable {suffix[1:].upper()} file ({reason}); fetch or export it again"
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """Returns the one line that names a file, for whatever was raised while it was read."""
+    if isinstance(error, UserError):
+        return UserError(f"{path}: {error}")
+    reason = reason_of(error)
+    kind = extension(path)[1:].upper()
+    return UserError(f"{path}: not a readable {kind} file ({reason}); fetch or export it again")
 
 
 def is_readable(path: Path) -> bool:
