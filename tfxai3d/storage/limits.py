@@ -17,8 +17,12 @@ DEFLATE = 1032
 """No deflated byte holds more bytes, in NPZ and in gzipped HDF5 alike."""
 
 
-def check_size(declared: int, held: int, most: int = MAX_BYTES) -> None:
-    """Raises a UserError if an array declares more bytes than the file can hold, or more than `most`."""
+def check_size(declared: int, held: int, most: int | None = None) -> None:
+    """Raises a UserError if an array declares more bytes than the file can hold, or more than `most`.
+
+    That is MAX_BYTES by default.
+    """
+    most = MAX_BYTES if most is None else most
     if declared > most:
         raise UserError(f"declares {declared:,} bytes, more than the limit of {most:,}; split the file")
     check_held(declared, held)
@@ -30,7 +34,7 @@ def check_held(declared: int, held: int) -> None:
         raise UserError(f"declares {declared:,} bytes but holds {held:,}; it is cut off, fetch it again")
 
 
-def check_npy(file: BinaryIO | Any, size: int, most: int = MAX_BYTES) -> tuple[int, ...]:
+def check_npy(file: BinaryIO | Any, size: int, most: int | None = None) -> tuple[int, ...]:
     """Reads the header of an NPY file or member of `size` bytes, and returns the array's shape.
 
     Raises:
