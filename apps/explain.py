@@ -4,6 +4,7 @@ Procedural objects and shipped networks, no data needed (figures 2 and 3 of the 
 
   python apps/explain.py --flagfile=apps/flags/explain.cfg
   python apps/explain.py --flagfile=apps/flags/explain_voxels.cfg
+  python apps/explain.py --flagfile=apps/flags/explain_volume.cfg
 
 Objects of your own, in any readable format, or a data set's test split by class:
 

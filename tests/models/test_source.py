@@ -98,8 +98,7 @@ def test_what_is_no_model_says_why(tmp_path):
 
 
 def test_a_model_of_others_is_no_preset(tmp_path):
-    with pytest.raises(
-        UserError, match=r"is none of pointnet, pointnet2, resnet3d, vrn, .* save it by model\.save"
-    ):
+    known = ", ".join(models.architectures())
+    with pytest.raises(UserError, match=rf"is none of {known}, .* save it by model\.save"):
         models.save_preset(foreign(), tmp_path / "preset", {})
     assert not list(tmp_path.iterdir())
