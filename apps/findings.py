@@ -85,7 +85,8 @@ def _examples(model: models.Classifier) -> tuple[np.ndarray, np.ndarray, str]:
     """Returns float32 inputs, none of them empty, labels as `model` counts them, and what they are."""
     count = None if FLAGS.data_dir else FLAGS.num_examples
     options = {"num_points": FLAGS.num_points, "num_examples": count, "class_names": model.class_names}
-    split = data.open_dataset(FLAGS.data_dir, model.data_kind, **options)
+    grid = cli.grid_form(explain.network(model))
+    split = data.open_dataset(FLAGS.data_dir, model.data_kind, grid=grid, **options)
     if model.data_kind == "voxels":
         split = split[np.flatnonzero(~data.find_empty(split.inputs))]
     split = split.spread(FLAGS.num_examples)

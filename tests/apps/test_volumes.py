@@ -105,6 +105,11 @@ def test_a_network_of_distances_is_given_distances(run_app, succeeds, medmnist, 
         shown = stored["inputs"][0, ..., 0]
     grid = boxes(np.arange(6) % 2, seed=2)[1] // 255
     np.testing.assert_allclose(shown, data.truncated_distance_field(grid, 2.5), atol=1e-3)
+    served = succeeds("export", f"--model={folder / 'preset'}", "--methods=vanilla_gradient")
+    assert models.load(served).truncation == 2.5
+    explained = succeeds("explain", own, f"--model={served}", *options)
+    with np.load(explained / "hyperplasia_0" / "vanilla_gradient.npz") as stored:
+        np.testing.assert_allclose(stored["inputs"][0, ..., 0], shown, atol=1e-3)
     code, _, err = run_app(
         "train", own, "--model=vrn", "--stages=16x1", "--truncation=2", f"--output_dir={tmp_path}"
     )

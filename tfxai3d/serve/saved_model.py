@@ -76,6 +76,8 @@ def export(
         "head": net.head,
         "methods": {one.method: one.options() for one in explainers},
     }
+    if (truncation := getattr(net.model, "truncation", None)) is not None:
+        facts["truncation"] = truncation
     check_replaceable(path)  # again, for making the graphs has taken a while
     with atomic_folder(path) as folder:
         tf.saved_model.save(module, str(folder), signatures=functions)

@@ -1,6 +1,7 @@
 """Loading a SavedModel, of this package or of anybody, with what the file says of it."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,6 +26,7 @@ class SavedModel:
         data_kind: "points" or "voxels", if the file says it.
         class_names: Names of the classes, if the file says them.
         head: What it returns, if the file says it.
+        truncation: Where the distance fields that it was trained on are cut off, if the file says it.
     """
 
     def __init__(self, path: Path, loaded: Any, facts: dict[str, Any]):
@@ -33,6 +35,7 @@ class SavedModel:
         self.data_kind: DataKind | None = facts.get("data_kind")
         self.class_names: tuple[str, ...] | None = tuple(names) if names else None
         self.head: Head | None = facts.get("head")
+        self.truncation: float | None = facts.get("truncation")
 
     @property
     def signature(self) -> Any:
@@ -82,6 +85,9 @@ def _facts(path: Path) -> dict[str, Any]:
         raise ValueError(f"{FACTS} does not describe a model")
     if not all(isinstance(options, dict) for options in facts["methods"].values()):
         raise ValueError(f"{FACTS} does not describe the options of its methods")
+    truncation = facts.get("truncation", 1.0)
+    if not isinstance(truncation, int | float) or not 0 < truncation < math.inf:
+        raise ValueError(f"{FACTS} holds a truncation that is no number above 0")
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise ValueError(f"{FACTS} holds class names that are no text")
     return facts
