@@ -38,7 +38,6 @@ _PLAN = {
 }
 _DEAR = ("leave_one_out", "occlusion", "lime", "kernel_shap", "shapley_sampling", "rise")
 _MAGNITUDES = ("integrated_gradients", "gradient_times_input")
-_WITHOUT = 500 / 1024
 _CHUNK = {"points": 25, "voxels": 5}  # examples measured before they are written; of dear methods a fifth
 
 FLAGS = flags.FLAGS
@@ -149,13 +148,11 @@ def _rating(
 def _scores(
     model: models.Classifier, inputs: np.ndarray, labels: np.ndarray, importance: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Returns both deletion scores, and whether the class is still found without the highest."""
-    left = evaluate.without_important(inputs, importance, _WITHOUT)
-    return {
-        "highest": evaluate.deletion_score(model, inputs, labels, importance, evaluate.WHOLE),
-        "lowest": evaluate.deletion_score(model, inputs, labels, -importance, evaluate.WHOLE),
-        "right": (evaluate.classify(model, left, labels).predicted == labels).astype(int),
-    }
+    """Returns the mean confidence of both orders, and whether the class survives without the highest."""
+    subject = evaluate.Subject(model, inputs, labels, batch_size=FLAGS.batch_size)
+    rated = evaluate.Rated.by(subject, importance)
+    names = {"highest": "deletion", "lowest": "insertion", "right": "half"}
+    return {name: evaluate.METRICS[metric].measure(rated) for name, metric in names.items()}
 
 
 def _file(name: str, method: str) -> Path:

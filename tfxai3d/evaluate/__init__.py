@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.dropping.published import drop_summary as drop_summary
     from tfxai3d.evaluate.dropping.zero_heat import remove_without_heat as remove_without_heat
     from tfxai3d.evaluate.dropping.zero_heat import zero_heat_table as zero_heat_table
-    from tfxai3d.evaluate.faithfulness.deletion import WHOLE as WHOLE
-    from tfxai3d.evaluate.faithfulness.deletion import area_between_curves as area_between_curves
-    from tfxai3d.evaluate.faithfulness.deletion import deletion_score as deletion_score
-    from tfxai3d.evaluate.faithfulness.deletion import without_important as without_important
     from tfxai3d.evaluate.faithfulness.metrics import METRICS as METRICS
     from tfxai3d.evaluate.faithfulness.metrics import Metric as Metric
     from tfxai3d.evaluate.faithfulness.metrics import check_metrics as check_metrics

@@ -3,11 +3,15 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfxai3d import evaluate, explain, models
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate import METRICS, Rated, Subject
+from tfxai3d.evaluate.faithfulness.curves import deletion
 
 
 def linear():
@@ -22,6 +26,9 @@ def voxels():
     dense = keras.layers.Dense(2, use_bias=False)
     model = keras.Model(inputs, dense(keras.layers.Flatten()(inputs)))
     return explain.network(model, "voxels"), dense
+
+
+LINEAR = linear()
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +70,27 @@ def test_the_exact_importance_beats_chance_and_chance_its_opposite(subject, name
 
 def test_curves_equal_a_loop_that_takes_away_one_by_one(subject):
     rated = Rated(subject, contributions)
+    few = deletion(rated, (0.25, 0.5))
+    scores = rated.removed(rated.importance, (0.25, 0.5))
+    np.testing.assert_allclose(few, scipy.special.softmax(scores, axis=-1)[..., 0].mean(axis=1), rtol=1e-6)
     for cloud, importance, seen in zip(subject.inputs, rated.importance, rated.highest, strict=True):
         order = sorted(range(60), key=lambda i: (-importance[i], i))
         for fraction, scores in zip(evaluate.FRACTIONS, seen, strict=True):
             left = sorted(order[int(fraction * 60) :])
             np.testing.assert_allclose(scores, cloud[left].sum(axis=0), rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 0.99))
+def test_among_equals_the_lower_index_goes_first(seed, fraction):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(2, 7, 3)).astype("float32")
+    importance = rng.integers(-2, 2, (2, 7)).astype("float32")  # with ties
+    rated = Rated.by(Subject(LINEAR, points, np.zeros(2, int)), importance)
+    found = rated.removed(rated.importance, (fraction,))[:, 0]
+    for cloud, values, scores in zip(points, importance, found, strict=True):
+        gone = sorted(range(7), key=lambda i: (-values[i], i))[: int(fraction * 7)]
+        np.testing.assert_allclose(scores, np.delete(cloud, gone, axis=0).sum(axis=0), rtol=1e-4, atol=1e-5)
 
 
 def test_the_curves_of_voxels_empty_occupied_ones_alone():

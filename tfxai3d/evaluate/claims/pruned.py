@@ -7,9 +7,11 @@ import keras
 import numpy as np
 
 from tfxai3d.evaluate.claims.claim import CORRELATION, RATIO, Claim, Table, importance_maps
-from tfxai3d.evaluate.faithfulness.deletion import deletion_score
+from tfxai3d.evaluate.faithfulness.curves import deletion
+from tfxai3d.evaluate.faithfulness.subject import Rated, Subject
 from tfxai3d.evaluate.statistics import Interval, bootstrap_mean, rank_correlation
 
+_FRACTIONS = (0.05, 0.1, 0.15, 0.2)
 _COLUMNS = {
     "rank correlation of the maps": CORRELATION,
     "original": RATIO,
@@ -30,7 +32,7 @@ def before_and_after_pruning(
 ) -> Claim:
     """Measures whether a pruned network looks at the same places as the one it came from.
 
-    Rank correlations compare the maps; `deletion_score` tells how much confidence each network loses without
+    Rank correlations compare the maps; `deletion` tells how much confidence each network loses without
     the most important part, by its own map and by the original's. The row "random" is of random maps.
 
     Args:
@@ -49,9 +51,10 @@ def before_and_after_pruning(
     part = "occupied voxels" if voxels else "points"
     there = inputs[..., 0] > 0 if voxels else np.ones(inputs.shape[:-1], bool)
 
-    def deletion(before: np.ndarray, after: np.ndarray) -> list[Interval]:
+    def confidence_left(before: np.ndarray, after: np.ndarray) -> list[Interval]:
         cases = ((original, before), (pruned, after), (pruned, before))
-        scores = [deletion_score(model, inputs, labels, importance) for model, importance in cases]
+        subjects = ((Subject(model, inputs, labels, batch_size=batch_size), row) for model, row in cases)
+        scores = [deletion(Rated.by(subject, row), _FRACTIONS) for subject, row in subjects]
         return [bootstrap_mean(score, seed) for score in scores]
 
     given: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
@@ -59,9 +62,9 @@ def before_and_after_pruning(
     rows: dict[str, Sequence[Interval | None]] = {}
     for (method, before), (_, after) in zip(*maps, strict=True):
         correlation = rank_correlation(np.abs(before), np.abs(after), within=there)
-        rows[f"`{method}`"] = [bootstrap_mean(correlation, seed), *deletion(before, after)]
+        rows[f"`{method}`"] = [bootstrap_mean(correlation, seed), *confidence_left(before, after)]
     chance = np.random.default_rng(seed).random(inputs.shape[:-1])
-    rows["random"] = [None, *deletion(chance, chance)]
+    rows["random"] = [None, *confidence_left(chance, chance)]
     text = (
         f"Correlations are over the {part}; the last three columns are confidence in the true class "
         f"without the most important 5, 10, 15 and 20 % of the {part}, mean of the four: the less, the "

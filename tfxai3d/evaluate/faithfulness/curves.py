@@ -3,6 +3,8 @@
 All are by real removal: points are taken away, voxels emptied. The orders are those of the signed importance.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfxai3d.evaluate.faithfulness.subject import FRACTIONS, Rated
@@ -11,12 +13,17 @@ HALF = 500 / 1024
 """The fraction of InfoCons' protocol (ICML 2025), 500 of 1,024 points."""
 
 
-def deletion(rated: Rated) -> np.ndarray:
+def deletion(rated: Rated, fractions: Sequence[float] = FRACTIONS) -> np.ndarray:
     """Returns the mean confidence while the most important part goes, (B,): the lower, the better.
 
     The area under the deletion curve of Petsiuk et al. (RISE, BMVC 2018), over 2 to 95 % of the object.
+
+    Args:
+        rated: The examples and their importance.
+        fractions: What is gone of them, in other steps.
     """
-    return rated.subject.confidence(rated.highest).mean(axis=1)
+    scores = rated.highest if fractions is FRACTIONS else rated.removed(rated.importance, fractions)
+    return rated.subject.confidence(scores).mean(axis=1)
 
 
 def insertion(rated: Rated) -> np.ndarray:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -173,6 +173,11 @@ class Rated:
     subject: Subject
     rate: Rater
 
+    @classmethod
+    def by(cls, subject: Subject, importance: np.ndarray) -> "Rated":
+        """Returns the subject with an importance that is known, (B,N) or (B,D,H,W)."""
+        return cls(subject, lambda inputs, labels: importance)
+
     @functools.cached_property
     def importance(self) -> np.ndarray:
         """The importance (B,M), the places in a row."""
@@ -193,7 +198,7 @@ class Rated:
         """The scores (B,K,C) while the least important places go, by `FRACTIONS`."""
         return self.removed(-self.importance, FRACTIONS)
 
-    def removed(self, order: np.ndarray, fractions: tuple[float, ...]) -> np.ndarray:
+    def removed(self, order: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
         """Returns the scores (B,K,C) without the first places of an order, the largest numbers first.
 
         Args:
