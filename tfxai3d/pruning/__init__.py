@@ -6,6 +6,7 @@ from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
     from tfxai3d.pruning.dns import DynamicNetworkSurgery as DynamicNetworkSurgery
+    from tfxai3d.pruning.keep_zeros import KeepZeros as KeepZeros
     from tfxai3d.pruning.kernels import kernel_sparsity as kernel_sparsity
     from tfxai3d.pruning.kernels import select_kernels as select_kernels
     from tfxai3d.pruning.plan import GradualTarget as GradualTarget

@@ -7,7 +7,8 @@ What a callback remembers lives among the optimiser's variables, and what it doe
 import abc
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -111,8 +112,13 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
             update.remove()
 
     def finalize(self) -> None:
-        """Ends the pruning: the model keeps its zeros and is an ordinary one, the optimiser too."""
-        if self._update is not None:
+        """Ends the pruning: the model keeps its zeros and is an ordinary one, the optimiser too.
+
+        Plain training would give the zeros values again: train on with `KeepZeros`.
+        """
+        if self._update is not None and self._pruned_model is not None:
+            self._warn_if_replaced()
+            self._pruned_model.__dict__.pop("set_weights", None)
             self._stop()
             self._update.leave()
             self.state = self._update = self._pruned_model = self._plain_step = self._pruning_step = None
@@ -131,6 +137,7 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         update = self._check_begun()
         self.check_kernels()
         update.install()
+        self.model.__dict__["set_weights"] = self._noticing(self.model)
         if self.model.train_function not in (self._plain_step, self._pruning_step):  # compiled anew
             self._plain_step, self._pruning_step = self.model.train_function, None
         if self._pruning_step is None:
@@ -187,6 +194,28 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         self.before_update(update.gradients(self.kernels, grads, trainable_variables))
         update.plain_apply(grads, trainable_variables)
         self.update_mask(update.optimizer.iterations > before)
+
+    def _noticing(self, model: keras.Model) -> Callable[[list[Any]], None]:
+        """Returns the model's `set_weights` with a check; other callbacks call it when this one has ended."""
+
+        def set_weights(weights: list[Any]) -> None:
+            type(model).set_weights(model, weights)
+            self._warn_if_replaced()
+
+        return set_weights
+
+    def _warn_if_replaced(self) -> None:
+        """Warns if weights that are pruned have values, which nothing but a replacement gives them."""
+        own, kernels = self.report()["left"], [np.asarray(kernel) for kernel in self.kernels]
+        if any(kernel[~mask].any() for kernel, mask in zip(kernels, self.masks.values(), strict=True)):
+            left = sum(map(np.count_nonzero, kernels)) / self.sizes.sum()
+            warnings.warn(
+                f"the weights were replaced after the last step of pruning: {left:.1%} are left, not "
+                f"{own:.1%}. Is it EarlyStopping? Let it begin when the density is reached "
+                "(start_from_epoch), or give it restore_best_weights=False; or cut once more, "
+                f"prune_magnitude(model, {own:.3g})",
+                stacklevel=3,
+            )
 
     def _stop(self) -> None:
         if self._update is None or self._pruned_model is None or not self._update.installed:

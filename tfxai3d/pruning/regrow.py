@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.callback import PruningCallback
+from tfxai3d.pruning.keep_zeros import KeepZeros
 from tfxai3d.pruning.kernels import Selection
 from tfxai3d.pruning.surgery import state_variable
 
@@ -26,7 +26,7 @@ class RegrowState(NamedTuple):
     rounds: keras.Variable  # rounds so far, int32 scalar
 
 
-class PruneAndRegrow(PruningCallback):
+class PruneAndRegrow(KeepZeros):
     """Improves which weights of a pruned model are left, while it trains on.
 
         model.fit(..., callbacks=[pruning.PruneAndRegrow(epochs=16)])
@@ -50,6 +50,7 @@ class PruneAndRegrow(PruningCallback):
     """
 
     state: RegrowState
+    in_vain = "so nothing can regrow"
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class PruneAndRegrow(PruningCallback):
         exclude: Selection | None = None,
         biases: bool = False,
     ):
-        super().__init__(include, exclude, biases)
+        super().__init__(include=include, exclude=exclude, biases=biases)
         if epochs < 0 or not 0 < drop_fraction < 1:
             wrong = f"epochs {epochs}, drop_fraction {drop_fraction}"
             raise UserError(f"{wrong}: epochs must not be negative, and drop_fraction between 0 and 1")
@@ -68,11 +69,9 @@ class PruneAndRegrow(PruningCallback):
 
     def make_state(self) -> RegrowState:
         """Makes masks of what is pruned already; raises a UserError if nothing is."""
-        starts = [np.asarray(kernel) for kernel in self.kernels]
-        if all(start.all() for start in starts):
-            raise UserError("nothing is pruned yet, so nothing can regrow; prune_magnitude cuts at once")
+        masks = super().make_state().masks
         self._regrown = 0
-        masks = [state_variable(start != 0, "bool") for start in starts]
+        starts = [np.asarray(kernel) for kernel in self.kernels]
         sums, squares = ([state_variable(np.zeros_like(w), w.dtype.name) for w in starts] for _ in range(2))
         return RegrowState(masks, sums, squares, state_variable(0, "int32"))
 
@@ -82,11 +81,6 @@ class PruneAndRegrow(PruningCallback):
             if grad is not None:
                 total.assign(total + grad)
                 squares.assign(squares + ops.square(grad))
-
-    def update_mask(self, updated: Any) -> None:
-        """Prunes again what was pruned; the masks change at the end of an epoch only."""
-        for kernel, mask in zip(self.kernels, self.state.masks, strict=True):
-            kernel.assign(kernel * ops.cast(mask, kernel.dtype))
 
     def end_epoch(self) -> None:
         """Cuts and regrows weights, unless there were as many rounds as there should be."""

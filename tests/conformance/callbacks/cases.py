@@ -1,14 +1,10 @@
 """The callbacks of the conformance suite, and the pruned network that each of them trains on."""
 
-from typing import Any, NamedTuple
-
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
-from tfxai3d.pruning import DynamicNetworkSurgery, GradualTarget, PruneAndRegrow
-from tfxai3d.pruning.callback import PruningCallback
+from tfxai3d.pruning import DynamicNetworkSurgery, GradualTarget, KeepZeros, PruneAndRegrow
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(96, 6)), RNG.normal(size=(96, 3))
@@ -16,39 +12,12 @@ W = [RNG.normal(size=(6, 10)), RNG.normal(size=(10, 3))]
 LEFT = [RNG.random(w.shape) < 0.4 for w in W]
 
 
-class State(NamedTuple):
-    masks: list[Any]
-
-
-class ZerosStay(PruningCallback):
-    """The least that a callback can be: what was pruned before stays so."""
-
-    def __init__(self):
-        super().__init__(None, None, False)
-
-    def make_state(self):
-        return State(
-            [keras.Variable(np.asarray(w) != 0, dtype="bool", trainable=False) for w in self.kernels]
-        )
-
-    def before_update(self, gradients):
-        assert [g.shape for g in gradients] == [w.shape for w in self.kernels]
-
-    def update_mask(self, updated):
-        for kernel, mask in zip(self.kernels, self.state.masks, strict=True):
-            kernel.assign(kernel * ops.cast(mask, kernel.dtype))
-
-    def end_epoch(self):
-        self.check_kernels()
-        self.check_left()
-
-
 CALLBACKS = {
     "c_rate": lambda: DynamicNetworkSurgery(c_rate=-0.2, gamma=0.3, seed=5),
     "target": lambda: DynamicNetworkSurgery(target=0.3, frequency=1),
     "gradual": lambda: DynamicNetworkSurgery(target=GradualTarget(0.2, 10, 20, 3), importance="gradient"),
     "regrow": lambda: PruneAndRegrow(3, 0.4),
-    "zeros_stay": ZerosStay,
+    "keep_zeros": KeepZeros,
 }
 
 
