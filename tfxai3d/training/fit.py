@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.results.heads import SOFTMAX, Head
 from tfxai3d.storage.tables import write_csv
 from tfxai3d.training.checkpoint import restore_checkpoint, save_checkpoint
 from tfxai3d.training.distribution import Replicas
@@ -31,26 +32,45 @@ def compile_classifier(
     label_smoothing: float = 0.2,
     clip_norm: float = 5.0,
     from_logits: bool = True,
+    head: Head = "logits",
 ) -> None:
     """Compiles a classifier for one-hot labels: AdamW, linear warm-up, then cosine decay to zero.
 
     Args:
-        model: Maps inputs to logits (B,C), or to their softmax.
+        model: Maps inputs to logits, or to probabilities, as its head says.
         steps: Length of the whole training.
         warmup_steps: Steps in which the learning rate rises from zero.
         learning_rate: Its peak.
         weight_decay: Decoupled decay of all matrices; BatchNorm vectors and biases do not decay.
         label_smoothing: Part of the label that is spread over all classes.
         clip_norm: Largest global norm of the gradient.
-        from_logits: Whether it returns logits.
+        from_logits: Whether it returns logits, not probabilities.
+        head: What they are of, see `tfxai3d.results.heads`: classes of which one is right (B,C), independent
+            ones (B,C), or two in one column (B,1).
     """
     warmup = {"warmup_target": learning_rate, "warmup_steps": warmup_steps}
     schedule = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warmup_steps), **warmup)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=clip_norm)
     optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=label_smoothing)
-    model.compile(optimizer, loss, metrics=[keras.metrics.CategoricalAccuracy("accuracy")])
+    loss, accuracy = _loss_and_accuracy(head, from_logits, label_smoothing)
+    model.compile(optimizer, loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)  # here, because it must be in the strategy's scope
+
+
+def _loss_and_accuracy(head: Head, from_logits: bool, smoothing: float) -> tuple[Any, Any]:
+    """Returns the cross entropy of a head's answers with one-hot labels (B,C), and how many are right."""
+    if head in SOFTMAX:
+        loss = keras.losses.CategoricalCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
+        return loss, keras.metrics.CategoricalAccuracy("accuracy")
+    loss = keras.losses.BinaryCrossentropy(from_logits=from_logits, label_smoothing=smoothing)
+    if head != "binary":
+        return loss, keras.metrics.CategoricalAccuracy("accuracy")
+    middle = 0.0 if from_logits else 0.5
+
+    def accuracy(labels: Any, answers: Any) -> Any:
+        return keras.ops.cast((answers[:, 0] > middle) == (labels[:, 1] > 0.5), "float32")
+
+    return lambda labels, answers: loss(labels[:, 1:], answers), accuracy
 
 
 def fit_resumable(

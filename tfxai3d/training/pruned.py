@@ -12,6 +12,7 @@ from tfxai3d.errors import UserError, reason_of
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.plan import Importance, Scope
 from tfxai3d.results.explanation import DataKind
+from tfxai3d.results.heads import Head
 from tfxai3d.storage import AnyPath, run_folder, write_csv
 from tfxai3d.storage.settings import write_facts
 from tfxai3d.storage.writing import atomic_path
@@ -101,6 +102,7 @@ def prune(
     facts: Mapping[str, Any] | None = None,
     data_kind: DataKind | None = None,
     from_logits: bool = True,
+    head: Head = "logits",
 ) -> list[Row]:
     """Prunes a classifier and tunes it, or goes on after the last finished epoch, and writes it.
 
@@ -118,7 +120,8 @@ def prune(
         logger: Makes a further callback of the one that prunes, such as `tensorboard.PruningLogger` does.
         facts: More that the preset's card shall say.
         data_kind: "points" or "voxels"; by default what the model says.
-        from_logits: Whether the model returns logits, not their softmax.
+        from_logits: Whether the model returns logits, not probabilities.
+        head: What it returns, see `compile_classifier`.
 
     Returns:
         Of the model as it was, cut at once, pruned, and tuned: its name, the number of its weights, those
@@ -154,7 +157,7 @@ def prune(
             network = _built_anew(network)
 
         epochs = recipe.epochs + recipe.tune_epochs
-        recipe.compile(network, steps * epochs, steps * epochs // 20, from_logits)
+        recipe.compile(network, steps * epochs, steps * epochs // 20, from_logits=from_logits, head=head)
         surgery = recipe.surgery(network, steps)
         callbacks = [surgery, *([logger(surgery)] if logger is not None else [])]
 
@@ -168,6 +171,9 @@ def prune(
         if recipe.tune_epochs:
             history = fit_resumable(network, make, epochs, output_dir, callbacks=callbacks)
         surgery.finalize()
+        if head == "binary":  # as others train it, whose files know no loss of ours
+            loss = keras.losses.BinaryCrossentropy(from_logits=from_logits)
+            network.compile(network.optimizer, loss, metrics=["accuracy"])
 
         def measure(loaded: keras.Model) -> dict[str, Any]:
             tuned = f"tuned for {recipe.tune_epochs} epochs" if recipe.tune_epochs else "compact file"

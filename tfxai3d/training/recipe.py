@@ -70,10 +70,10 @@ class Recipe:
     augment: Sequence[str] | None = None
     seed: int = 0  # seed of the weights, the batches and the dropout
 
-    def compile(self, model: keras.Model, steps: int, warmup_steps: int, from_logits: bool = True) -> None:
-        """Compiles a model for a fit of so many steps, see `compile_classifier`."""
+    def compile(self, model: keras.Model, steps: int, warmup_steps: int, **head: Any) -> None:
+        """Compiles a model for a fit of so many steps, see `compile_classifier`, which `head` is for too."""
         own = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "label_smoothing")}
-        compile_classifier(model, steps=steps, warmup_steps=warmup_steps, from_logits=from_logits, **own)
+        compile_classifier(model, steps=steps, warmup_steps=warmup_steps, **own, **head)
 
     def steps_per_epoch(self, train: data.Split) -> int:
         """Returns the number of whole batches, of which there must be one."""
