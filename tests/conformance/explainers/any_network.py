@@ -64,8 +64,8 @@ def of_voxels(shape):
 class Subclassed(keras.Model):
     """Layers as attributes, the ReLU in the code."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
         self.first, self.last = L.Dense(8, bias_initializer="normal", name="rows"), L.Dense(3)
 
     def call(self, points):
@@ -213,7 +213,7 @@ def cases(tmp_path):
         "segmentation of points": regions(segments, POINTS, mask, slice(0, 5)),
         "segmentation of voxels": regions(segments_voxels, VOLUMES, (1, 2, 3), slice(27, 28)),
         "2 channels": of(of_voxels, (4, 4, 4, 2), inputs=RNG.normal(size=(2, 4, 4, 4, 2))),
-        "4 channels": of(of_voxels, (4, 4, 4, 4), inputs=RNG.normal(size=(2, 4, 4, 4, 4))),
+        "4 channels": of(of_voxels, (5, 5, 5, 4), inputs=RNG.normal(size=(2, 5, 5, 5, 4))),
         "xyz + normals": of(of_points, 3, None, 6, inputs=RNG.normal(size=(2, 12, 6))),
         "not a cube": of(of_voxels, (3, 4, 5, 1), inputs=RNG.normal(size=(2, 3, 4, 5, 1))),
         "channels first": of(channels_first, inputs=RNG.normal(size=(2, 2, 3, 4, 5))),

@@ -34,6 +34,20 @@ CANNOT = {
 }
 
 
+# One method of each family, for the columns that run the same mathematics once more.
+FEW = (
+    "deep_lift", "grad_cam", "guided_backprop", "integrated_gradients", "leave_one_out",
+    "mean_field_shapley", "vanilla_gradient",
+)  # fmt: skip
+ALL_ON = ("functional", "not a cube")  # the networks of which these columns have all methods
+
+
+def possible(case, name):
+    """Returns the methods that such a column has of a network."""
+    methods = METHODS if name in ALL_ON else FEW
+    return [method for method in methods if not cannot(method, case, name)]
+
+
 def cannot(method, case, name):
     """Returns which sentence a method has for a network, None if it explains it."""
     if case.kind == "voxels" and method in POINTS_ONLY:
@@ -47,17 +61,28 @@ def cannot(method, case, name):
     return None
 
 
-def explained(method, case):
+def explainer_of(method, case):
     options = OPTIONS.get(method, {}) | ({"layer": case.layer} if method in NEED_FEATURES else {})
     options |= {"block_size": 3} if method in NEED_NO_GRADIENT else {}
-    explainer = explain.get(method)(case.model, data_kind=case.kind, **options)
+    return explain.get(method)(case.model, data_kind=case.kind, **options)
+
+
+def asked(explainer, case):
     return explainer(case.inputs, case.target, **({"fixed": case.fixed} if case.fixed else {}))
+
+
+def explained(method, case):
+    return asked(explainer_of(method, case), case)
+
+
+def scores_of(case: Case, inputs):
+    """Returns the scores (B,C) of each example by the network itself."""
+    return np.asarray(case.model(inputs), float) if case.scores is None else case.scores(inputs)
 
 
 def score(case: Case, inputs):
     """Returns the explained score of each example by the network itself."""
-    scores = np.asarray(case.model(inputs), float) if case.scores is None else case.scores(inputs)
-    return scores[:, 0 if case.target is None else 1]
+    return scores_of(case, inputs)[:, 0 if case.target is None else 1]
 
 
 def total(x):
