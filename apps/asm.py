@@ -51,12 +51,11 @@ def main(argv: list[str]) -> None:
     if FLAGS.rotations and FLAGS.num_votes > 1:
         raise UserError("give --rotations, copies that are counted, or --num_votes, copies that vote")
     centre = _centre()
-    found = cli.find_objects()
+    cli.find_objects()  # mistakes are found before TensorFlow is loaded
     cli.load_tensorflow()
     net = cli.load_network()
     explainer = explain.PointSaliency(net, centre=centre, power=FLAGS.power)
-    if cli.num_points(net) != FLAGS.num_points:
-        found = cli.find_objects(net)
+    found = cli.find_objects(net)
     targets = cli.class_numbers(found, net)
     rotation_test = _rotation_test(net)
     order: evaluate.Order = "lowest" if FLAGS.drop_neg else "highest"
@@ -73,14 +72,20 @@ def main(argv: list[str]) -> None:
         folder = Path(FLAGS.output_dir) / item.name
         cli.write_drop_run(__name__, folder, item.name, explanation, run)
         rows = results.DropTable().extended([run], [label]).rows
-        shown = item.inputs, run.dropped_at, rows, label, f"{item.name}: point saliency, {order} first"
+        shown = (
+            cli.upright(item.inputs, net),
+            run.dropped_at,
+            rows,
+            label,
+            f"{item.name}: point saliency, {order} first",
+        )
         view.write_drop_page(folder / "sequence.html", *shown, explanation.class_names)
         print(f"{run.points_removed} points removed: {run.stopped_by}; results in {folder}", flush=True)
 
 
 def _rotation_test(net: explain.Network) -> evaluate.RotationTest | None:
     if FLAGS.num_votes > 1:
-        return evaluate.RotationTest(net, data.even_rotations(FLAGS.num_votes), vote=True)
+        return evaluate.RotationTest(net, data.even_rotations(FLAGS.num_votes, net.up), vote=True)
     return cli.rotation_test(net)
 
 

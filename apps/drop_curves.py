@@ -32,7 +32,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfxai3d import cli, data, evaluate, results, storage, tensorboard, view
+from tfxai3d import cli, data, evaluate, explain, results, storage, tensorboard, view
 
 FLAGS = flags.FLAGS
 cli.define_flags(
@@ -89,18 +89,20 @@ def main(argv: list[str]) -> None:
     if FLAGS.tensorboard:
         tensorboard.write_drop_curves(output_dir / "tensorboard", tables)
     if FLAGS.pictures:
-        _draw(tables, split[:1], output_dir)
+        _draw(tables, net, split[:1], output_dir)
     print(f"results in {output_dir}")
 
 
-def _draw(tables: Mapping[str, results.DropTable], first: data.Split, output_dir: Path) -> None:
+def _draw(
+    tables: Mapping[str, results.DropTable], net: explain.Network, first: data.Split, output_dir: Path
+) -> None:
     """Draws the curves, and for each condition the `first` cloud losing its points."""
     curves, inserted = {}, evaluate.insertion_curves(tables)
     names, label = first.class_names, int(first.labels[0])
     for name, table in tables.items():
         curves[name] = table.by_step()
         path, rows = output_dir / f"sequence_{storage.file_name(name)}.html", table.rows
-        shown = first.inputs[0], table.dropped_at[0], rows[rows["cloud"] == 0]
+        shown = cli.upright(first.inputs[0], net), table.dropped_at[0], rows[rows["cloud"] == 0]
         view.write_drop_page(path, *shown, label, f"{names[label]}: {name}", names)
     for suffix in ("png", "svg"):
         for column in ("accuracy", "loss", "confidence"):

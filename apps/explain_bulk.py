@@ -53,8 +53,8 @@ def main(argv: list[str]) -> None:
     with _saved_model() as saved_model:
         for method in FLAGS.methods:
             sizes = FLAGS.num_points, FLAGS.batch_size, FLAGS.shard_size
-            folder, trust = output_dir / method, FLAGS.trust_saved_model
-            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, trust=trust)
+            folder, reading = output_dir / method, (FLAGS.normalize != "none", FLAGS.trust_saved_model)
+            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, *reading)
             try:
                 with _progress(folder):
                     done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
@@ -107,6 +107,8 @@ def _saved_model() -> Iterator[str]:
         yield FLAGS.saved_model
         return
     net = cli.load_network()
+    if net.kind != "points":
+        raise UserError(f"--model={FLAGS.model}: takes {net.kind}; clouds are explained in bulk")
     options = cli.given("batch_size", "steps", "seed")
     explainers = [cli.create_explainer(method, net, **options) for method in FLAGS.methods]
     with tempfile.TemporaryDirectory() as folder:

@@ -46,12 +46,11 @@ _ENDINGS = {
 def main(argv: list[str]) -> None:
     """Explains each object and drops its points."""
     cli.check_outputs()
-    found = cli.find_objects()
+    cli.find_objects()  # mistakes are found before TensorFlow is loaded
     cli.load_tensorflow()
     net = cli.load_network()
     explainer = explain.PGradCAM(net, FLAGS.pooling)
-    if cli.num_points(net) != FLAGS.num_points:
-        found = cli.find_objects(net)
+    found = cli.find_objects(net)
     targets = cli.class_numbers(found, net)
     rotation_test = cli.rotation_test(net)
     for number, (item, target) in enumerate(zip(found, targets, strict=True)):

@@ -31,7 +31,7 @@ from typing import Any
 
 from absl import flags
 
-from tfxai3d import cli, evaluate, models, storage, tensorboard, training
+from tfxai3d import cli, evaluate, explain, models, storage, tensorboard, training
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -84,11 +84,13 @@ def main(argv: list[str]) -> None:
     recipe = cli.from_flags(training.PruningRecipe)
     net = cli.load_network()
     model = net.model
-    scores = net.head in ("logits", "probabilities")
-    if isinstance(model, models.SavedModel) or net.segments or not scores:
-        raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one score a class")
+    net.settle()
+    if isinstance(model, models.SavedModel) or net.head == "regression" or net.several or net.segments:
+        raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one input")
     options: dict[str, Any] = {"grid": cli.grid_form(net), "features": cli.features(net)}
-    train, test = cli.open_splits(net.kind, cli.num_points(net), net.class_names, **options)
+    options["normalize"] = FLAGS.normalize != "none"
+    splits = cli.open_splits(net.kind, cli.num_points(net), net.class_names, **options)
+    train, test = (cli.turned(split, net) for split in splits)
     cli.check_labels(net, train)
     logger = functools.partial(tensorboard.PruningLogger, log_dir=output_dir / "tensorboard")
     rows = training.prune(
@@ -97,14 +99,15 @@ def main(argv: list[str]) -> None:
         train,
         test,
         output_dir,
-        classify=functools.partial(evaluate.classify, verbose=sys.stdout.isatty()),
+        classify=functools.partial(_classify, head=FLAGS.head, kind=net.kind),
         logger=logger if FLAGS.tensorboard else None,
         facts={
             "pruned_from": "new weights" if FLAGS.from_scratch else FLAGS.model,
             "command": " ".join(["python apps/prune.py", *cli.changed_flags(__name__)]),
         },
         data_kind=net.kind,
-        from_logits=net.head == "logits",
+        from_logits=not net.reading.activated,
+        head=net.head,
     )
     preset = output_dir / "preset"
     written = preset / "weights.npz" if preset.exists() else output_dir / "pruned.keras"
@@ -113,6 +116,12 @@ def main(argv: list[str]) -> None:
     formats = ("{model}", "{parameters:,}", "{left:,}", "{density:.2%}", "{accuracy:.2%}")
     print("\n" + storage.markdown_table(head, [[cell.format(**row) for cell in formats] for row in rows]))
     print(f"pruned {'preset' if preset.exists() else 'model'} in {preset if preset.exists() else written}")
+
+
+def _classify(model: Any, inputs: Any, labels: Any, head: Any, kind: Any) -> evaluate.Classification:
+    """Classifies as --head says."""
+    net = explain.network(model, kind, head=head)
+    return evaluate.classify(net, inputs, labels, verbose=sys.stdout.isatty())
 
 
 if __name__ == "__main__":

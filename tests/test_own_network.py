@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import keras
+import nibabel
 import numpy as np
 import pytest
 from absl.testing import flagsaver
@@ -41,7 +42,9 @@ def folder(tmp_path, monkeypatch):
     lines = ["ply", "format ascii 1.0", "element vertex 200", *(f"property float {axis}" for axis in "xyz")]
     rows = [" ".join(f"{value:.4f}" for value in point) for point in cloud]
     (tmp_path / "chair.ply").write_text("\n".join([*lines, "end_header", *rows]) + "\n")
-    np.save(tmp_path / "scan.npy", np.random.default_rng(1).random((16, 16, 16)).astype("float32"))
+    scan = np.random.default_rng(1).random((16, 16, 16)).astype("float32")
+    np.save(tmp_path / "scan.npy", scan)
+    nibabel.save(nibabel.Nifti1Image(scan, np.eye(4)), tmp_path / "scan.nii.gz")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -104,6 +107,59 @@ def test_the_other_programs(folder, run_app, app):  # noqa: F811
     if app == "prune":
         kernel = keras.saving.load_model("out/pruned.keras").get_layer("feat").kernel
         assert np.mean(np.asarray(kernel) != 0) < 0.9
+
+
+VOXELS = ["--model=my.keras", "--data_kind=voxels", "--class_names=chair,cup"]
+SAVED = ["--model=my_saved", "--data_kind=points", "--class_names=chair,cup,lamp"]
+MORE = [
+    ("evaluate", [*VOXELS, "--num_examples=4", "--nopictures"]),
+    ("prune", [
+        *VOXELS, "--num_train=8", "--num_test=4", "--batch_size=4", "--epochs=1", "--tune_epochs=0",
+        "--density=0.5",
+    ]),
+    ("export", [*VOXELS, "--layer=conv", "--methods=grad_cam"]),
+    ("features", [*VOXELS, "--units=cup", "--steps=2", "--nopictures"]),
+    ("features", [*VOXELS, "--method=mean_surface", "--units=cup", "--num_examples=4", "--nopictures"]),
+    ("compare_modes", [*POINTS, "--layer=feat", "--rotations=2", "--mode=+average", "--nopictures"]),
+    ("compare_modes", [*SAVED, "--rotations=2", "--mode=asm", "--nopictures"]),
+    ("zero_heat", [*POINTS, "--layer=feat", "--num_examples=6"]),
+    ("explain_bulk", [*POINTS, "--num_examples=4"]),
+    ("explain_bulk", [*SAVED, "--num_examples=4"]),
+    ("drop_curves", [
+        *SAVED, "--num_examples=3", "--num_steps=2", "--num_drop=20", "--nopictures",
+        "--condition=point_saliency",
+    ]),
+    ("evaluate", [*SAVED, "--num_examples=4", "--nopictures"]),
+]  # fmt: skip
+REFUSED = [
+    ("zero_heat", [*VOXELS, "--layer=conv"], "data_kind 'points': model 'my' takes voxels"),
+    ("drop_curves", VOXELS, "explains points, model 'my' takes voxels"),
+    ("explain_bulk", [*VOXELS, "--num_examples=4"], "takes voxels; clouds are explained in bulk"),
+    ("compare_modes", [*SAVED, "--mode=zero"], "must be a Keras model, for the output of a layer is needed"),
+    ("prune", SAVED, "pruning trains Keras classifiers of one input"),
+]
+
+
+@pytest.mark.parametrize(("app", "flags"), MORE)
+def test_and_voxels_and_saved_models(folder, run_app, app, flags):  # noqa: F811
+    keras.saving.load_model("my_pointnet.keras").export("my_saved", verbose=False)
+    code, out, err = run_app(app, *flags, "--output_dir=out")
+    assert code == 0, err
+    assert "nothing was explained" not in out
+    if app == "prune":
+        assert (
+            np.mean(np.asarray(keras.saving.load_model("out/pruned.keras").get_layer("conv").kernel) != 0)
+            < 0.9
+        )
+
+
+@pytest.mark.parametrize(("app", "flags", "message"), REFUSED)
+def test_what_cannot_be_is_one_line(folder, run_app, app, flags, message):  # noqa: F811
+    keras.saving.load_model("my_pointnet.keras").export("my_saved", verbose=False)
+    code, _, err = run_app(app, *flags, "--output_dir=out")
+    assert code == 1
+    assert message in err.splitlines()[-1]
+    assert err.startswith("error: ")
 
 
 def test_a_layer_of_ones_own_comes_by_import(folder, run_app):  # noqa: F811

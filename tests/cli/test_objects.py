@@ -19,13 +19,13 @@ RANDOM = np.random.default_rng(0)
 @pytest.fixture
 def found(defined, tmp_path):
     """The inputs of the only object that flags ask for, of a file with an array."""
-    defined(cli.OBJECTS, shape=[])
+    defined(cli.OBJECTS, cli.MODEL, shape=[])
 
-    def find(array, kind, shape, *arguments):
+    def find(array, kind, shape, *arguments, up="y"):
         (tmp_path / "a.npy").write_bytes(npy(array))
         flags.FLAGS(["app", f"--input={tmp_path / 'a.npy'}", *arguments])
         layout = Layout(kind, shape)
-        net = SimpleNamespace(kind=kind, shape=shape, layout=layout, data_format=layout.data_format)
+        net = SimpleNamespace(kind=kind, shape=shape, layout=layout, data_format=layout.data_format, up=up)
         (item,) = cli.find_objects(net)
         return item.inputs
 
@@ -40,6 +40,41 @@ def test_columns_go_to_a_network_that_takes_them(found):
     np.testing.assert_array_equal(loaded[:, 3], scan[:, 4])
     with pytest.raises(UserError, match=r"has 2 columns after x y z .*, not 1; name them"):
         found(scan, "points", (None, 4), "--features=")
+
+
+def test_raw_coordinates_and_the_up_axis_are_the_network_s(found):
+    scan = (100 + 10 * RANDOM.normal(size=(20, 3))).astype(np.float32)
+    turned = scan[:, [0, 2, 1]] * [-1, 1, 1]
+    for flags_up, network_up, expected in (
+        ("y", "y", scan),
+        ("z", "z", scan),
+        ("z", "y", turned),
+        ("y", "z", turned),
+    ):
+        loaded = found(scan, "points", (None, 3), "--normalize=none", f"--up={flags_up}", up=network_up)
+        np.testing.assert_array_equal(loaded, expected)
+    loaded = found(scan, "points", (None, 3), "--normalize=unit_sphere", "--up=y")
+    assert np.linalg.norm(loaded, axis=1).max() == pytest.approx(1)
+
+
+def test_data_sets_and_rotations_have_the_network_s_up_axis(defined):
+    defined(cli.OBJECTS, cli.MODEL, cli.ROTATIONS, shape=[])
+    flags.FLAGS(["app", "--num_points=32", "--axes=y", "--rotations=3"])
+    inputs = keras.Input((None, 3))
+    model = keras.Model(inputs, keras.layers.GlobalMaxPooling1D()(inputs))
+    upright, lying = (explain.network(model, "points", up=up) for up in ("y", "z"))
+    ours, theirs = (cli.open_split(net, num_examples=2) for net in (upright, lying))
+    np.testing.assert_array_equal(theirs.inputs, ours.inputs[..., [0, 2, 1]] * [-1, 1, 1])
+    second = [list(some[1:].views(3))[1] for some in (ours, theirs)]
+    np.testing.assert_allclose(second[1], second[0][..., [0, 2, 1]] * [-1, 1, 1], atol=1e-6)
+    axis = {"y": [0, 1, 0], "z": [0, 0, 1]}
+    for net in (upright, lying):
+        rotations = cli.rotation_test(net).rotations
+        np.testing.assert_allclose(rotations @ axis[net.up], [axis[net.up]] * 3, atol=1e-6)
+    explained = explain.VanillaGradient(lying)(theirs.inputs)
+    assert explained.up == "z"
+    with pytest.raises(UserError, match="up 'x': must be one of y, z"):
+        explain.network(model, "points", up="x")
 
 
 def test_volumes_are_resampled_if_asked(found):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.reference.networks import POINTS, assert_close
 from tests.reference.precision import precision
-from tfxai3d import explain
+from tfxai3d import evaluate, explain, serve
 from tfxai3d.errors import UserError
 
 CATEGORIES = np.eye(4)[[0, 2, 0, 3, 2]]
@@ -117,3 +117,38 @@ def test_one_input_needs_none():
         explain.VanillaGradient(model, data_kind="points")(POINTS, fixed={"category": 1})
     with pytest.raises(UserError, match="has one input, it is not called 'cloud'"):
         explain.VanillaGradient(model, data_kind="points", input_name="cloud")
+
+
+def test_held_once_and_for_all_it_is_a_network_of_one_input(model, tmp_path):
+    options = {"output_name": "kind", "class_names": ("a", "b", "c")}
+    net = explain.network(model, "points", fixed={"category": CATEGORIES[1]}, **options)
+    each = explain.network(model, "points", **options)
+    function = only(model, CATEGORIES[1], "kind")
+    for method, options in METHODS.items():
+        found = explain.get(method)(net, batch_size=2, **options)(POINTS, 1)
+        expected = explain.get(method)(each, batch_size=2, **options)
+        assert_close(found.attributions, expected(POINTS, 1, fixed={"category": CATEGORIES[1]}).attributions)
+    scores = np.asarray(function(POINTS))
+    result = evaluate.classify(net, POINTS, np.zeros(5, int))
+    assert_close(result.logits, scores)
+    turned = evaluate.RotationTest(net, np.eye(3)[None]).scores(POINTS[0])
+    np.testing.assert_allclose(turned, scores[:1], rtol=1e-4, atol=1e-5)
+    serve.export(net, tmp_path / "1", ["vanilla_gradient"])
+    loaded = serve.load(tmp_path / "1").explainer("vanilla_gradient")(POINTS, 1)
+    assert_close(loaded.attributions, explain.VanillaGradient(net)(POINTS, 1).attributions)
+    with pytest.raises(UserError, match="has one input, which is explained, or all others are held"):
+        explain.VanillaGradient(net)(POINTS, fixed={"category": CATEGORIES})
+    with pytest.raises(UserError, match="is read already: give input_name, output_name and fixed to its net"):
+        explain.network(net, fixed={"category": CATEGORIES[1]})
+
+
+def test_without_what_is_held_nothing_else_takes_it(model):
+    net = explain.network(model, "points", output_name="kind")
+    for ask in (
+        lambda: evaluate.classify(net, POINTS, np.zeros(5, int)),
+        lambda: evaluate.RotationTest(net, np.eye(3)[None])(POINTS[0], 1),
+        lambda: evaluate.least_points(net, POINTS[0]),
+    ):
+        with pytest.raises(UserError, match="the model takes several inputs: give fixed") as caught:
+            ask()
+        assert "\n" not in str(caught.value)

@@ -39,7 +39,7 @@ def test_a_layer_without_places_and_one_of_a_nested_model():
 def test_mistakes_are_named():
     with pytest.raises(UserError, match=r"no layers named 'conv1'; there are .*conv0"):
         Units(vrn(), "conv1")
-    with pytest.raises(UserError, match="must be a Keras model: the output of a layer"):
+    with pytest.raises(UserError, match="must be a Keras model, for the output of a layer"):
         Units(function, "conv0", data_kind="voxels")
     with pytest.raises(UserError, match="pool 'sum'"):
         Units(vrn(), pool="sum")

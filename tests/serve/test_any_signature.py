@@ -102,7 +102,7 @@ class TestRegions:
             here = explain.get(method)(model, data_kind=kind, **options)
             for region in regions:
                 assert_same(loaded(inputs, region), here(inputs, region))
-        with pytest.raises(UserError, match=r"explain_grad_cam of .* explains regions of a class"):
+        with pytest.raises(UserError, match=r"explain_grad_cam of .* explains a Region alone"):
             loaded(inputs, lambda scores: scores[:, 0, ..., 0])
 
     def test_of_the_signature(self, segmentation):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.fitting import features as features
     from tfxai3d.cli.fitting import fitted as fitted
     from tfxai3d.cli.fitting import num_points as num_points
+    from tfxai3d.cli.fitting import upright as upright
     from tfxai3d.cli.fitting import with_unique_names as with_unique_names
     from tfxai3d.cli.flags import GRIDS as GRIDS
     from tfxai3d.cli.flags import MODEL as MODEL
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.objects import open_split as open_split
     from tfxai3d.cli.objects import open_splits as open_splits
     from tfxai3d.cli.objects import open_validation as open_validation
+    from tfxai3d.cli.objects import turned as turned
     from tfxai3d.cli.report import changed_flags as changed_flags
     from tfxai3d.cli.report import print_facts as print_facts
     from tfxai3d.cli.report import print_row as print_row

@@ -61,7 +61,7 @@ def _whole(
     shown = importance[numbers][None]
     whole = dataclasses.replace(
         explanations[0],
-        inputs=as_inputs(points, {}, FLAGS.up)[None],
+        inputs=as_inputs(points, {}, "y" if FLAGS.up == explanations[0].up else "z")[None],
         attributions=np.repeat(shown[..., None], 3, axis=-1),
         importance=shown,
         standard_error=None,

@@ -12,7 +12,7 @@ from typing import Any
 from absl import flags
 
 from tfxai3d import data, explain
-from tfxai3d.cli.fitting import Object, Scan, features, fitted, num_points
+from tfxai3d.cli.fitting import Object, Scan, features, fitted, num_points, reading
 from tfxai3d.cli.grids import grid_form
 from tfxai3d.data.geometry import Mesh, Volume
 from tfxai3d.errors import UserError
@@ -46,7 +46,7 @@ def of_files(net: explain.Network | None) -> Iterator[Object]:
 
 def _clouds(path: str, index: int, name: str, net: explain.Network | None) -> Iterator[Object]:
     """Yields the cloud of a file, or each of its tiles."""
-    options: dict[str, Any] = {"features": features(net), "up": FLAGS.up, "seed": FLAGS.seed}
+    options: dict[str, Any] = {"features": features(net), "seed": FLAGS.seed, **reading(net)}
     cutting: dict[str, Any] = {key: FLAGS[key].value for key in ("voxel_size", "tile_size")} | {
         "region": _region()
     }

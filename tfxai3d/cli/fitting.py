@@ -6,11 +6,13 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
 
 from tfxai3d import data, explain
+from tfxai3d.data.orientation import with_other_axis_up
 from tfxai3d.errors import UserError
 from tfxai3d.storage.writing import file_name
 
@@ -49,6 +51,20 @@ class Object:
     label: str | None
     scan: Scan | None = None
     tiles: data.Tiles | None = None
+
+
+def reading(net: explain.Network | None) -> dict[str, Any]:
+    """Returns how points are read from files for a network, as `data.load_points` takes it.
+
+    Readers turn files with z up to y up. The same turn takes y up to z up, for networks that have it.
+    """
+    own = "y" if net is None else net.up
+    return {"up": "y" if FLAGS.up == own else "z", "normalize": FLAGS.normalize == "unit_sphere"}
+
+
+def upright(points: np.ndarray, net: explain.Network) -> np.ndarray:
+    """Returns a cloud (N,3+F) of a network's with y up, as pages of dropped points draw it."""
+    return with_other_axis_up(points) if net.up == "z" else points
 
 
 def num_points(net: explain.Network | None) -> int:

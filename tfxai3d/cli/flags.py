@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from tfxai3d import evaluate, view
+from tfxai3d import evaluate, explain, view
 from tfxai3d.results.heads import HEADS
 
 flags.disclaim_key_flags()  # the flags belong to the app that calls `define_flags`
@@ -43,6 +43,16 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         _one_of(*HEADS),
         "What --model returns: probabilities is a softmax, binary one column for two classes, regression a "
         "value; by default told by its last activation or its answers.",
+    ),
+    "input_name": (
+        _text,
+        "Which input of a --model of several is explained; by default the only one that can.",
+    ),
+    "output_name": (_text, "Which output of a --model of several is explained; by default logits."),
+    "fixed": (
+        flags.DEFINE_multi_string,
+        "An input of a --model of several that is held, for all objects: category=0,1,0, or the array of an "
+        "NPY file, category=chair.npy; once for each.",
     ),
     "class_names": (_list, "Names of the classes of a --model that does not say them, or a file of them."),
     "import": (_text, "Python module or .py file that defines the custom layers of --model; it is run."),
@@ -98,6 +108,14 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "it, a class such as chair/leg: its mean score where it is predicted is explained.",
     ),
     "trust_saved_model": (_bool, "Load a SavedModel whatever operations it holds; for files of your own."),
+    "normalize": (
+        _one_of("unit_sphere", "none"),
+        "How points of files come to --model: moved and scaled into the unit sphere, or as they are.",
+    ),
+    "model_up": (
+        _one_of("y", "z"),
+        "Up axis of the clouds that --model takes; files, shapes, rotations and pictures follow it.",
+    ),
     "data_kind": (_one_of("points", "voxels"), "What a --model takes that does not say."),
     "layer": (
         _text,
@@ -118,7 +136,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         partial(_whole, lower_bound=0),
         "Randomly rotated copies classified in each iteration; 0: the object.",
     ),
-    "axes": (_one_of("y", "xyz"), "Axes of the random rotations; y is up."),
+    "axes": (_one_of("y", "xyz"), "Axes of the random rotations; y stands for the up axis."),
     "composed": (_bool, "Each random rotation continues from the one before it, as published."),
     "num_drop": (_from_one, "Points dropped in a step."),
     "num_steps": (_from_one, "Steps of dropping; a cloud keeps at least 10 points."),
@@ -152,8 +170,9 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
 }
 
 #: Any model; `load_network` reads them.
-MODEL = {
+MODEL: dict[str, Any] = {
     "model": None, "data_kind": None, "head": None, "layer": None, "class_names": None, "import": None,
+    "input_name": None, "output_name": None, "fixed": [], "normalize": "unit_sphere", "model_up": None,
     "trust_saved_model": False,
 }  # fmt: skip
 #: What grids a network of voxels takes; `grid_form` reads them.
@@ -192,13 +211,14 @@ def given(*names: str) -> dict[str, Any]:
     return {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].value is not None}
 
 
-def rotation_test(model: Any) -> evaluate.RotationTest | None:
+def rotation_test(net: explain.Network) -> evaluate.RotationTest | None:
     """Returns the test by rotated copies that the flags of `ROTATIONS` and --seed ask for; None for none."""
     given = flags.FLAGS
     if not given.rotations:
         return None
-    options: dict[str, Any] = {name: given[name].value for name in ("axes", "composed", "seed")}
-    return evaluate.RotationTest(model, evaluate.random_rotations(given.rotations, **options))
+    axes = net.up if given.axes == "y" else given.axes
+    options: dict[str, Any] = {name: given[name].value for name in ("composed", "seed")}
+    return evaluate.RotationTest(net, evaluate.random_rotations(given.rotations, axes, **options))
 
 
 def from_flags(recipe: Callable[..., _Recipe]) -> _Recipe:

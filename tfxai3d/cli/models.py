@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from tfxai3d import explain, models, serve
@@ -54,7 +55,24 @@ def load_network(source: str | None = None) -> explain.Network:
         head=FLAGS.head,
         layer=FLAGS.layer if "layer" in FLAGS else None,
         class_names=_class_names(FLAGS.class_names),
+        input_name=FLAGS.input_name,
+        output_name=FLAGS.output_name,
+        fixed=dict(map(_fixed_input, FLAGS.fixed)),
+        up=FLAGS.model_up,
     )
+
+
+def _fixed_input(text: str) -> tuple[str, np.ndarray]:
+    """Returns the name and the value of an input that --fixed holds."""
+    name, _, value = text.partition("=")
+    try:
+        if Path(value).suffix == ".npy":
+            return name, np.load(value, allow_pickle=False)
+        return name, np.array([float(number) for number in value.split(",")])
+    except (ValueError, OSError, EOFError) as error:
+        raise UserError(
+            f"--fixed={text}: give the input's name and its numbers, category=0,1,0, or an NPY file of them"
+        ) from error
 
 
 def create_explainer(method: str, net: explain.Network, **options: Any) -> explain.Explainer:

@@ -14,7 +14,9 @@ from tfxai3d.cli import files
 from tfxai3d.cli.files import indices, one_label
 from tfxai3d.cli.fitting import Object, features, fitted, num_points, with_unique_names
 from tfxai3d.cli.grids import grid_form
+from tfxai3d.data.orientation import with_other_axis_up
 from tfxai3d.errors import UserError
+from tfxai3d.results import heads
 from tfxai3d.results.explanation import DataKind
 
 FLAGS = flags.FLAGS
@@ -57,7 +59,7 @@ def open_split(
         class_names: What the labels count; by default the classes of the set.
         parts: Label each point.
     """
-    return data.open_dataset(
+    found = data.open_dataset(
         FLAGS.data_dir,
         "points" if net is None else net.kind,
         split,
@@ -68,7 +70,14 @@ def open_split(
         seed=FLAGS.seed,
         parts=parts,
         grid=grid_form(net),
+        normalize=FLAGS.normalize == "unit_sphere",
     )
+    return found if net is None else turned(found, net)
+
+
+def turned(split: data.Split, net: explain.Network) -> data.Split:
+    """Returns a split of clouds with y up, or of grids, with the up axis that a network takes."""
+    return split.mapped(_all_with_z_up) if net.kind == "points" and net.up == "z" else split
 
 
 def open_splits(
@@ -79,10 +88,11 @@ def open_splits(
     grid: data.GridForm,
     features: int | Sequence[str] = 0,
     parts: bool = False,
+    normalize: bool = True,
 ) -> tuple[data.Split, data.Split]:
     """Opens both splits of --data_dir, or makes --num_train and --num_test procedural shapes."""
     options: dict[str, Any] = {"num_points": num_points, "class_names": class_names, "seed": FLAGS.seed}
-    options |= {"parts": parts, "grid": grid, "features": features}
+    options |= {"parts": parts, "grid": grid, "features": features, "normalize": normalize}
     train, test = (None, None) if FLAGS.data_dir else (FLAGS.num_train, FLAGS.num_test)
     return (
         data.open_dataset(FLAGS.data_dir, kind, "train", num_examples=train, **options),
@@ -132,12 +142,17 @@ def check_classifies_whole(net: explain.Network) -> None:
 
 
 def check_labels(net: explain.Network, split: data.Split) -> None:
-    """Raises a UserError if a network names no classes and has not as many as the data set."""
+    """Raises a UserError if a network has no classes, or names none and has not as many as the data set."""
+    heads.check_classes(net.head)
     if net.class_names is None and net.classes not in (None, len(split.class_names)):
         raise UserError(
             f"{net.name} has {net.classes} classes and the data set {len(split.class_names)}: say which by "
             "--class_names"
         )
+
+
+def _all_with_z_up(clouds: np.ndarray) -> np.ndarray:
+    return np.stack([with_other_axis_up(cloud) for cloud in clouds])
 
 
 def _shapes(net: explain.Network | None) -> Iterator[Object]:
@@ -148,6 +163,7 @@ def _shapes(net: explain.Network | None) -> Iterator[Object]:
             inputs = inputs.astype(np.float32)
         else:
             inputs = data.shapes.sample_shape(mesh, num_points(net), FLAGS.seed).points
+            inputs = with_other_axis_up(inputs) if net is not None and net.up == "z" else inputs
         yield Object(f"{shape}_{seed}", fitted(inputs, net), one_label() or shape)
 
 

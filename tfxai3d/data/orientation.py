@@ -1,6 +1,7 @@
 """Which way is up, and rotations about an axis."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,11 @@ def z_up_to_y_up(points: np.ndarray) -> np.ndarray:
     The map (x, y, z) -> (-x, z, y): a rotation by half a turn.
     """
     return points[..., [0, 2, 1]] * np.array([-1, 1, 1], points.dtype)
+
+
+def with_other_axis_up(points: np.ndarray) -> np.ndarray:
+    """Turns a cloud (N,3+F) as `z_up_to_y_up` does, or back, which is the same; normals turn with it."""
+    return points @ of_all_columns(Z_UP_TO_Y_UP, points).T
 
 
 def rotations_about(axis: int, angles: np.ndarray) -> np.ndarray:
@@ -65,12 +71,12 @@ def normal_columns(points: np.ndarray) -> int | None:
     return None
 
 
-def even_rotations(count: int) -> np.ndarray:
-    """Returns rotations about the up axis y by multiples of 360 / `count` degrees, 0 first.
+def even_rotations(count: int, up: Literal["y", "z"] = "y") -> np.ndarray:
+    """Returns rotations about the up axis by multiples of 360 / `count` degrees, 0 first.
 
     Matrices float32 (count,3,3): the views that PointNet's program and those after it let vote.
     """
-    return rotations_about(1, 2 * np.pi * np.arange(count) / count).astype(np.float32)
+    return rotations_about("xyz".index(up), 2 * np.pi * np.arange(count) / count).astype(np.float32)
 
 
 def rotated_points(points: np.ndarray, count: int) -> Iterator[np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from tfxai3d.errors import UserError
 from tfxai3d.evaluate.answers import Answers
 from tfxai3d.results import heads
 from tfxai3d.results.heads import Head
@@ -75,7 +76,8 @@ def classify(
         verbose: Show a progress bar.
 
     Raises:
-        UserError: If the model returns a value, not scores of classes.
+        UserError: If the model returns a value, not scores of classes, or scores each point or voxel; if the
+            inputs are not what it takes, or it takes several and none is held.
     """
     import keras
 
@@ -83,20 +85,28 @@ def classify(
     from tfxai3d.explain.engine.head import picked
     from tfxai3d.explain.engine.network import network
 
-    if isinstance(model, keras.Model):  # whatever it takes
-        reading, called = reading_of(model), model
+    if (
+        isinstance(model, keras.Model) and len(getattr(model, "inputs", None) or [0]) == 1
+    ):  # whatever it takes
+        reading, predicts = reading_of(model), True
     else:
         net = network(model)
-        reading, called = net.reading, net.model
+        reading, predicts = net.reading, isinstance(net.model, keras.Model) and net.several is None
+        if not net.accepts(np.shape(inputs)):
+            raise UserError(f"inputs must be {net.inputs}, they are {np.shape(inputs)}")
+        model, predicts = net.model, predicts and net.layout.fits(np.shape(inputs)[1:])
     reading.settle(np.asarray(inputs[:2]))
     heads.check_classes(reading.head or "logits")
-    if isinstance(called, keras.Model):
-        answers = picked(called.predict(inputs, batch_size=batch_size, verbose=int(verbose)), reading.name)
+    if predicts:
+        answers = model.predict(inputs, batch_size=batch_size, verbose=int(verbose))
+        answers = picked(answers, reading.name, reading.output)
         scores = heads.scores_of(np.asarray(answers), reading.head or "logits", bool(reading.activated))
     else:
         starts = range(0, len(inputs), batch_size)
         batches = (inputs[i : i + batch_size].astype(net.dtype, copy=False) for i in starts)
         scores = np.concatenate([np.asarray(net(keras.ops.convert_to_tensor(some))) for some in batches])
+    if scores.ndim != 2:
+        raise UserError(f"{reading.name} scores each point or voxel {scores.shape}, not whole examples")
     return Classification(scores, np.asarray(labels), reading.head or "logits")
 
 

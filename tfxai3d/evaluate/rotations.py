@@ -10,8 +10,9 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.filling import check_copies
 from tfxai3d.explain.engine.head import log_probabilities
 from tfxai3d.explain.engine.network import network
+from tfxai3d.explain.engine.several_inputs import check_one_input
 
-Axes = Literal["y", "xyz"]
+Axes = Literal["y", "z", "xyz"]
 # benchmarks/p_grad_cam.py on 2 cores: 4,096 takes about a fifth longer, 32,768 and 65,536 differ by less
 # than the noise and need more memory. XLA takes 1.6 times as long and compiles for each number of points.
 _POINTS_AT_ONCE = 16384
@@ -24,7 +25,7 @@ def random_rotations(
 
     Args:
         count: How many.
-        axes: "y" rotates about the up axis; "xyz" about x, then y, then z.
+        axes: "y" or "z" rotates about the up axis; "xyz" about x, then y, then z.
         composed: Each rotation continues from the one before it, as in the p-grad-CAM program.
         seed: Equal seeds give equal rotations.
 
@@ -51,7 +52,7 @@ class RotationTest:
             for itself.
 
     Raises:
-        UserError: If the rotations are no such matrices, or as `network`.
+        UserError: If the rotations are no such matrices, the model takes several inputs, or as `network`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class RotationTest:
         if rotations.shape[1:] != (3, 3) or not len(rotations):
             raise UserError(f"rotations must be matrices (R,3,3), R at least 1; they are {rotations.shape}")
         self.network, self.points_at_once, self.vote = network(model), points_at_once, vote
+        check_one_input(self.network)
         self.rotations = np.asarray(rotations, np.float32)
         self._compiled = tf.function(self._scores)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfxai3d.data.orientation import Z_UP_TO_Y_UP, of_all_columns
+from tfxai3d.data.orientation import with_other_axis_up
 from tfxai3d.explain.engine.network import network
 from tfxai3d.results import heads
 
@@ -26,7 +26,7 @@ def surer_with_other_axis_up(model: Any, points: np.ndarray, scores: np.ndarray)
         points: The object (N,3), or (N,3+F), whose normals turn as well.
         scores: Its scores as it is, (C,).
     """
-    rotated = points @ of_all_columns(Z_UP_TO_Y_UP, points).T  # its own inverse
+    rotated = with_other_axis_up(points)
     net = network(model, "points")
     net.settle(rotated[None])
     both = np.concatenate(

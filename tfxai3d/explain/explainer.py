@@ -200,6 +200,7 @@ class Explainer(abc.ABC):
             options=options,
             kind=self.network.kind,
             data_format=self.network.data_format,
+            up=self.network.up,
             method_title=self.title,
             convergence_delta=parts.convergence_delta,
             standard_error=parts.standard_error,

@@ -40,10 +40,11 @@ class Units:
         self._output = LayerOutput(self.network, self.network.model, layer, rows=False) if layer else None
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the activations (B,K), in inference mode, of a layer with channels that is used once."""
-        if self._output is None:
-            return self.network(inputs)
-        output, _ = self._output(inputs)
+        """Returns the activations (B,K), in inference mode, of a layer with channels that is used once.
+
+        Those of a layer, or of the classes of a segmentation, at all places become one number by `pool`.
+        """
+        output = self.network(inputs) if self._output is None else self._output(inputs)[0]
         places = list(range(1, output.shape.rank - 1))
         if not places:
             return output

@@ -9,6 +9,7 @@ import numpy as np
 from tfxai3d.storage import AnyPath, open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
+UpAxis = Literal["y", "z"]
 # Titles of the methods whose name is not written as it is spelt.
 _FIRST_TITLES = {
     "p_grad_cam": "p-grad-CAM",
@@ -48,6 +49,7 @@ class Explanation:
         data_format: Where the inputs have their channels, "channels_last" or "channels_first".
         region: Of a segmentation, the part that was explained, bool, one a point or voxel of its answer; the
             scores are then the means over it.
+        up: The up axis of points; grids have z up.
         affine: Of scans, takes voxel numbers (i,j,k,1) to millimetres, to the right, front and head of a
             patient as in NIfTI, float64 (B,4,4). Without it pictures show voxels of equal sides.
     """
@@ -68,6 +70,7 @@ class Explanation:
     data_format: str = "channels_last"
     region: np.ndarray | None = None
     affine: np.ndarray | None = None
+    up: UpAxis = "y"
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -147,7 +150,7 @@ class Explanation:
         """Writes everything to one compressed NPZ file, atomically."""
         arrays = {name: getattr(self, name) for name in (*_ARRAYS, *_OPTIONAL_ARRAYS)}
         given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
-        texts = (*_TEXTS, "method_title", "data_format")
+        texts = (*_TEXTS, "method_title", "data_format", "up")
         write_npz(path, given, {name: getattr(self, name) for name in texts})
 
     @classmethod
@@ -163,10 +166,11 @@ class Explanation:
             arrays |= {name: store[name] for name in _OPTIONAL_ARRAYS if name in store}
             texts = {name: meta[name] for name in _TEXTS}
             texts["class_names"] = tuple(texts["class_names"]) if texts["class_names"] else None
-            # Files of the first version hold no titles, and all were of channels last.
+            # Files of earlier versions hold no titles, and all were of channels last and y up.
             more = {
                 "method_title": meta.get("method_title"),
                 "data_format": meta.get("data_format", "channels_last"),
+                "up": meta.get("up", "y"),
             }
             return cls(**arrays, **texts, **more)
 

@@ -141,7 +141,7 @@ class _SignatureExplainer(Explainer):
         region = self._signature.structured_input_signature[1].get("region")
         single = isinstance(target, RegionTensor) if region is not None else _of_one_class(target)
         if not single:
-            what = "single classes" if region is None else "regions of a class"
+            what = "single classes" if region is None else "a Region alone, its class and where it is"
             raise UserError(
                 f"the signature explain_{self.method} of {self.network.name} explains {what}; "
                 f"explainer({self.method!r}) with an option differentiates the model instead"

@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 
+from tfxai3d.data import z_up_to_y_up
+from tfxai3d.results import Explanation
 from tfxai3d.view.shown.subject import subject
 
 
@@ -13,6 +15,14 @@ def test_subject_counts_what_is_in_empty_space(voxels):
     assert "460 voxels" in shown.subtitle
     masked = dataclasses.replace(voxels, importance=voxels.importance * voxels.inputs[..., 0])
     assert "empty space" not in subject(masked, 0, "magma_r").subtitle
+
+
+def test_clouds_with_z_up_are_drawn_upright(explanation, tmp_path):
+    lying = dataclasses.replace(explanation, inputs=z_up_to_y_up(explanation.inputs), up="z")
+    lying.save(tmp_path / "lying.npz")
+    both = explanation, Explanation.load(tmp_path / "lying.npz")
+    marks = [subject(one, 0, "magma_r").marks for one in both]
+    np.testing.assert_array_equal(marks[0].centres, marks[1].centres)
 
 
 def test_a_contrast_names_both_classes(voxels):

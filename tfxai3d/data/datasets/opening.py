@@ -42,6 +42,7 @@ def open_dataset(
     seed: int = 0,
     parts: bool = False,
     grid: GridForm = GridForm(),  # noqa: B008 - it is frozen
+    normalize: bool = True,
 ) -> Split:
     """Opens one split of a labelled set; what the folder holds tells which set it is.
 
@@ -71,6 +72,7 @@ def open_dataset(
         parts: Label each point with the part that it lies on, such as "chair/leg", rather than each example
             with its class, see `shapes.draw_parts`. Procedural shapes alone have such labels.
         grid: What grids the network takes, of voxels.
+        normalize: Whether clouds of single files are moved and scaled into the unit sphere.
 
     Returns:
         The split; its inputs are read, sampled or voxelised when they are asked for.
@@ -93,7 +95,7 @@ def open_dataset(
         return open_parts(split, num_points, num_examples or _NUM_SHAPES, class_names, seed)
     if source is None:
         return _procedural(kind, split, num_points, num_examples, class_names, seed, grid)
-    opened = _open(Path(source), kind, split, num_points, features, seed, grid)
+    opened = _open(Path(source), kind, split, num_points, features, seed, grid, normalize)
     if class_names is not None:
         labels = relabel(opened.labels, opened.class_names, class_names)
         opened = dataclasses.replace(opened, labels=labels, class_names=tuple(class_names))
@@ -108,6 +110,7 @@ def _open(
     features: int | Sequence[str],
     seed: int,
     grid: GridForm,
+    normalize: bool,
 ) -> Split:
     """Opens a split of the set that a file or folder holds."""
     packed = f"modelnet10_{split}.npz" if kind == "voxels" else f"{split}_files.txt"
@@ -117,7 +120,7 @@ def _open(
                 raise UserError(f"{source / packed}: features: these clouds have none; leave them out")
             return _packed(source, kind, split, num_points, grid)
         if listed := list_tree(source):
-            return _of_files(source, listed, kind, split, num_points, features, seed, grid)
+            return _of_files(source, listed, kind, split, num_points, features, seed, grid, normalize)
         raise UserError(
             f"{source / packed}: no such file, nor is {source} a tree <class>/{split}/* or "
             f"{split}/<class>/* of files; give a folder that holds one of them, or a CSV, NPZ or H5 file"
@@ -128,7 +131,7 @@ def _open(
         raise UserError(f"{source}: no such file or folder; check the path")
     suffix = source.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):
-        return _of_files(source, list_table(source), kind, split, num_points, features, seed, grid)
+        return _of_files(source, list_table(source), kind, split, num_points, features, seed, grid, normalize)
     if suffix == ".npz" and kind == "voxels":
         return _volumes(source, load_medmnist(source, split), split, grid)
     if suffix in (".h5", ".hdf5"):
@@ -198,6 +201,7 @@ def _of_files(
     features: int | Sequence[str],
     seed: int,
     grid: GridForm,
+    normalize: bool,
 ) -> Split:
     """Opens files one by one; what has no up axis by its nature is taken to have z up."""
     chosen = choose_split(source, [one.class_name for one in listed], [one.split for one in listed], split)
@@ -205,7 +209,9 @@ def _of_files(
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:
         if kind == "points":
-            points = load_points(paths[number], num_points, seed, up="z", features=features)
+            points = load_points(
+                paths[number], num_points, seed, normalize=normalize, up="z", features=features
+            )
             return rotated_points(filled(points, num_points, seed), count)
         return grid.views(read(paths[number], kind="voxels"), count)
 

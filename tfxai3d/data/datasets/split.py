@@ -72,6 +72,26 @@ class Made:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Mapped:
+    """Inputs of which a function makes others."""
+
+    examples: Stored | Made | Mapped
+    function: Callable[[np.ndarray], np.ndarray]
+
+    @functools.cached_property
+    def inputs(self) -> np.ndarray:
+        """All of them."""
+        return self.function(self.examples.inputs)
+
+    def views(self, count: int) -> Iterator[np.ndarray]:
+        """Returns the inputs, rotated; see `Split.views`."""
+        return map(self.function, self.examples.views(count))
+
+    def __getitem__(self, numbers: np.ndarray) -> Mapped:
+        return Mapped(self.examples[numbers], self.function)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Split:
     """Labelled examples. Some of them, `split[10:20]` or `split[split.labels == 3]`, are a split as well.
 
@@ -87,7 +107,7 @@ class Split:
     labels: np.ndarray
     class_names: tuple[str, ...]
     where: list[dict[str, Any]]
-    examples: Stored | Made = dataclasses.field(repr=False)
+    examples: Stored | Made | Mapped = dataclasses.field(repr=False)
     features: tuple[str, ...] = ()
 
     @property
@@ -110,6 +130,10 @@ class Split:
             UserError: If the inputs are stored voxels and `count` is not 1, 2 or 4.
         """
         return self.examples.views(count)
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Split:
+        """Returns the split with what a function makes of the inputs (M,...) in their place."""
+        return dataclasses.replace(self, examples=Mapped(self.examples, function))
 
     def spread(self, count: int) -> Split:
         """Returns at most `count` examples, spread evenly over all of them."""

@@ -37,7 +37,8 @@ def compare_modes(
     """Drops points of objects by each mode until the decision changes, and again as many at random.
 
     Args:
-        model: Maps points (B,N,3) to scores of classes; whatever explain.PGradCAM takes.
+        model: Maps points (B,N,3) to scores of classes; whatever explain.PGradCAM takes, and
+            for "asm" alone whatever an explainer takes.
         points: Objects (M,N,3).
         labels: True classes, int (M,).
         modes: Modes of `MODES` that are not random, or "asm": point saliency.
@@ -56,8 +57,10 @@ def compare_modes(
     """
     for mode in set(modes) - {"asm"}:
         by_mode(mode)
-    p_grad_cam, saliency = explain.PGradCAM(model, pooling), explain.PointSaliency(model)
-    names = p_grad_cam.network.class_names
+    saliency = explain.PointSaliency(model)
+    # It needs the features of a layer, which point saliency does not.
+    p_grad_cam = saliency if set(modes) == {"asm"} else explain.PGradCAM(model, pooling)
+    names = saliency.network.class_names
     own = {"mode": list(modes), "num_drop": num_drop, "asm_control": asm_control, "pooling": pooling}
 
     def runs(cloud: np.ndarray, label: int, mode: str) -> Iterator[DropRun]:

@@ -28,7 +28,7 @@ class Forward:
     """
 
     def __init__(self, model: Any, batch_size: int = 32):
-        self.network, self.batch_size = network(model), batch_size
+        self.network, self.batch_size = network(model, "points"), batch_size
         clouds = tf.TensorSpec((None, None, self.network.layout.usual()[-1]), self.network.dtype)
         self._compiled = tf.function(self.network, input_signature=[clouds], autograph=False)
 

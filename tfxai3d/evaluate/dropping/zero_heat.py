@@ -51,7 +51,7 @@ def remove_without_heat(
     Raises:
         UserError: As explain.PGradCAM.
     """
-    removal = _Removal(network(model), batch_size, seed)
+    removal = _Removal(network(model, "points"), batch_size, seed)
     outcomes: dict[str, list[Outcome]] = {}
     for i in tqdm(range(0, len(points), batch_size), unit="batch", disable=None):
         for name, outcome in removal(points[i : i + batch_size], labels[i : i + batch_size]):

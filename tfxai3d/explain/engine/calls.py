@@ -1,6 +1,6 @@
 """What is called of a model: a Keras model in inference mode, a signature, a function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -127,6 +127,7 @@ def of_keras(
     name: str,
     input_name: str | None = None,
     output_name: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
 ) -> Called:
     """Returns how a Keras model is called.
 
@@ -136,12 +137,13 @@ def of_keras(
         name: What errors call it.
         input_name: The input that is explained, see `several_inputs`.
         output_name: The output that is explained, see `output_of`.
+        fixed: The inputs that are held once and for all, see `Inputs.holding`.
 
     Raises:
         UserError: If it is not built, or has no such input or output.
     """
     named = inputs_of(model)
-    several = several_inputs(named, layout, input_name, name, partial(packed, model))
+    several = several_inputs(named, layout, input_name, name, partial(packed, model), fixed)
     output = output_of(model, output_name, name)
     reading = reading_of(model, several, output)
     shape, dtype = built_shape(model, layout.kind), model.input_dtype
@@ -177,6 +179,7 @@ def of_signature(
     name: str,
     input_name: str | None = None,
     output_name: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
     head: Head | None = None,
 ) -> Called:
     """Returns how a signature of a SavedModel is called, which says what it takes.
@@ -187,13 +190,14 @@ def of_signature(
         name: What errors call it.
         input_name: The input that is explained.
         output_name: The output that is explained.
+        fixed: The inputs that are held.
         head: What it returns, if `serve.export` has written it: then it is scores already.
 
     Raises:
         UserError: If it has no such input, or one of another form.
     """
     specs = dict(sorted(signature.structured_input_signature[1].items()))  # in no order of their own
-    several = several_inputs(specs, layout, input_name, name, dict)
+    several = several_inputs(specs, layout, input_name, name, dict, fixed)
     explained = several.explained if several else next(iter(specs))
     taken = specs[explained]
     shape = None if taken.shape.rank is None else tuple(taken.shape[1:])

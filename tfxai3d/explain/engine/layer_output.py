@@ -37,7 +37,7 @@ class LayerOutput:
 
     def __init__(self, network: Network, model: Any, layer: str | None = None, rows: bool = True):
         if not isinstance(model, keras.Model):
-            raise UserError(f"{network.name} must be a Keras model: the output of a layer is needed")
+            raise UserError(f"{network.name} must be a Keras model, for the output of a layer is needed")
         name = layer or getattr(model, "endpoint", None)
         if name is None:
             fitting = ", ".join(_fitting(model, network.kind)) or "none that shows its shape"

@@ -69,7 +69,7 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
         UserError: If the model is no Keras model, or has an activation for which there is no rule.
     """
     if not isinstance(model, keras.Model):
-        raise UserError(f"{network.name} must be a Keras model: its activations are looked for inside")
+        raise UserError(f"{network.name} must be a Keras model, for its activations are looked for inside")
 
     def adjust(original: Any, copy: Any) -> None:
         where = f"layer {original.name!r} of {network.name}"

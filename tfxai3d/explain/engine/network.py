@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 import keras
@@ -15,7 +15,7 @@ from tfxai3d.explain.engine.head import Reading
 from tfxai3d.explain.engine.layout import DataFormat, Layout, Shape, format_of
 from tfxai3d.explain.engine.several_inputs import Inputs, holding
 from tfxai3d.models.saved_model.loading import SavedModel
-from tfxai3d.results.explanation import DataKind
+from tfxai3d.results.explanation import DataKind, UpAxis
 from tfxai3d.results.heads import HEADS, Head
 
 _SOME = {"points": 64, "voxels": 32}
@@ -51,6 +51,7 @@ class Network:
         ignores_copies: Whether copies of a cloud's first point, put at its end, change nothing.
         several: The inputs of a model that takes several.
         segments: Whether it classifies each point or voxel rather than whole examples, if it is known.
+        up: The up axis of the clouds that it takes; grids have z up.
     """
 
     function: Callable[[tf.Tensor], tf.Tensor]
@@ -67,6 +68,7 @@ class Network:
     ignores_copies: bool = False
     several: Inputs | None = None
     segments: bool = False
+    up: UpAxis = "y"
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the scores (B,C) of clouds, filled up if they are too small, or of voxels."""
@@ -166,6 +168,8 @@ def network(
     data_format: DataFormat | None = None,
     input_name: str | None = None,
     output_name: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    up: UpAxis | None = None,
 ) -> Network:
     """Returns any model as a Network.
 
@@ -182,6 +186,11 @@ def network(
         input_name: Of a model of several inputs, the one that is explained; by default the only one
             that can be.
         output_name: Of a model of several outputs, the one that is explained; by default "logits".
+        fixed: Of a model of several inputs, those that are held whatever is explained, by name and without
+            the first axis: all that takes a network then takes this one, as if it had one input. By default
+            each call of an explainer says what is held.
+        up: The up axis, "y" or "z", of the clouds that it takes, about which they are rotated and by which
+            they are drawn; by default y.
 
     Raises:
         UserError: If the kind of the data is not known, the model's input is of another kind, several, or
@@ -189,8 +198,12 @@ def network(
     """
     known = model if isinstance(model, Network) else getattr(model, "network", None)
     net = (
-        known if isinstance(known, Network) else _read(model, data_kind, data_format, input_name, output_name)
+        known
+        if isinstance(known, Network)
+        else _read(model, data_kind, data_format, input_name, output_name, fixed)
     )
+    if isinstance(known, Network) and (input_name or output_name or fixed):
+        raise UserError(f"{net.name} is read already: give input_name, output_name and fixed to its network")
     if data_kind not in (None, net.kind):
         raise UserError(f"data_kind {data_kind!r}: {net.name} takes {net.kind}")
     names = net.class_names if class_names is None else tuple(class_names)
@@ -202,7 +215,9 @@ def network(
         net = _with_head(net, head)
     if names is not None and net.classes is not None and len(names) != net.classes:
         raise UserError(f"class_names names {len(names)} of {net.classes} classes of {net.name}")
-    return dataclasses.replace(net, layer=layer or net.layer, class_names=names)
+    if up is not None:
+        check_choice("up", up, get_args(UpAxis) if net.kind == "points" else ("z",))
+    return dataclasses.replace(net, layer=layer or net.layer, class_names=names, up=up or net.up)
 
 
 def _read(
@@ -211,6 +226,7 @@ def _read(
     data_format: DataFormat | None,
     input_name: str | None,
     output_name: str | None,
+    fixed: Mapping[str, Any] | None,
 ) -> Network:
     kind: Any = data_kind or getattr(model, "data_kind", None)
     facts = model.facts if isinstance(model, SavedModel) else {}
@@ -223,14 +239,14 @@ def _read(
     check_choice("data_format", said, get_args(DataFormat))
     if isinstance(model, keras.Model):
         layout = Layout(kind, data_format=data_format or format_of(model))
-        called = of_keras(model, layout, name, input_name, output_name)
+        called = of_keras(model, layout, name, input_name, output_name, fixed)
     else:
         layout, head = Layout(kind, data_format=said), facts.get("head")
         signature = model.signature if isinstance(model, SavedModel) else signature_of(model)
         bare = model.loaded if isinstance(model, SavedModel) else model
         if signature is not None:  # `serve.export` calls what is explained as its kind
             explained = input_name or (kind if facts else None)
-            called = of_signature(signature, layout, name, explained, output_name, head)
+            called = of_signature(signature, layout, name, explained, output_name, fixed, head)
         else:
             called = of_function(bare, layout, name, output_name, head)
     return Network(

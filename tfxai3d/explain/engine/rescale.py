@@ -45,7 +45,7 @@ def rescaled(network: Network, model: Any) -> Network:
         UserError: If the model is no Keras model, or has an operation for which there is no rule.
     """
     if not isinstance(model, keras.Model):
-        raise UserError(f"{network.name} must be a Keras model: its operations are looked for inside")
+        raise UserError(f"{network.name} must be a Keras model, for its operations are looked for inside")
     if network.several is not None:
         raise UserError(f"deep_lift explains models of one input, {network.name} takes several")
     replaced, graph = overridden(network, shadow(model, _plain), _GRADIENTS)

@@ -22,20 +22,21 @@ class Inputs:
 
     Attributes:
         explained: Name of the one that is explained.
-        specs: Of each of the others, by name.
+        specs: Of each of the others that is given anew in every call, by name.
         pack: Maps all tensors, by name, to what the model takes.
+        held: Those of the others that are held once and for all, (1,...) each.
     """
 
     explained: str
     specs: Mapping[str, tf.TensorSpec]
     pack: Callable[[Mapping[str, tf.Tensor]], Any]
+    held: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def arguments(self, x: tf.Tensor) -> Any:
         """Returns what the model takes: x, and the others as `holding` says, repeated for all rows of x."""
         count = tf.shape(x)[0]
-        held = {
-            name: tf.repeat(value, count // tf.shape(value)[0], axis=0) for name, value in held_now().items()
-        }
+        values = {**self.held, **(held_now() if self.specs else {})}
+        held = {name: tf.repeat(value, count // tf.shape(value)[0], axis=0) for name, value in values.items()}
         return self.pack({self.explained: x, **held})
 
     def some(self) -> dict[str, tf.Tensor]:
@@ -61,6 +62,15 @@ class Inputs:
             )
         return {name: self._fitting(name, value, examples) for name, value in given.items()}
 
+    def holding(self, fixed: Mapping[str, Any]) -> "Inputs":
+        """Returns the same with inputs that are held once and for all, each without the first axis.
+
+        Raises:
+            UserError: As `checked`.
+        """
+        held = self.checked(fixed, 1)
+        return dataclasses.replace(self, specs={}, held=held)
+
     def _fitting(self, name: str, value: Any, examples: int) -> np.ndarray:
         spec = self.specs[name]
         try:
@@ -84,11 +94,17 @@ def held_inputs(network: Any, fixed: Mapping[str, Any] | None, examples: int) ->
     Raises:
         UserError: If they are not those of the network.
     """
-    if network.several is not None:
+    if network.several is not None and network.several.specs:
         return network.several.checked(fixed, examples)
     if fixed:
-        raise UserError(f"fixed: {network.name} has one input, which is explained")
+        raise UserError(f"fixed: {network.name} has one input, which is explained, or all others are held")
     return {}
+
+
+def check_one_input(network: Any) -> None:
+    """Raises a UserError if a Network takes inputs that are to be held, and none are."""
+    if network.several is not None and network.several.specs:
+        held_now()
 
 
 def rows_alike(held: Mapping[str, np.ndarray], examples: int, batch_size: int) -> Iterator[np.ndarray]:
@@ -134,6 +150,7 @@ def several_inputs(
     input_name: str | None,
     name: str,
     pack: Callable[[Mapping[str, tf.Tensor]], Any],
+    fixed: Mapping[str, Any] | None = None,
 ) -> Inputs | None:
     """Returns the inputs of a model of several, None if it has one.
 
@@ -143,6 +160,7 @@ def several_inputs(
         input_name: The input that is explained; by default the only one that can be of this kind.
         name: What errors call the model.
         pack: See `Inputs`.
+        fixed: The inputs that are held once and for all, if they are; see `Inputs.holding`.
 
     Raises:
         UserError: If there is no such input, or several can be of this kind.
@@ -150,13 +168,16 @@ def several_inputs(
     if len(named) < 2:
         if input_name is not None and input_name not in named:
             raise UserError(f"input_name: {name} has one input, it is not called {input_name!r}")
+        if fixed:
+            raise UserError(f"fixed: {name} has one input, which is explained")
         return None
     fitting = [one for one, tensor in named.items() if layout.fits(_example(tensor))]
     explained = input_name if input_name is not None else _only(fitting, layout, named, name)
     if explained not in named:
         raise UserError(f"input_name: {name} has the inputs {', '.join(named)}, none is called {explained!r}")
     others = {one: tensor for one, tensor in named.items() if one != explained}
-    return Inputs(explained, {one: tf.TensorSpec(x.shape, x.dtype) for one, x in others.items()}, pack)
+    found = Inputs(explained, {one: tf.TensorSpec(x.shape, x.dtype) for one, x in others.items()}, pack)
+    return found.holding(fixed) if fixed else found
 
 
 def inputs_of(model: keras.Model) -> dict[str, Any]:

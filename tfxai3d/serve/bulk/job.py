@@ -39,9 +39,10 @@ class Job:
     # A name of `explain.method_names`; in the file, or one that needs gradients alone.
     method: str = "integrated_gradients"
     format: Format = "tfrecord"  # "tfrecord" or "parquet"
-    num_points: int = 1024  # the most points of a cloud
+    num_points: int = 1024  # the most points of a cloud, of networks that take any number
     batch_size: int = 32  # the most clouds at once
     shard_size: int = 256  # clouds of a file of results; a killed run loses the work on the file it was at
+    normalize: bool = True  # bring clouds and meshes of single files into the unit sphere
     trust: bool = False  # load the SavedModel whatever operations it holds; see `serve.load`
 
 
@@ -79,6 +80,7 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
     paths = find_files(patterns)
     _load(*_described(job))  # its mistakes are found before any work
     decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
+    decisive |= {} if job.normalize else {"normalize": False}
     shards = make_shards(paths, job.shard_size)
     with run_folder(job.output_dir, run_settings(job.saved_model, paths, decisive), "explanations-*"):
         left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
@@ -149,10 +151,12 @@ class _ExplainShard(_WithExplainer):
     def process(self, shard: Shard) -> None:
         """Writes the shard's two files; the explanations last, for they say that the shard is done."""
         job, rejected, explained = self._job, list[Rejected](), 0
+        net = self.explainer.network
+        sizes = net.size or job.num_points, net.layout.usual()[-1] or 3, job.normalize
         path = _path(job, shard, self._count)
         if path.exists():  # an attempt before this one was told to be lost and was not
             return
-        records = (record for source in shard.sources for record in read_records(source, job.num_points))
+        records = (record for source in shard.sources for record in read_records(source, *sizes))
         with write_rows(path, job.format) as write:
             while some := list(itertools.islice(records, job.batch_size)):
                 results = list(explain_records(self.explainer, some))

@@ -18,7 +18,7 @@ from tfxai3d.storage.writing import atomic_path, write_text
 
 Format = Literal["tfrecord", "parquet"]
 Row = dict[str, Any]
-"""`id`, `target`, `importance` (N,), `attributions` (N,3), `scores` (C,) and, of path methods, `delta`."""
+"""`id`, `target`, `importance` (N,), `attributions` (N,3+F), `scores` (C,) and, of path methods, `delta`."""
 
 _FLOATS = pyarrow.list_(pyarrow.float32())
 _SCHEMA = pyarrow.schema({

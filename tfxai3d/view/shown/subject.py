@@ -5,6 +5,7 @@ import textwrap
 
 import numpy as np
 
+from tfxai3d.data.orientation import z_up_to_y_up
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.view.shown.colors import Colormap, color_range
@@ -36,6 +37,7 @@ def subject(explanation: Explanation, index: int, colormap: Colormap, title: str
     importance = np.asarray(explanation.importance[index], dtype=np.float64)
     if kind == "points":
         inputs = inputs[:, :3]  # the features have no place
+        inputs = z_up_to_y_up(inputs) if explanation.up == "z" else inputs
     if inputs.shape[:-1] != importance.shape or inputs.ndim != (2 if kind == "points" else 4):
         raise UserError(f"example {index}: {inputs.shape} are no {kind} of importance {importance.shape}")
     if not inputs.any() or not np.isfinite(inputs).all():
