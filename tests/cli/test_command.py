@@ -40,7 +40,7 @@ def test_it_lists_all_apps_with_what_they_do(run, words):
 def test_an_unknown_app_is_one_line_that_lists_them(run):
     code, out, err = run("p-grad-cam")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert err.startswith("error: no app 'p-grad-cam'; the apps are asm, compare_modes, ")
+    assert err.startswith("error: no app 'p-grad-cam'; the apps are asm, compare, compare_modes, ")
 
 
 def test_help_takes_no_tensorflow():
@@ -77,7 +77,7 @@ def test_a_shipped_flagfile_is_found_from_anywhere(tmp_path, monkeypatch, words,
 @pytest.mark.parametrize("name", ["nowhere.cfg", "elsewhere/p_grad_cam.cfg", ""])
 def test_a_missing_flagfile_is_an_error_that_lists_the_shipped_ones(name):
     with pytest.raises(
-        UserError, match=f"--flagfile={name}: no such file; shipped are compare_modelnet40.cfg, "
+        UserError, match=f"--flagfile={name}: no such file; shipped are compare.cfg, compare_modelnet40.cfg, "
     ):
         command.with_shipped_flagfiles(["app", f"--flagfile={name}"])
 
