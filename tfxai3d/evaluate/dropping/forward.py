@@ -10,6 +10,7 @@ from tfxai3d.data.geometry import MIN_POINTS
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.filling import check_copies
 from tfxai3d.explain.engine.network import Network, network
+from tfxai3d.explain.engine.several_inputs import check_one_input
 
 Clouds = Sequence[np.ndarray] | np.ndarray
 """Many clouds: arrays (N_i,3) of any sizes, or one array (M,N,3)."""
@@ -29,6 +30,7 @@ class Forward:
 
     def __init__(self, model: Any, batch_size: int = 32):
         self.network, self.batch_size = network(model, "points"), batch_size
+        check_one_input(self.network)
         clouds = tf.TensorSpec((None, None, self.network.layout.usual()[-1]), self.network.dtype)
         self._compiled = tf.function(self.network, input_signature=[clouds], autograph=False)
 
@@ -80,6 +82,7 @@ def least_points(net: Network, cloud: np.ndarray) -> int:
             return False
         return True
 
+    check_one_input(net)
     net.settle(cloud[None])
     check_copies(net, cloud[None, : len(cloud) - 1])
     if net.ignores_copies or net.size is not None:
