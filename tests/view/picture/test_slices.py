@@ -33,6 +33,15 @@ def test_the_lesion_is_where_the_eye_goes(tmp_path):
     assert (np.bincount(blobs.ravel())[1:] > 100).sum() == 6  # three slices, and below them three projections
 
 
+def test_no_hot_voxel_is_lost_between_pixels(tmp_path):
+    """A volume of more voxels than pixels at the usual resolution."""
+    values = np.random.default_rng(0).normal(size=(700, 700, 2)).astype(np.float32)
+    importance = np.zeros(values.shape)
+    importance[5::70, 5::70, 1] = 1  # a hundred
+    render_png(tmp_path / "wide.png", explained(importance, values[..., None], None))
+    assert ndimage.label(hot(imread(tmp_path / "wide.png")))[1] >= 180  # twice, but for those below the cross
+
+
 def test_a_panel_has_a_bar_of_its_kind_for_each_method(tmp_path):
     signed = inside() * 1.0 - inside(lesion=(8, 20, 16))
     first, second = explained(), explained(signed, method="integrated_gradients")

@@ -75,6 +75,15 @@ def test_every_slice_and_projection_is_hottest_in_the_lesion():
             assert apart[lesion].max() < apart[~lesion].min()
 
 
+def test_a_lesion_outshines_the_noise_of_a_large_volume():
+    """A share of all voxels, as in other pictures, would be more of noise than a lesion has."""
+    noise = np.random.default_rng(0).gamma(1, 0.02, (96, 96, 96))
+    noise[20:24, 30:34, 40:44] = 1
+    shown = sliced(explained(noise, noise[..., None], None), 0, None)
+    assert shown.limits[1] > 0.99
+    assert (noise >= shown.limits[1]).sum() == 64
+
+
 def test_where_there_is_no_importance_the_values_are_grey():
     shown = sliced(explained(), 0, None, window=(-200, 300))
     colors = shown.slice(0)

@@ -44,7 +44,7 @@ def draw_volumes(
             _write(figure, left, below - 0.6, f"{said}{grey}; {shown.held()}", width, 10, color="0.35")
             _draw(figure, shown, left, below - _HEADER, most)
         top -= height
-    save(figure, path, dpi=150)
+    save(figure, path, dpi=max(150.0, *(_dpi(shown, most) for row in rows for shown in row)))
 
 
 def _write(figure: Any, x: float, y: float, text: str, width: float, size: float, **style: Any) -> None:
@@ -58,6 +58,12 @@ def _sizes(shown: SlicedVolume, most: float) -> tuple[list[float], list[float]]:
     across, up = np.array([sides[list(plane[:2])] for plane in PLANES]).T
     scale = min((most - 2 * _GAP) / across.sum(), _HIGHEST / up.max())
     return (scale * across).tolist(), (scale * up).tolist()
+
+
+def _dpi(shown: SlicedVolume, most: float) -> float:
+    """Returns the pixels of an inch with which each voxel has one, up to 600: none that is hot is lost."""
+    voxels = np.array([[shown.shape[axis] for axis in plane[:2]] for plane in PLANES])
+    return min(600.0, 1.02 * float((voxels / np.transpose(_sizes(shown, most))).max()))
 
 
 def _height(shown: SlicedVolume, most: float) -> float:

@@ -15,7 +15,8 @@ Window = tuple[float, float]
 """The values that are black and white."""
 
 _QUANTILES = (0.005, 0.995)  # of the values: the window where none is given
-_TOP = 0.999  # of the importance: a lesion has fewer voxels than the noise beyond the 98 % of other pictures
+# Voxels beyond the top of the colours: a lesion has fewer than the 2 % that are beyond it elsewhere.
+_BEYOND = 20
 OPAQUE = 0.5
 """The fraction of the top importance from which on the map is as opaque as it gets; at 0 it is clear."""
 COVER = 0.85
@@ -188,7 +189,7 @@ def sliced(
         axes=axes,
         affine=affine,
         colormap=colormap,
-        limits=color_range(importance.ravel(), colormap, _TOP),
+        limits=color_range(importance.ravel(), colormap, max(0.98, 1 - _BEYOND / importance.size)),
         title=one_line(title if title is not None else caption(explanation, index)),
         method=one_line(explanation.title),
         details=said,
