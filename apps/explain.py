@@ -59,7 +59,7 @@ _ROWS = 24  # of the panel, which a scan of many tiles would make endless
 cli.define_flags(
     cli.OBJECTS | cli.PERTURBATION, cli.MODEL, model="pointnet_modelnet40",
     methods=["vanilla_gradient", "guided_backprop", "integrated_gradients"],
-    shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"], target=None, steps=50,
+    shape=["airplane", "bathtub", "chair", "desk", "dresser", "table"], target=None, steps=50, composite=None,
     shard_size=256, batch_size=32, pictures=True, colormap=None, window=None, output_dir="out/explain",
 )  # fmt: skip
 flags.DEFINE_string("mistakes", None, "mistakes.csv of apps/evaluate.py, made with the same --data_dir.")
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> None:
         raise UserError("--mistakes needs --data_dir, the data set that apps/evaluate.py classified")
     cli.load_tensorflow()
     net = cli.load_network()
-    options = cli.given("batch_size", "steps", "seed", *cli.PERTURBATION)
+    options = cli.given("batch_size", "steps", "seed", "composite", *cli.PERTURBATION)
     explainers = [cli.create_explainer(name, net, progress=True, **options) for name in FLAGS.methods]
     target = cli.named_target(net)
     if FLAGS.data_dir and not FLAGS.label and not FLAGS.mistakes:

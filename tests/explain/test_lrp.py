@@ -206,6 +206,20 @@ def test_a_gate_gets_nothing_and_equal_factors_half_each():
     np.testing.assert_allclose(total(kept), kept.scores[:, 1], rtol=1e-4)
 
 
+def test_a_matrix_product_of_two_features_gives_half_to_each():
+    with precision():
+        cloud = keras.Input((4, 3))
+        left, right = L.Dense(3, use_bias=False)(cloud), L.Dense(3, use_bias=False)(cloud)
+        product = keras.ops.matmul(left, keras.ops.transpose(right, (0, 2, 1)))
+        model = keras.Model(cloud, L.Dense(2, use_bias=False)(L.Flatten()(product)))
+    points = RNG.normal(size=(2, 4, 3))
+    found = explain.LRP(model, ZERO, data_kind="points")(points, 1)
+    np.testing.assert_allclose(total(found), found.scores[:, 1], rtol=1e-4)
+    # A form of degree two: the gradient times the inputs is twice its value.
+    product = explain.GradientTimesInput(model, data_kind="points")(points, 1)
+    assert_close(2 * found.attributions, product.attributions)
+
+
 class Cumulative(L.Layer):
     def call(self, x):
         return tf.cumsum(x, axis=1)

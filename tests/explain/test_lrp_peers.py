@@ -1,4 +1,4 @@
-"""LRP against zennit and captum on the same weights; their numbers are in tests/files/zennit_lrp.npz."""
+"""LRP and DeepLIFT against zennit and captum on the same weights (tests/files/zennit_lrp.npz)."""
 
 from pathlib import Path
 
@@ -24,11 +24,11 @@ def filled(model, shapes):
     return model
 
 
-def voxels():
+def voxels(pool=L.MaxPooling3D):
     with precision("float32"):  # there is no max pool of float64
         grid = keras.Input((8, 8, 8, 1))
         x = L.ReLU()(L.BatchNormalization(epsilon=1e-9)(L.Conv3D(4, 3, padding="same")(grid)))
-        x = L.MaxPooling3D(2)(x)
+        x = pool(2)(x)
         x = L.ReLU()(L.Add()([x, L.Conv3D(4, 1)(x)]))
         x = L.Flatten()(L.AveragePooling3D(3)(L.Conv3D(5, 2, activation="relu")(x)))
         x = L.ReLU()(L.BatchNormalization(epsilon=1e-9)(L.Dense(6)(x)))
@@ -55,6 +55,13 @@ def test_equals_zennit(kind, build, name):
     assert_close(ours.scores, THEIRS[f"{kind}/scores"])
     assert np.abs(ours.attributions).max() > 1e-4
     assert_close(ours.attributions, np.moveaxis(THEIRS[f"{kind}/{name}"], 1, -1), 1e-4)
+
+
+def test_deep_lift_equals_captum():
+    inputs = np.moveaxis(THEIRS["voxels/inputs"], 1, -1)
+    model = voxels(L.AveragePooling3D)
+    ours = explain.DeepLIFT(model, baseline=inputs[1] / 2, data_kind="voxels")(inputs[:1], 2)
+    assert_close(ours.attributions, np.moveaxis(THEIRS["voxels/deep_lift"], 1, -1), 1e-4)
 
 
 @pytest.mark.parametrize(("name", "epsilon"), [("epsilon", 1e-9), ("large", 0.25)])

@@ -123,6 +123,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "repeat. A wrong name lists those that fit.",
     ),
     "steps": (partial(_whole, lower_bound=2), "Steps of integrated_gradients."),
+    "composite": (_text, "Rules of lrp by layer: epsilon, epsilon_gamma, epsilon_plus, deep_taylor ..."),
     "units": (
         _one_of("points", "clusters", "voxels", "blocks"),
         "What methods such as lime and shapley_sampling take away at once; the method's own by default.",

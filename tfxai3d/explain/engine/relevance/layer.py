@@ -34,15 +34,15 @@ class Layer:
     Args:
         operation: The product.
         varying: Names of the operations between the network's inputs and outputs.
+        signal: Which of the operation's inputs is multiplied with the other; that one is held, also where it
+            varies.
     """
 
-    def __init__(self, operation: Any, varying: set[str]):
-        self.operation, self._varying = operation, varying
+    def __init__(self, operation: Any, varying: set[str], signal: int):
+        self.operation, self._varying, self._signal = operation, varying, signal
         numbers = [place for place, x in enumerate(operation.inputs) if x.dtype.is_floating]
-        # Where both vary the first is the signal, and the other is held as weights are.
-        self.signal = next(place for place in numbers if operation.inputs[place].op.name in varying)
-        self._weights_at = next(place for place in numbers if place != self.signal)
-        self.x, self.weights = operation.inputs[self.signal], operation.inputs[self._weights_at]
+        self._weights_at = next(place for place in numbers if place != signal)
+        self.x, self.weights = operation.inputs[signal], operation.inputs[self._weights_at]
 
     @functools.cached_property
     def output(self) -> tf.Tensor:
@@ -77,7 +77,7 @@ class Layer:
     def times(self, x: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Returns the product of others."""
         arguments = list(self.operation.inputs)
-        arguments[self.signal], arguments[self._weights_at] = x, weights
+        arguments[self._signal], arguments[self._weights_at] = x, weights
         return again(self.operation, *arguments)
 
     def back(self, weights: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:

@@ -74,17 +74,19 @@ class Propagation:
         return replaced
 
     def of_product(self, operation: Any, upstream: tf.Tensor) -> list[tf.Tensor | None]:
-        """Passes back through a layer with weights by its rule; weights that vary are held."""
+        """Passes back through a layer with weights by its rule; where both factors vary half to each."""
         found = _found(operation.graph)
-        if operation.name not in found.varying:  # behind what no gradient passes
-            return [None] * len(operation.inputs)
-        layer = Layer(operation, found.varying)
-        bounds = self.bounds if operation.name in found.first else None
-        rule = bounds or (self.composite.convolution if layer.at_places else self.composite.dense)
-        contributions = Contributions(layer, bounds)
-        # Of what the product is scaled by afterwards `upstream` has its part already.
-        passed = contributions.back(*rule.coefficients(upstream * layer.output, contributions))
-        return [passed if place == layer.signal else None for place in range(len(operation.inputs))]
+        passed: list[tf.Tensor | None] = [None] * len(operation.inputs)
+        places = [place for place, x in enumerate(operation.inputs) if x.op.name in found.varying]
+        for place in places if operation.name in found.varying else []:
+            layer = Layer(operation, found.varying, place)
+            bounds = self.bounds if layer.source.op.name == found.start else None
+            rule = bounds or (self.composite.convolution if layer.at_places else self.composite.dense)
+            contributions = Contributions(layer, bounds)
+            # Of what the product is scaled by afterwards `upstream` has its part already.
+            relevance = upstream * layer.output / len(places)
+            passed[place] = contributions.back(*rule.coefficients(relevance, contributions))
+        return passed
 
     def of_scale(self, operation: Any, upstream: tf.Tensor) -> list[tf.Tensor | None]:
         """Passes back through a multiplication or division of numbers one by one."""
@@ -106,11 +108,13 @@ class _Found:
     """What is known of a graph.
 
     Attributes:
+        start: Name of the input's operation.
         varying: Names of the operations between inputs and outputs.
-        first: Of the products whose signal is the input, but for what folds into them.
+        first: Of the products of the input, but for what folds into them.
         untouched: Of the operations between the input and those.
     """
 
+    start: str
     varying: set[str]
     first: set[str]
     untouched: set[str]
@@ -124,12 +128,14 @@ def _found(graph: Any) -> _Found:
         start, varying = graph.inputs[0].op.name, graphs.between(graph, choices=False)
         first, untouched = set(), {start}
         for operation in graph.get_operations():
-            if operation.name in varying and operation.type in PRODUCTS:
-                layer = Layer(operation, varying)
-                if layer.source.op.name == start:
+            if operation.name not in varying or operation.type not in PRODUCTS:
+                continue
+            for place, x in enumerate(operation.inputs):
+                layer = Layer(operation, varying, place) if x.op.name in varying else None
+                if layer and layer.source.op.name == start:
                     first.add(operation.name)
                     untouched |= {one.name for one in layer.before}
-        _KNOWN[graph] = _Found(varying, first, untouched)
+        _KNOWN[graph] = _Found(start, varying, first, untouched)
     return _KNOWN[graph]
 
 
@@ -173,7 +179,7 @@ def _shares(operation: Any, varies: list[bool]) -> list[float]:
     """Returns which part of the relevance each of two factors gets.
 
     One that is repeated for many numbers is a gate, and a divisor is a norm: they get nothing (Arras et al.,
-    2017, "signal takes all"). Equal factors get half each.
+    2017, "signal takes all"). Equal factors get half each, as do those of a matrix product.
     """
     if not all(varies):
         return [float(one) for one in varies]
