@@ -40,7 +40,7 @@ class LRP(Explainer):
     def __init__(
         self,
         model: Any,
-        composite: str | Composite = "epsilon_gamma",
+        composite: str | Composite = "epsilon",
         bounds: tuple[float, float] | None = None,
         pools: Pools = "winner",
         **kwargs: Any,
