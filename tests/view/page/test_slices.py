@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from tests.reference.pages import EVIL, data_of, unpacked
 from tests.reference.volumes import AFFINE, LESION, SHAPE, body, explained, inside
@@ -80,10 +81,15 @@ def pixels(browser, number):
     return np.round(255 * image[..., :3]).astype(int)
 
 
-def hottest(image):
-    """Returns the middle of what has the colour of inferno's top, as fractions to the right and up."""
+def is_hot(image):
+    """Where an image has the colour of inferno's top."""
     red, green, blue = np.moveaxis(image, -1, 0)
-    rows, columns = np.nonzero((red > 210) & (green > 210) & (blue < 165) & (blue > 100))
+    return (red > 210) & (green > 210) & (blue < 165) & (blue > 100)
+
+
+def hottest(image):
+    """Returns the middle of what is hot, as fractions to the right and up."""
+    rows, columns = np.nonzero(is_hot(image))
     assert len(rows) > 20
     return columns.mean() / image.shape[1], 1 - rows.mean() / image.shape[0]
 
@@ -104,6 +110,14 @@ def test_chromium_opens_at_the_lesion(tmp_path, noisy, browser):
     )
     width, depth, height = SHAPE * np.linalg.norm(AFFINE[:3, :3], axis=0)
     np.testing.assert_allclose(sides, [width / depth, width / height, depth / height], rtol=0.03)
+
+
+def test_no_voxel_is_lost_on_a_small_screen(tmp_path, browser):
+    values = np.random.default_rng(0).normal(size=(900, 900, 2, 1)).astype(np.float32)
+    importance = np.zeros(values.shape[:3])
+    importance[5::90, 5::90, 1] = 1  # a hundred
+    show(browser, tmp_path / "wide.html", write_html, explained(importance, values, None))
+    assert ndimage.label(is_hot(pixels(browser, 0)))[1] >= 75  # but for those below cross and letters
 
 
 def test_sliders_window_channel_and_projection(tmp_path, browser):

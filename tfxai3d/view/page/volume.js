@@ -137,7 +137,9 @@ function flat(volume, array, [across, up, cut], { place, projected }, size) {
 
 // Puts an image on a canvas, with the place and the letters of its sides.
 function draw(canvas, image, volume, [across, up], state) {
-  const ratio = devicePixelRatio || 1, box = canvas.getBoundingClientRect(), pen = canvas.getContext("2d");
+  const box = canvas.getBoundingClientRect(), pen = canvas.getContext("2d");
+  // A pixel a voxel at least, so that none is lost.
+  const ratio = Math.max(devicePixelRatio || 1, image.width / box.width, image.height / box.height);
   const width = canvas.width = Math.round(box.width * ratio);
   const height = canvas.height = Math.round(box.height * ratio);
   const small = new OffscreenCanvas(image.width, image.height);
