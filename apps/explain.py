@@ -91,7 +91,8 @@ def main(argv: list[str]) -> None:
     cli.write_clouds(output_dir, found, rows)
     cli.remove_pictures(output_dir, "panel.png", "panel.html")
     if FLAGS.pictures:
-        names, rows = [item.name for item in found][:_ROWS], rows[:_ROWS]
+        most = _ROWS if FLAGS.tile_size else len(rows)
+        names, rows = [item.name for item in found][:most], rows[:most]
         print(f"drawing {len(rows)} of {len(found)} rows", flush=True)
         view.render_panel(output_dir / "panel.png", rows, names, FLAGS.colormap, window)
         view.write_panel(output_dir / "panel.html", rows, names, FLAGS.colormap, window)

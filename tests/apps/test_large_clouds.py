@@ -83,6 +83,20 @@ def test_a_small_cloud_is_written_back_as_it_is_explained(run, tmp_path):
     assert text[1].startswith(rows.splitlines()[0] + ",")
 
 
+def test_what_cannot_be_written_back_is_explained_all_the_same(run, tmp_path):
+    (tmp_path / "a.npy").write_bytes(npy(SCAN[:80, :3].reshape(2, 40, 3)))
+    (tmp_path / "b.csv").write_text(
+        "x,y,z,importance\n" + "".join(f"{x},{y},{z},1\n" for x, y, z, _ in SCAN[:40])
+    )
+    files = f"--input={tmp_path / 'a.npy'},{tmp_path / 'b.csv'}"
+    code, _, err = run(files, "--nopictures")
+    assert code == 0, err
+    assert [path.name for path in (tmp_path / "out" / "a").iterdir()] == ["vanilla_gradient.npz"]
+    assert read(tmp_path / "out" / "b" / "vanilla_gradient.csv").columns.keys() == {
+        *("importance", "importance_2")
+    }
+
+
 def test_each_tile_loses_its_own_points(run, tmp_path):
     (tmp_path / "street.npy").write_bytes(npy(SCAN))
     options = ("--num_points=50", "--num_steps=2", "--num_drop=5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from absl import flags
 from tfxai3d import data, results, view
 from tfxai3d.cli.fitting import Object
 from tfxai3d.data.readers.loading import as_inputs
+from tfxai3d.errors import UserError
+from tfxai3d.storage.writing import unique_name
 
 FLAGS = flags.FLAGS
 _SHOWN = 50_000  # points of a picture
@@ -46,7 +49,11 @@ def _write(folder: Path, tiles: data.Tiles, explanations: Sequence[results.Expla
     importance = tiles.spread([one.importance[0] for one in explanations])
     if data.takes_column(source):
         suffix = "".join(source.suffixes[-2 if source.suffix.lower() == ".gz" else -1 :])
-        data.write_column(source, folder / f"{method}{suffix.lower()}", importance)
+        name = unique_name("importance", tiles.cloud.columns, "_")
+        try:
+            data.write_column(source, folder / f"{method}{suffix.lower()}", importance, name)
+        except UserError as error:  # what else was found is there nevertheless
+            logging.warning(f"the importance of all points is not written: {error}")
     if FLAGS.pictures and sum(len(tile.points) for tile in tiles.tiles) < tiles.cloud.count:
         whole, title = _whole(tiles, explanations, importance)
         view.render_png(folder / f"{method}.png", whole, colormap=FLAGS.colormap, title=title)

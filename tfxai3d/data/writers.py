@@ -37,7 +37,7 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
     source, path, values = Path(source), Path(path), np.asarray(values, np.float32)
     if not re.fullmatch(r"[A-Za-z_]\w{0,31}", name, re.ASCII):
         raise UserError(f"name {name!r}: give a word of up to 32 letters")
-    if not takes_column(source):
+    if extension(source) not in _WRITERS:
         raise UserError(
             f"{source}: columns are written to {' '.join(_WRITERS)} alone; save the cloud as one of them"
         )
@@ -64,8 +64,13 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
 
 
 def takes_column(source: AnyPath) -> bool:
-    """Whether `write_column` writes files of this format."""
-    return extension(Path(source)) in _WRITERS
+    """Whether `write_column` writes files of this format; of NPY those of one cloud."""
+    suffix = extension(Path(source))
+    if suffix != ".npy":
+        return suffix in _WRITERS
+    with unpacked(Path(source), suffix) as plain:
+        table = np.load(plain, mmap_mode="r")
+        return table.ndim == 2 or bool(table.dtype.names)
 
 
 def _count(source: Path, name: str) -> int:
