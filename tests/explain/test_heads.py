@@ -14,9 +14,21 @@ from tfxai3d import evaluate, explain, serve
 from tfxai3d.errors import UserError
 from tfxai3d.results import heads
 
-COLUMNS = {"softmax": 4, "sigmoids": 5, "sigmoid": 1, "linear": 1}
-ACTIVATIONS = {"softmax": "softmax", "sigmoids": "sigmoid", "sigmoid": "sigmoid", "linear": "linear"}
-HEADS = {"softmax": "probabilities", "sigmoids": "sigmoids", "sigmoid": "binary", "linear": "regression"}
+COLUMNS = {"logits": 4, "softmax": 4, "sigmoids": 5, "sigmoid": 1, "linear": 1}
+ACTIVATIONS = {
+    "logits": "linear",
+    "softmax": "softmax",
+    "sigmoids": "sigmoid",
+    "sigmoid": "sigmoid",
+    "linear": "linear",
+}
+HEADS = {
+    "logits": "logits",
+    "softmax": "probabilities",
+    "sigmoids": "sigmoids",
+    "sigmoid": "binary",
+    "linear": "regression",
+}
 
 
 @functools.cache
@@ -72,7 +84,7 @@ def expected_scores(case):
 )
 def test_the_scores_before_the_activation_are_explained(case, form):
     explained = explain.VanillaGradient(activated(case, form), data_kind="points")(POINTS, 0)
-    assert explained.options == {"head": HEADS[case]}
+    assert explained.options == ({} if case == "logits" else {"head": HEADS[case]})
     assert_close(explained.scores, expected_scores(case))
     expected = explain.VanillaGradient(bare(COLUMNS[case]), data_kind="points")(POINTS, 0).attributions
     assert_close(explained.attributions, -expected if case == "sigmoid" else expected)
@@ -161,10 +173,11 @@ class TestAHeadThatIsSaid:
 
 def own_probabilities(model, case):
     p = np.asarray(model(POINTS))
+    p = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True) if case == "logits" else p
     return np.concatenate([1 - p, p], axis=1) if case == "sigmoid" else p
 
 
-@pytest.mark.parametrize("case", ["softmax", "sigmoids", "sigmoid"])
+@pytest.mark.parametrize("case", ["logits", "softmax", "sigmoids", "sigmoid"])
 def test_probabilities_are_the_model_s_own_wherever_they_are_told(case, tmp_path):
     model = activated(case)
     expected, labels = own_probabilities(model, case), np.array([0, 1, 0, 1, 1])
@@ -196,10 +209,11 @@ def test_probabilities_are_the_model_s_own_wherever_they_are_told(case, tmp_path
         np.testing.assert_allclose(loss, -np.log(expected[i, labels[i]]), atol=1e-5)
     voted = evaluate.vote(model, [POINTS, POINTS], labels)
     np.testing.assert_allclose(voted.probabilities, expected, atol=1e-6)
+    exclusive = case in ("logits", "softmax")
     again = evaluate.with_temperature(evaluate.classify(model, POINTS, labels), 2.0)
-    z = np.log(expected) - (0 if case == "softmax" else np.log(1 - expected))
-    warmer = np.exp(z / 2) if case == "softmax" else 1 / (1 + np.exp(-z / 2))
-    warmer = warmer / warmer.sum(axis=1, keepdims=True) if case == "softmax" else warmer
+    z = np.log(expected) - (0 if exclusive else np.log(1 - expected))
+    warmer = np.exp(z / 2) if exclusive else 1 / (1 + np.exp(-z / 2))
+    warmer = warmer / warmer.sum(axis=1, keepdims=True) if exclusive else warmer
     np.testing.assert_allclose(again.probabilities, warmer, atol=1e-6)
 
 

@@ -37,7 +37,7 @@ CANNOT = {
 # One method of each family, for the columns that run the same mathematics once more.
 FEW = (
     "deep_lift", "grad_cam", "guided_backprop", "integrated_gradients", "leave_one_out",
-    "mean_field_shapley", "vanilla_gradient",
+    "vanilla_gradient",
 )  # fmt: skip
 ALL_ON = ("functional", "not a cube")  # the networks of which these columns have all methods
 
