@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conformance.explainers.any_network import segments
 from tests.reference.networks import POINTS, VOXELS, assert_close, foreign, function, pointnet, pointnet2, vrn
 from tfxai3d.errors import UserError
 from tfxai3d.features import Units, convolution_kernel
@@ -25,6 +26,14 @@ def test_channels_are_pooled_over_all_places(pool):
         units = Units(model, layer, pool)
         assert_close(units(tf.constant(inputs[:2])), expected)
     assert units.names(np.array([5])) == ("conv0 5",)
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_classes_of_a_segmentation_are_pooled_as_well(pool):
+    model = segments()
+    units = Units(model, pool=pool, data_kind="points")
+    assert_close(units(tf.constant(POINTS, "float32")), getattr(model(POINTS).numpy(), pool)(axis=1))
+    assert units.count((12, 3)) == 3
 
 
 def test_a_layer_without_places_and_one_of_a_nested_model():
