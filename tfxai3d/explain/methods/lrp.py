@@ -50,7 +50,9 @@ class LRP(Explainer):
         self.composite, self.bounds = composite, bounds
         if bounds is not None and len(bounds) != 2:
             raise UserError(f"bounds must be two numbers, the lower first, they are {bounds}")
-        self.propagation = Propagation(composite_of(composite), bounds and BoxRule(*bounds), pools)
+        self.propagation = Propagation(
+            composite_of(composite), None if bounds is None else BoxRule(*bounds), pools
+        )
         self.network = self.propagation.through(self.network, self.model)
 
     def options(self) -> dict[str, Any]:
