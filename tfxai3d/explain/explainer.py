@@ -230,18 +230,16 @@ class Explainer(abc.ABC):
         shape = self.network.layout.of(inputs.shape[1:])
         if self.network.size not in (None, inputs.shape[1]):
             shape = (None, *shape[1:])  # filled up
-        spec: list[Any] = [tf.TensorSpec((None, *shape), self.network.dtype)]
-        spec.append(wanted if callable(wanted) else tf.nest.map_structure(_spec, wanted))
-        spec += map(_spec, held.values())
+        asked = wanted if callable(wanted) else tf.nest.map_structure(_spec, wanted)
+        spec = [tf.TensorSpec((None, *shape), self.network.dtype), asked, *map(_spec, held.values())]
         # One trace for all numbers of examples and, where the model says that it takes any, of points.
         run = self._compiled.get_concrete_function(*spec)
         batches, places = [], []
         for rows in rows_alike(held, len(inputs), self.batch_size):
             arguments: list[Any] = [tf.constant(inputs[rows])]
             if not callable(wanted):
-                arguments.append(
-                    tf.nest.map_structure(lambda array, rows=rows: tf.constant(array[rows]), wanted)
-                )
+                own = tf.nest.map_structure(lambda array, rows=rows: tf.constant(array[rows]), wanted)
+                arguments.append(own)
             batches.append(run(*arguments, *(tf.constant(array[rows[:1]]) for array in held.values())))
             places.append(rows)
         order = np.argsort(np.concatenate(places))
@@ -257,7 +255,8 @@ class Explainer(abc.ABC):
         answers = np.empty(0)
         for rows in rows_alike(held, len(inputs), self.batch_size):
             with holding({name: tf.constant(array[rows[:1]]) for name, array in held.items()}):
-                some = tf.function(self.network, autograph=False)(tf.constant(inputs[rows])).numpy()
+                x = tf.constant(inputs[rows])  # by a concrete function: of tracing others it is warned
+                some = tf.function(self.network, autograph=False).get_concrete_function(x)(x).numpy()
             answers = answers if len(answers) else np.empty((len(inputs), *some.shape[1:]), some.dtype)
             answers[rows] = some
         return answers
