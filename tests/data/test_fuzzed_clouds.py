@@ -33,7 +33,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, byte
 
 
 @pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_this_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     """Readers of LAS are called here, to be quick, with a limit of time as in a process of their own."""
 
     def call(
@@ -44,7 +44,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             return dict(function(str(path), *arguments))
         except UserError:
             raise
-        except BaseException as error:  # a panic of LAZ's reader in Rust is no Exception
+        except Exception as error:
             raise ValueError(str(error)) from error
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
@@ -53,7 +53,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise UserError("takes more than 2 s to read")
 
     signal.signal(signal.SIGVTALRM, stop)
-    for module in (lidar, clouds, writers):
+    in_rust = request.node.callspec.params["kind"] == "laz"  # what takes its process down
+    for module in () if in_rust else (lidar, clouds, writers):
         monkeypatch.setattr(module, "call", call)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd escapes in a damaged header
@@ -127,7 +128,7 @@ def test_damaged_clouds(tmp_path: Path, valid: dict[str, tuple[str, bytes]], kin
     tracemalloc.start()
     attempt(tmp_path, suffix, raw)
     random = np.random.default_rng(KINDS.index(kind) if kind in KINDS else 99)
-    for _ in range(count):
+    for _ in range(2 if kind == "laz" else count):
         attempt(tmp_path, suffix, damaged(raw, random))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
