@@ -11,7 +11,7 @@ signatures are `serving_default` and one `explain_<method>` a method; see them, 
   saved_model_cli run --dir out/export/pointnet_modelnet40 --tag_set serve --signature_def serving_default \
     --inputs 'points=clouds.npy'
 
-docs/serving.md serves them with TensorFlow Serving; tfxai3d.serve.load gives back explainers. A SavedModel in
+docs/guides/serving.md serves them with TensorFlow Serving; tfxai3d.serve.load gives back explainers. A SavedModel in
 --output_dir, by default out/export/<model>, is replaced; anything else there is left alone. Without
 --num_points it takes any number.
 """

@@ -38,7 +38,7 @@ def export(
     (B,D,H,W), whose mean score is explained; where all are False, the region where the class is predicted.
 
     The gradients are part of the graphs. `serve.load` gives back explainers; any program that runs
-    SavedModels can call the signatures (docs/serving.md). A SavedModel at `path` is replaced.
+    SavedModels can call the signatures (docs/guides/serving.md). A SavedModel at `path` is replaced.
 
     Args:
         model: A Keras model, a loaded SavedModel or a differentiable callable; see `Explainer`.
