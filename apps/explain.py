@@ -16,7 +16,7 @@ LiDAR scans, in tiles of 20 metres or of a region, one point a voxel; every poin
   python apps/explain.py --model=my.keras --input=scan.laz --up=z --features=intensity --tile_size=20
   python apps/explain.py ... --region=0,0,-5,50,50,10 --voxel_size=0.1 --num_points=8192
 
-Scans of bodies, NIfTI, NRRD, MHA or the folder of a DICOM series, shown as slices; see docs/guides/volumes.md:
+Scans of bodies, NIfTI, NRRD, MHA or the folder of a DICOM series, as slices; see docs/guides/volumes.md:
 
   python apps/explain.py --model=my.keras --data_kind=voxels --input=ct.nii.gz --resample --window=-200,300
 

@@ -11,9 +11,9 @@ signatures are `serving_default` and one `explain_<method>` a method; see them, 
   saved_model_cli run --dir out/export/pointnet_modelnet40 --tag_set serve --signature_def serving_default \
     --inputs 'points=clouds.npy'
 
-docs/guides/serving.md serves them with TensorFlow Serving; tfxai3d.serve.load gives back explainers. A SavedModel in
---output_dir, by default out/export/<model>, is replaced; anything else there is left alone. Without
---num_points it takes any number.
+docs/guides/serving.md serves them with TensorFlow Serving; tfxai3d.serve.load gives back explainers. A
+SavedModel in --output_dir, by default out/export/<model>, is replaced; anything else there is left alone.
+Without --num_points it takes any number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws the picture of docs/guides/volumes.md: a synthetic scan with a lesion, and the network that looks for it.
+"""Draws the picture of docs/guides/volumes.md: a synthetic scan with a lesion, by the network for it.
 
 python docs/volume_picture.py
 

@@ -26,8 +26,8 @@ class IntegratedGradients(Explainer):
     so does the importance: what is positive speaks for the target.
     With ReLUs and maxima the gradient jumps on the way, which no rule is made for: 50 steps do for VRN; take
     200 for clouds, or `tolerance=0.01`, which finds the number for each example (measured in
-    docs/results/findings.md). Without `freeze_neighbors` PointNet++'s score itself jumps, no rule can follow, and the
-    delta is half of the score's difference and more.
+    docs/results/findings.md). Without `freeze_neighbors` PointNet++'s score itself jumps, no rule can follow,
+    and the delta is half of the score's difference and more.
 
     Args:
         model: See `Explainer`.

@@ -26,8 +26,8 @@ class PointSaliency(Explainer):
 
     PointNet++ sees a point by its places u in the balls of its neighbours, and the place that tells it
     nothing is the ball's centre, not the cloud's. With "ball" the point moves there, in all its balls at
-    once: `s_i r_i^power` becomes the sum of `-(dL/du . u) |u|^power` over them. By docs/results/dropping.md that
-    tells what its answer rests on, where the published centre hardly does.
+    once: `s_i r_i^power` becomes the sum of `-(dL/du . u) |u|^power` over them. By docs/results/dropping.md
+    that tells what its answer rests on, where the published centre hardly does.
 
     Args:
         model: Maps points (B,N,3+F) to logits; see `Explainer`. The F features stay where a point moves.
