@@ -125,7 +125,8 @@ class Volume:
         with np.errstate(over="ignore"):
             values = values.astype(np.float32)
         if not np.isfinite(values).all():
-            raise UserError(f"has {int((~np.isfinite(values)).sum())} values that are NaN or infinite")
+            broken = int((~np.isfinite(values)).sum())
+            raise UserError(f"has {broken} values that are NaN or infinite; give them a number, such as 0")
         if (values == values.flat[0]).all():
             raise UserError("all values of the volume are equal; give one that shows something")
         object.__setattr__(self, "values", values)

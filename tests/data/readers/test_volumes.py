@@ -143,3 +143,18 @@ def test_no_byte_of_a_nifti_file_does_harm(tmp_path: Path) -> None:
         assert "\n" not in message
         assert found is None or np.isfinite(found.values).all()
         assert found is None or found.values.nbytes <= 8 * len(raw)
+
+
+def test_values_on_a_surface_are_no_volume():
+    sample = Path(nibabel.__file__).parent / "tests" / "data" / "row_major.dconn.nii"
+    if not sample.is_file():
+        pytest.skip("nibabel came without its samples")
+    with pytest.raises(UserError, match=r"CIFTI.*not supported"):
+        read(sample)
+
+
+def test_values_that_are_not_finite_are_counted_and_the_remedy_is_named(tmp_path):
+    values = VALUES.copy()
+    values[0, 0, :3] = np.nan
+    with pytest.raises(UserError, match="has 3 values that are NaN or infinite; give them a number"):
+        read(nifti(tmp_path / "a.nii", values))

@@ -30,6 +30,19 @@ _NUM_SHAPES = 1000
 _EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """What is to be opened; see `open_dataset`."""
+
+    kind: DataKind
+    split: SplitName
+    num_points: int
+    features: int | Sequence[str]
+    seed: int
+    grid: GridForm
+    normalize: bool
+
+
 def open_dataset(
     source: str | os.PathLike[str] | None,
     kind: DataKind,
@@ -93,34 +106,27 @@ def open_dataset(
         if source is not None or kind != "points":
             raise UserError("parts are known of points of procedural shapes alone; leave data_dir out")
         return open_parts(split, num_points, num_examples or _NUM_SHAPES, class_names, seed)
+    asked = _Asked(kind, split, num_points, features, seed, grid, normalize)
     if source is None:
-        return _procedural(kind, split, num_points, num_examples, class_names, seed, grid)
-    opened = _open(Path(source), kind, split, num_points, features, seed, grid, normalize)
+        return _procedural(asked, num_examples, class_names)
+    opened = _open(Path(source), asked)
     if class_names is not None:
         labels = relabel(opened.labels, opened.class_names, class_names)
         opened = dataclasses.replace(opened, labels=labels, class_names=tuple(class_names))
     return opened if num_examples is None else opened.spread(num_examples)
 
 
-def _open(
-    source: Path,
-    kind: DataKind,
-    split: SplitName,
-    num_points: int,
-    features: int | Sequence[str],
-    seed: int,
-    grid: GridForm,
-    normalize: bool,
-) -> Split:
+def _open(source: Path, asked: _Asked) -> Split:
     """Opens a split of the set that a file or folder holds."""
+    kind, split = asked.kind, asked.split
     packed = f"modelnet10_{split}.npz" if kind == "voxels" else f"{split}_files.txt"
     if source.is_dir():
         if (source / packed).exists():
-            if features:
+            if asked.features:
                 raise UserError(f"{source / packed}: features: these clouds have none; leave them out")
-            return _packed(source, kind, split, num_points, grid)
+            return _packed(source, asked)
         if listed := list_tree(source):
-            return _of_files(source, listed, kind, split, num_points, features, seed, grid, normalize)
+            return _of_files(source, listed, asked)
         raise UserError(
             f"{source / packed}: no such file, nor is {source} a tree <class>/{split}/* or "
             f"{split}/<class>/* of files; give a folder that holds one of them, or a CSV, NPZ or H5 file"
@@ -131,14 +137,14 @@ def _open(
         raise UserError(f"{source}: no such file or folder; check the path")
     suffix = source.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):
-        return _of_files(source, list_table(source), kind, split, num_points, features, seed, grid, normalize)
+        return _of_files(source, list_table(source), asked)
     if suffix == ".npz" and kind == "voxels":
-        return _volumes(source, load_medmnist(source, split), split, grid)
+        return _volumes(source, load_medmnist(source, split), asked)
     if suffix in (".h5", ".hdf5"):
         found = load_h5(source, kind, split)
         if kind == "voxels":
-            return _volumes(source, found, split, grid)
-        return _clouds(source, found, split, num_points, features)
+            return _volumes(source, found, asked)
+        return _clouds(source, found, asked)
     raise UserError(f"{source}: is no data set of {kind}; give a folder, or a CSV, MedMNIST NPZ or H5 file")
 
 
@@ -154,93 +160,74 @@ def known_shapes(class_names: Sequence[str] | None) -> tuple[str, ...]:
     return known
 
 
-def _procedural(
-    kind: DataKind,
-    split: SplitName,
-    num_points: int,
-    num_examples: int | None,
-    class_names: Sequence[str] | None,
-    seed: int,
-    grid: GridForm,
-) -> Split:
+def _procedural(asked: _Asked, num_examples: int | None, class_names: Sequence[str] | None) -> Split:
     """Opens procedural shapes."""
     known = known_shapes(class_names)
-    seed = seed_of(split, seed)
+    seed = seed_of(asked.split, asked.seed)
     labels = shapes.draw_labels(num_examples or _NUM_SHAPES, len(known), seed)
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:
         name = known[labels[number]]
-        if kind == "points":
-            cloud = shapes.draw_cloud(name, num_points, seed, number)
+        if asked.kind == "points":
+            cloud = shapes.draw_cloud(name, asked.num_points, seed, number)
             return rotated_points(cloud.points, count)
-        return grid.views(shapes.draw_shape(name, seed, number).z_up(), count)
+        return asked.grid.views(shapes.draw_shape(name, seed, number).z_up(), count)
 
     where = [{"index": i, "dataset": f"shapes, seed {seed}"} for i in range(len(labels))]
     names = known if class_names is None else tuple(class_names)
     return Split(relabel(labels, known, names), names, where, Made(np.arange(len(labels)), make))
 
 
-def _packed(folder: Path, kind: DataKind, split: SplitName, num_points: int, grid: GridForm) -> Split:
-    names = MODELNET10_CLASSES if kind == "voxels" else MODELNET40_CLASSES
-    if kind == "voxels":
+def _packed(folder: Path, asked: _Asked) -> Split:
+    voxels, split = asked.kind == "voxels", asked.split
+    names = MODELNET10_CLASSES if voxels else MODELNET40_CLASSES
+    if voxels:
         inputs, labels = load_modelnet10(folder, split)
-        inputs = grid.of_volumes(inputs)
+        inputs = asked.grid.of_volumes(inputs)
     else:
-        inputs, labels = load_modelnet40(folder, split, num_points)
+        inputs, labels = load_modelnet40(folder, split, asked.num_points)
     where = [{"index": i, "dataset": str(folder), "split": split} for i in range(len(labels))]
-    examples = Stored(inputs, rotated_grids if kind == "voxels" else rotated_points)
+    examples = Stored(inputs, rotated_grids if voxels else rotated_points)
     return Split(labels, names, where, examples)
 
 
-def _of_files(
-    source: Path,
-    listed: list[Listed],
-    kind: DataKind,
-    split: SplitName,
-    num_points: int,
-    features: int | Sequence[str],
-    seed: int,
-    grid: GridForm,
-    normalize: bool,
-) -> Split:
+def _of_files(source: Path, listed: list[Listed], asked: _Asked) -> Split:
     """Opens files one by one; what has no up axis by its nature is taken to have z up."""
-    chosen = choose_split(source, [one.class_name for one in listed], [one.split for one in listed], split)
+    classes, splits = [one.class_name for one in listed], [one.split for one in listed]
+    chosen = choose_split(source, classes, splits, asked.split)
     paths = [listed[number].path for number in chosen.numbers]
 
     def make(number: int, count: int) -> Iterable[np.ndarray]:
-        if kind == "points":
-            points = load_points(
-                paths[number], num_points, seed, normalize=normalize, up="z", features=features
-            )
-            return rotated_points(filled(points, num_points, seed), count)
-        return grid.views(read(paths[number], kind="voxels"), count)
+        if asked.kind == "points":
+            given: Any = {"normalize": asked.normalize, "up": "z", "features": asked.features}
+            points = load_points(paths[number], asked.num_points, asked.seed, **given)
+            return rotated_points(filled(points, asked.num_points, asked.seed), count)
+        return asked.grid.views(read(paths[number], kind="voxels"), count)
 
     where = [{"index": i, "file": str(path)} for i, path in enumerate(paths)]
     if source.is_file():
         where = [place | {"dataset": str(source)} for place in where]
-    names = () if isinstance(features, int) else tuple(map(column_name, features))
+    names = () if isinstance(asked.features, int) else tuple(map(column_name, asked.features))
     return Split(chosen.labels, chosen.class_names, where, Made(np.arange(len(paths)), make), names)
 
 
-def _volumes(source: Path, found: Examples3D, split: SplitName, grid: GridForm) -> Split:
-    examples = Stored(grid.of_volumes(found.inputs), rotated_grids)
-    return Split(found.labels, found.class_names, _places(source, found, split), examples)
+def _volumes(source: Path, found: Examples3D, asked: _Asked) -> Split:
+    examples = Stored(asked.grid.of_volumes(found.inputs), rotated_grids)
+    return Split(found.labels, found.class_names, _places(source, found, asked.split), examples)
 
 
-def _clouds(
-    source: Path, found: Examples3D, split: SplitName, num_points: int, features: int | Sequence[str]
-) -> Split:
+def _clouds(source: Path, found: Examples3D, asked: _Asked) -> Split:
     """Opens stored clouds (M,N,C), x y z first."""
-    count, known = found.inputs.shape[1], column_names(found.inputs.shape[2])
+    num_points, count, known = asked.num_points, found.inputs.shape[1], column_names(found.inputs.shape[2])
     if count < num_points:
         raise UserError(f"{source}: clouds have {count} points, {num_points} were asked for")
     try:
-        names = wanted(known[3:], features)
+        names = wanted(known[3:], asked.features)
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
     columns = [known.index(name) for name in ("x", "y", "z", *names)]
     points = np.ascontiguousarray(found.inputs[:, :num_points, columns])
-    where = _places(source, found, split)
+    where = _places(source, found, asked.split)
     return Split(found.labels, found.class_names, where, Stored(points, rotated_points), tuple(names))
 
 

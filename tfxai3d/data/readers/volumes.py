@@ -26,6 +26,8 @@ def read_nifti(path: Path) -> Volume:
     except ImportError as error:
         raise missing_extra("nibabel", "volumes") from error
     image: Any = nibabel.load(path)
+    if not hasattr(image, "affine"):  # CIFTI has the suffix of NIfTI
+        raise UserError("holds values on a surface (CIFTI), which are not supported; give a volume")
     dtype = image.get_data_dtype()
     check_size(math.prod(image.shape) * dtype.itemsize, path.stat().st_size)
     check_size(math.prod(image.shape) * 8, MAX_BYTES)
