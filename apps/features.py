@@ -95,7 +95,7 @@ def _units(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     named = not FLAGS.layer and FLAGS.method != "patterns"
     channels = features.unit_numbers(FLAGS.units, net.class_names or () if named else ())
     if FLAGS.method == "patterns":
-        found = features.first_layer_patterns(net.model, channels)
+        found = features.first_layer_patterns(net.model, range(8) if channels is None else channels)
     elif FLAGS.method == "mean_surface":
         found = features.mean_activating_surface(net, _batches(net), channels, FLAGS.layer, FLAGS.top)
     else:
@@ -103,7 +103,7 @@ def _units(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
         search = features.ActivationMaximization(
             net, FLAGS.layer, FLAGS.steps, shape=shape, seed=FLAGS.seed, batch_size=FLAGS.batch_size
         )
-        print(f"{FLAGS.steps} steps for {len(channels)} units", flush=True)
+        print(f"{FLAGS.steps} steps for {len(channels or ()) or 'the first'} units", flush=True)
         found = search(channels, progress=True)
     found.save(output_dir / "features.npz")
     records = found.records()
@@ -125,7 +125,7 @@ def _batches(net: explain.Network) -> Iterator[np.ndarray]:
 
 def _filters(output_dir: Path) -> tuple[view.Gallery, list[dict[str, Any]]]:
     """Returns the filters of all models, and saves them."""
-    channels = None if FLAGS.units is None else features.unit_numbers(FLAGS.units)
+    channels = features.unit_numbers(FLAGS.units)
     kernels = features.compare_kernels(FLAGS.model, FLAGS.layer, FLAGS.density)
     gallery = view.filter_gallery(kernels.by_model, kernels.layer, channels=channels)
     kernels.save(output_dir / "features.npz")

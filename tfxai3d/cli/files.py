@@ -58,7 +58,7 @@ def _clouds(path: str, index: int, name: str, net: explain.Network | None) -> It
         return
     tiles = data.cut_tiles(opened, num_points(net), **options, **cutting)
     seen = sum(len(tile.points) for tile in tiles.tiles)
-    if seen < opened.count:
+    if net is not None and seen < opened.count:  # once, not when the flags are checked
         logging.warning(f"{path}: the network sees {seen:,} of {opened.count:,} points")
     for tile in tiles.tiles:
         own = f"{name}_{tile.cell[0]}_{tile.cell[1]}" if FLAGS.tile_size else name

@@ -68,11 +68,11 @@ class ActivationMaximization:
         units = tf.TensorSpec((None,), tf.int32)
         self._compiled = tf.function(self._ascend, input_signature=[units], autograph=False)
 
-    def __call__(self, channels: Sequence[int], progress: bool = False) -> Visualization:
+    def __call__(self, channels: Sequence[int] | None = None, progress: bool = False) -> Visualization:
         """Looks for the best input of each unit.
 
         Args:
-            channels: Numbers of the units, classes or channels.
+            channels: Numbers of the units, classes or channels; the first 8 by default.
             progress: Whether to show a bar on stderr, if that is a terminal.
 
         Returns:

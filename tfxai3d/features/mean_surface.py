@@ -18,7 +18,7 @@ _NEIGHBOURS = ndimage.generate_binary_structure(3, 1)[None]  # the six, and none
 def mean_activating_surface(
     model: Any,
     batches: Iterable[Any],
-    channels: Sequence[int],
+    channels: Sequence[int] | None = None,
     layer: str | None = None,
     top: int = 32,
     pool: Pool = "max",
@@ -33,7 +33,7 @@ def mean_activating_surface(
         model: Maps voxels (B,D,H,W,1) to logits: a Keras model or, for its classes, any callable.
         batches: Grids (B,D,H,W,1) of 0 and 1, or pairs of them and anything, such as labels. Grids without
             an occupied voxel are passed over.
-        channels: Numbers of the units, classes or channels.
+        channels: Numbers of the units, classes or channels; the first 8 by default.
         layer: Name of the layer whose channels are shown; the classes by default.
         top: How many grids to average.
         pool: How a channel's activations at all voxels become one number.

@@ -50,7 +50,7 @@ class Units:
             return output
         return (tf.reduce_mean if self.pool == "mean" else tf.reduce_max)(output, axis=places)
 
-    def checked(self, channels: Sequence[int], count: int) -> np.ndarray:
+    def checked(self, channels: Sequence[int] | None, count: int) -> np.ndarray:
         """Returns the numbers of units as int32 (U,); see `checked`."""
         return checked(channels, count, f"layer {self.layer!r}" if self.layer else self.network.name)
 
@@ -68,18 +68,18 @@ class Units:
         return tuple(known[channel] if known else f"class {channel}" for channel in channels)
 
 
-def unit_numbers(units: Sequence[str] | None, class_names: Sequence[str] = ()) -> list[int]:
+def unit_numbers(units: Sequence[str] | None, class_names: Sequence[str] = ()) -> list[int] | None:
     """Returns the numbers of units that are given by name or by number.
 
     Args:
-        units: Class names, or numbers from 0 as text; None for the first 8.
+        units: Class names, or numbers from 0 as text; None for the first few, however many there are.
         class_names: Names of the classes; empty where the units are channels.
 
     Raises:
         UserError: If there is no unit, or one is neither a class nor a number.
     """
     if units is None:
-        return list(range(min(_FIRST, len(class_names) or _FIRST)))
+        return None
     if not units:
         raise UserError("units names no unit; give classes or numbers")
     names = list(class_names)
@@ -90,8 +90,14 @@ def unit_numbers(units: Sequence[str] | None, class_names: Sequence[str] = ()) -
     return [names.index(unit) if unit in names else int(unit) for unit in units]
 
 
-def checked(channels: Sequence[int], count: int, where: str) -> np.ndarray:
-    """Returns numbers of units as int32 (U,), each below `count`; an error says `where` the units are."""
+def checked(channels: Sequence[int] | None, count: int, where: str) -> np.ndarray:
+    """Returns numbers of units as int32 (U,), each below `count`; None is for the first 8.
+
+    Raises:
+        UserError: If a number is none of theirs; it says `where` the units are.
+    """
+    if channels is None:
+        return np.arange(min(_FIRST, count), dtype=np.int32)
     try:
         numbers = np.asarray(channels)
     except ValueError:  # rows of different lengths
