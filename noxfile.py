@@ -44,16 +44,15 @@ def wheel(session: nox.Session) -> None:
         session.error("the main job drew no picture")
 
 
-@nox.session(venv_backend="none")
+@nox.session
 def platforms(session: nox.Session) -> None:
     """Finds wheels of all dependencies, extras included, for every system and Python that is promised."""
+    session.install("uv")
     extras = [word for name in EXTRAS.split(",") for word in ("--extra", name)]
     for system in ("linux", "windows"):
         for python in ("3.11", "3.12", "3.13"):
             chosen = ("--python-platform", system, "--python-version", python, "--only-binary", ":all:")
-            session.run(
-                "uv", "pip", "compile", "-q", "setup.cfg", *chosen, *extras, silent=True, external=True
-            )
+            session.run("uv", "pip", "compile", "-q", "setup.cfg", *chosen, *extras, silent=True)
 
 
 @nox.session

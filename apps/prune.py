@@ -86,7 +86,9 @@ def main(argv: list[str]) -> None:
     model = net.model
     net.settle()
     if isinstance(model, models.SavedModel) or net.head == "regression" or net.several or net.segments:
-        raise UserError(f"--model={FLAGS.model}: pruning trains Keras classifiers of one input")
+        raise UserError(
+            f"--model={FLAGS.model}: pruning trains Keras classifiers of one input and whole examples"
+        )
     options: dict[str, Any] = {"grid": cli.grid_form(net), "features": cli.features(net)}
     options["normalize"] = FLAGS.normalize != "none"
     splits = cli.open_splits(net.kind, cli.num_points(net), net.class_names, **options)

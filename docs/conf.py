@@ -15,7 +15,6 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_co
 exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = "tfxai3d"
-html_static_path = ["_static"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3

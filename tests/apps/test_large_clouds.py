@@ -44,7 +44,7 @@ def test_tiles_of_a_scan(run, tmp_path, monkeypatch, caplog):
         assert explained.inputs.shape == (1, 50, 3)
         own = table[(table[:, :2] // 10 == [int(part) for part in name.split("_")[1:]]).all(axis=1), 4]
         assert set(own) <= set(explained.importance[0])
-        assert len(set(own)) > 25  # the points that were seen are among them
+        assert len(set(own)) > 20  # most of the 50 points that were seen are among them
     assert "4 tiles" in (folder / "street" / "vanilla_gradient.html").read_text()
 
 

@@ -7,32 +7,40 @@ from tfxai3d.evaluate import vote
 
 
 class Lookup:
-    """A model whose logits are its inputs."""
+    """A model whose logits are the numbers of the first point, the first few of them."""
 
     data_kind = "points"
 
+    def __init__(self, classes=3):
+        self.classes = classes
+
     def __call__(self, inputs):
-        return inputs
+        return inputs[:, 0, : self.classes]
+
+
+def clouds(logits):
+    """Returns clouds (...,1,3) of which Lookup says these logits."""
+    return np.pad(logits, [(0, 0)] * (logits.ndim - 1) + [(0, 3 - logits.shape[-1])])[..., None, :]
 
 
 def test_the_vote_is_the_mean_of_the_probabilities():
     views = np.random.default_rng(0).normal(size=(5, 7, 3)) * 4
     exponents = np.exp(views)
     expected = (exponents / exponents.sum(-1, keepdims=True)).mean(axis=0)
-    result = vote(Lookup(), views, np.arange(7) % 3)
+    result = vote(Lookup(), clouds(views), np.arange(7) % 3)
     np.testing.assert_allclose(result.probabilities, expected, rtol=1e-5)
     assert result.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
 
 
 def test_one_view_that_is_wildly_sure_does_not_outvote_the_others():
     views = np.array([[[1.0, 0.0]], [[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 100.0]]])
-    assert vote(Lookup(), views, np.array([0])).predicted.tolist() == [0]
+    assert vote(Lookup(2), clouds(views), np.array([0])).predicted.tolist() == [0]
     assert views.mean(axis=0).argmax() == 1  # the mean of the logits would be
 
 
 def test_one_view_changes_nothing():
     logits = np.array([[0.0, 200.0, -200.0]])  # some probabilities are 0 in float32
-    result = vote(Lookup(), [logits], np.array([1]))
+    result = vote(Lookup(), [clouds(logits)], np.array([1]))
     np.testing.assert_allclose(result.probabilities, [[0, 1, 0]], atol=1e-30)
     assert np.isfinite(result.logits).all()
 

@@ -176,7 +176,7 @@ def test_the_requests_of_the_documentation(exported):
     """As TensorFlow Serving reads them: in rows, one instance an example, or in columns."""
     folder = exported["pointnet"][2]
     loaded = tf.saved_model.load(str(folder))
-    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "serving.md").read_text(encoding="utf-8")
     requests = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
     assert {"instances", "inputs"} <= {key for request in requests for key in request}
     for request in requests:

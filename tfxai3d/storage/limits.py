@@ -3,6 +3,7 @@
 A few bytes can declare an array of any size. Errors do not name the file: its reader does.
 """
 
+import io
 import math
 from typing import Any, BinaryIO
 
@@ -42,7 +43,10 @@ def check_npy(file: BinaryIO | Any, size: int, most: int | None = None) -> tuple
     """
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    length = file.read(2 if version == (1, 0) else 4)
+    if int.from_bytes(length, "little") > size:  # before as much memory is taken for it
+        raise ValueError("declares a header that is longer than the file")
+    shape, _, dtype = read(io.BytesIO(length + file.read(int.from_bytes(length, "little"))))
     if dtype.hasobject:
         raise UserError("holds Python objects, and pickles are refused; save a plain float32 array")
     check_size(math.prod(shape) * dtype.itemsize, size - file.tell(), most)
