@@ -129,6 +129,7 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
         "What methods such as lime and shapley_sampling take away at once; the method's own by default.",
     ),
     "num_clusters": (_from_one, "Clusters of a cloud, for --units=clusters."),
+    "block_size": (_from_one, "Edge of a block in voxels, for --units=blocks."),
     "budget": (_from_one, "Forward passes an object of lime, kernel_shap, rise, shapley_sampling."),
     "budget_seconds": (_from_zero, "Seconds an object for them instead; how many passes, the answer says."),
     "pooling": (_one_of("max", "mean"), "Pooling of the gradient over the channels in p_grad_cam."),
@@ -185,7 +186,7 @@ OBJECTS = {
     **GRIDS,
 }  # fmt: skip
 #: What methods take away that look at the score without it.
-PERTURBATION = {"units": None, "num_clusters": 20, "budget": None, "budget_seconds": None}
+PERTURBATION = {"units": None, "num_clusters": 20, "block_size": 4, "budget": None, "budget_seconds": None}
 #: The random rotations that test a decision.
 ROTATIONS = {"rotations": 100, "axes": "xyz", "composed": True}
 #: How a network is trained, but for the numbers of examples and epochs.

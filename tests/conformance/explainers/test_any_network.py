@@ -34,18 +34,9 @@ CANNOT = {
 }
 
 
-# One method of each family, for the columns that run the same mathematics once more.
-FEW = (
-    "deep_lift", "grad_cam", "guided_backprop", "integrated_gradients", "leave_one_out",
-    "vanilla_gradient",
-)  # fmt: skip
-ALL_ON = ("functional", "not a cube")  # the networks of which these columns have all methods
-
-
 def possible(case, name):
-    """Returns the methods that such a column has of a network."""
-    methods = METHODS if name in ALL_ON else FEW
-    return [method for method in methods if not cannot(method, case, name)]
+    """Returns the methods that explain a network."""
+    return [method for method in METHODS if not cannot(method, case, name)]
 
 
 def cannot(method, case, name):

@@ -27,7 +27,7 @@ def command(case, name, folder):
     methods = [one for one in possible(case, name) if one != "deep_lift" or name not in NO_RULES]
     found = {
         "model": model, "data_kind": case.kind, "input": cloud, "methods": ",".join(methods), "steps": 5,
-        "num_clusters": 4, "budget": 16, "output_dir": folder / "out",
+        "num_clusters": 4, "block_size": 3, "budget": 64, "output_dir": folder / "out",
     }  # fmt: skip
     found |= {"layer": case.layer} if case.layer else {}
     found |= {"import": __name__.replace("test_any_network_app", "any_network")} if name in OWN_LAYERS else {}
