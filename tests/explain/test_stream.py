@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference.networks import POINTS, foreign
-from tfxai3d import explain
+from tfxai3d import explain, models
 from tfxai3d.errors import UserError
 
 
@@ -65,3 +65,30 @@ def test_a_store_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(UserError, match="missing or damaged"):
         next(explain.read_store(tmp_path))
+
+
+def test_clouds_of_different_sizes_in_one_call():
+    explainer = explain.GradientTimesInput(models.PointNet(4, "basic"))
+    draw = np.random.default_rng(0)
+    clouds = [draw.normal(size=(size, 3)).astype("float32") for size in (30, 20, 30, 25)]
+    found = explain.each(explainer, clouds, [0, 3, 1, 2])
+    for cloud, label, one in zip(clouds, [0, 3, 1, 2], found, strict=True):
+        alone = explainer(cloud[None], label)
+        assert len(one) == 1
+        np.testing.assert_array_equal(one.inputs, alone.inputs)
+        np.testing.assert_allclose(one.attributions, alone.attributions, rtol=1e-4, atol=1e-6)
+        assert one.target.tolist() == [label]
+    predicted = explain.each(explainer, clouds)
+    assert [one.target[0] for one in predicted] == [one.predicted[0] for one in predicted]
+    with pytest.raises(UserError, match="4 examples need as many targets, there are 1"):
+        explain.each(explainer, clouds, [0])
+
+
+def test_one_example_of_an_explanation():
+    explained = explain.VanillaGradient(models.PointNet(4, "basic"))(
+        np.random.default_rng(0).normal(size=(3, 20, 3))
+    )
+    np.testing.assert_array_equal(explained[-1].importance, explained.importance[2:])
+    assert [one.target[0] for one in explained] == explained.target.tolist()
+    with pytest.raises(IndexError):
+        explained[3]

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tfxai3d.explain.registry import method_names as method_names
     from tfxai3d.explain.store import read_store as read_store
     from tfxai3d.explain.store import write_store as write_store
+    from tfxai3d.explain.streaming import each as each
     from tfxai3d.explain.streaming import stream as stream
     from tfxai3d.results.explanation import Explanation as Explanation
 

@@ -75,6 +75,14 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def __getitem__(self, example: int) -> "Explanation":
+        """Returns the explanation of one example."""
+        if not -len(self) <= example < len(self):
+            raise IndexError(f"explanation of {len(self)} examples has no number {example}")
+        arrays = {name: getattr(self, name) for name in (*_ARRAYS, *_OPTIONAL_ARRAYS)}
+        own = {name: array[[example]] for name, array in arrays.items() if array is not None}
+        return dataclasses.replace(self, **own)
+
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         shown = [self.class_name(int(label)) for label in self.target[:4]]
