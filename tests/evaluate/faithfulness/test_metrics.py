@@ -152,6 +152,29 @@ def test_a_map_of_the_height_turns_with_the_object_and_one_of_noise_does_not(sub
     assert (METRICS["rotation"].measure(Rated(subject, chance)) < 0.5).all()
 
 
+def test_normals_turn_with_the_points_and_colours_stay():
+    points = np.random.default_rng(0).normal(size=(2, 30, 3)).astype("float32")
+    normals = points / np.linalg.norm(points, axis=-1, keepdims=True)
+    inputs = keras.Input((None, 6))
+    model = explain.network(keras.Model(inputs, keras.ops.sum(inputs, axis=1)), "points")
+    for more, turn in ((normals, True), (np.abs(points), False)):
+        seen = []
+
+        def rate(inputs, labels, seen=seen):
+            seen.append(inputs)
+            return inputs[..., 1]
+
+        clouds = np.concatenate([points, more], axis=-1)
+        METRICS["rotation"].measure(Rated(Subject(model, clouds, np.array([0, 1])), rate))
+        whole, turned = seen
+        assert not np.allclose(whole[..., :3], turned[..., :3], atol=1e-3)
+        if turn:
+            length = np.linalg.norm(points, axis=-1, keepdims=True)
+            np.testing.assert_allclose(turned[..., 3:], turned[..., :3] / length, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(turned[..., 3:], whole[..., 3:])
+
+
 def test_the_right_angle_of_voxels_is_undone():
     grids = np.random.default_rng(0).random((2, 4, 4, 4, 1)).astype("float32")
     inputs = keras.Input((4, 4, 4, 1))

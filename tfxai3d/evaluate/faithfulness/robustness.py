@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.spatial
 
+from tfxai3d.data.orientation import of_all_columns, rotations_about
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.faithfulness.subject import Rated
 from tfxai3d.evaluate.statistics import rank_correlation
@@ -57,13 +58,16 @@ def resampling(rated: Rated) -> np.ndarray:
 def rotation(rated: Rated) -> np.ndarray:
     """Returns how far the map turns with the object, in [-1, 1], (B,): the higher, the better.
 
-    Spearman's correlation of the map and that of the object turned about the up axis: clouds, y up, by a
-    random angle of at most 15 degrees; voxels, z up, by a right angle. 0 where a map is constant. It tells
-    of the network as much as of the method, so methods are to be compared on one network.
+    Spearman's correlation of the map and that of the object turned about the up axis: clouds by a random
+    angle of at most 15 degrees, normals with them; voxels, z up, by a right angle. 0 where a map is constant.
+    It tells of the network as much as of the method, so methods are to be compared on one network.
     """
     subject = rated.subject
     if subject.network.kind == "points":
-        turned = _turned(subject.inputs, subject.rng(4).uniform(-np.pi / 12, np.pi / 12, len(subject.inputs)))
+        angles = subject.rng(4).uniform(-np.pi / 12, np.pi / 12, len(subject.inputs))
+        rotations = rotations_about("xyz".index(subject.network.up), angles)
+        matrices = of_all_columns(rotations, subject.inputs).swapaxes(1, 2)
+        turned = (subject.inputs @ matrices).astype(np.float32)
         return np.nan_to_num(rank_correlation(rated.importance, _rows(rated, turned)))
     there = subject.places.reshape(subject.inputs.shape[:-1])
     turned = np.asarray(rated.rate(np.rot90(subject.inputs, axes=(1, 2)).copy(), subject.labels))
@@ -78,16 +82,3 @@ def _can_move(rated: Rated) -> np.ndarray:
 def _rows(rated: Rated, inputs: np.ndarray) -> np.ndarray:
     """Returns the method's importance of other inputs, (B,M)."""
     return np.asarray(rated.rate(inputs, rated.subject.labels), np.float64).reshape(len(inputs), -1)
-
-
-def _turned(points: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Returns clouds (B,N,3+F) turned about y by angles (B,); three features are taken for normals."""
-    cos, sin, zero, one = np.cos(angles), np.sin(angles), np.zeros_like(angles), np.ones_like(angles)
-    matrix = np.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
-    parts = [points[..., :3], points[..., 3:]]
-    turns = [True, parts[1].shape[-1] == 3]
-    done = [
-        np.einsum("bij,bnj->bni", matrix, part) if turn else part
-        for part, turn in zip(parts, turns, strict=True)
-    ]
-    return np.concatenate(done, axis=-1).astype(np.float32)
