@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.overridden import overridden, register
-from tfxai3d.explain.engine.shadow import shadow
 
 BackwardRule = Literal["deconvnet", "guided"]
 Range = tuple[float, float]
@@ -68,8 +67,6 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
     Raises:
         UserError: If the model is no Keras model, or has an activation for which there is no rule.
     """
-    if not isinstance(model, keras.Model):
-        raise UserError(f"{network.name} must be a Keras model, for its activations are looked for inside")
 
     def adjust(original: Any, copy: Any) -> None:
         where = f"layer {original.name!r} of {network.name}"
@@ -92,10 +89,8 @@ def modified(network: Network, model: Any, rule: BackwardRule) -> Network:
             elif function not in _PLAIN and not isinstance(function, keras.Layer):
                 raise UserError(_no_rule(getattr(function, "__name__", repr(function)), where))
 
-    copy = shadow(model, adjust)
-
     gradients = {operation: f"tfxai3d_{rule}_{operation}" for operation in _IN_GRAPHS}
-    replaced, graph = overridden(network, copy, gradients)
+    replaced, graph = overridden(network, model, adjust, gradients)
     _check_graph(graph, network)
     return replaced
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.several_inputs import held_now, holding
+from tfxai3d.explain.engine.shadow import shadow
 
 #: Operations of one number each that have a value for every number.
 UNARY = frozenset(
@@ -30,7 +31,9 @@ LINEAR = frozenset(
 )
 
 
-def overridden(network: Network, copy: Any, gradients: Mapping[str, str]) -> tuple[Network, Any]:
+def overridden(
+    network: Network, model: Any, adjust: Callable[[Any, Any], None], gradients: Mapping[str, str]
+) -> tuple[Network, Any]:
     """Returns the network with other gradients of some operations, and its graph.
 
     It is traced once, for all that is looked up in the graph and for all explanations; and as a graph of its
@@ -38,9 +41,16 @@ def overridden(network: Network, copy: Any, gradients: Mapping[str, str]) -> tup
 
     Args:
         network: What is explained.
-        copy: A shadow of its Keras model.
+        model: Its Keras model, which is left as it is.
+        adjust: What its shadow is made with, see `shadow`.
         gradients: Names of registered gradients, by the type of the operation.
+
+    Raises:
+        UserError: If the model is no Keras model, or as `adjust` does.
     """
+    if not isinstance(model, keras.Model):
+        raise UserError(f"{network.name} must be a Keras model, for its operations are looked for inside")
+    copy = shadow(model, adjust)
 
     def call(inputs: tf.Tensor, held: dict[str, tf.Tensor]) -> tf.Tensor:
         graph = tf.compat.v1.get_default_graph()

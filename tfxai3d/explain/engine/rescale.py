@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
@@ -19,7 +18,6 @@ from tfxai3d.explain.engine.overridden import (
     ruled,
 )
 from tfxai3d.explain.engine.plain_layers import write_out
-from tfxai3d.explain.engine.shadow import shadow
 from tfxai3d.models.layers.set_abstraction import PointIndexing
 
 _NEAR = 1e-7  # differences below it count as none
@@ -44,11 +42,9 @@ def rescaled(network: Network, model: Any) -> Network:
     Raises:
         UserError: If the model is no Keras model, or has an operation for which there is no rule.
     """
-    if not isinstance(model, keras.Model):
-        raise UserError(f"{network.name} must be a Keras model, for its operations are looked for inside")
     if network.several is not None:
         raise UserError(f"deep_lift explains models of one input, {network.name} takes several")
-    replaced, graph = overridden(network, shadow(model, _plain), _GRADIENTS)
+    replaced, graph = overridden(network, model, _plain, _GRADIENTS)
     for operation, varies in ruled("deep_lift", network, graph, between(graph), _KINDS):
         first_alone = varies[0] and sum(varies) == 1
         if (operation.type in _IN_THE_FIRST and not first_alone) or (

@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Literal
 
-import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
@@ -25,7 +24,6 @@ from tfxai3d.explain.engine.relevance.composites import Composite
 from tfxai3d.explain.engine.relevance.contributions import Contributions
 from tfxai3d.explain.engine.relevance.layer import PRODUCTS, SCALES, Layer
 from tfxai3d.explain.engine.relevance.rules import BoxRule
-from tfxai3d.explain.engine.shadow import shadow
 
 Pools = Literal["winner", "proportion"]
 _MAXIMA = frozenset(("Max", "MaxPool", "MaxPool3D"))
@@ -59,9 +57,7 @@ class Propagation:
         Raises:
             UserError: If the model is no Keras model, or has an operation for which there is no rule.
         """
-        if not isinstance(model, keras.Model):
-            raise UserError(f"{network.name} must be a Keras model: its operations are looked for inside")
-        replaced, graph = graphs.overridden(network, shadow(model, _plain), _gradients(self))
+        replaced, graph = graphs.overridden(network, model, _plain, _gradients(self))
         for operation, varies in graphs.ruled("lrp", network, graph, _found(graph).varying, _KINDS):
             factors = sum(x.dtype.is_floating for x in operation.inputs)
             if (operation.type in PRODUCTS and factors != 2) or (

@@ -69,8 +69,7 @@ class EpsilonRule:
     epsilon: float = _TINY
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon < math.inf:
-            raise UserError(f"epsilon must be a number from 0, it is {self.epsilon}")
+        _check_from(0, "epsilon", self.epsilon)
 
     def coefficients(self, relevance: tf.Tensor, sums: Sums) -> Coefficients:
         """Returns the same for all."""
@@ -95,8 +94,7 @@ class AlphaBetaRule:
     alpha: float = 2.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.alpha < math.inf:
-            raise UserError(f"alpha must be a number from 1, it is {self.alpha}")
+        _check_from(1, "alpha", self.alpha)
 
     def coefficients(self, relevance: tf.Tensor, sums: Sums) -> Coefficients:
         """Returns alpha and -beta of the relevance, over the sums of their sign."""
@@ -124,8 +122,7 @@ class GammaRule:
     gamma: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 <= self.gamma < math.inf:
-            raise UserError(f"gamma must be a number from 0, it is {self.gamma}")
+        _check_from(0, "gamma", self.gamma)
 
     def coefficients(self, relevance: tf.Tensor, sums: Sums) -> Coefficients:
         """Returns the shares of outputs above 0, and the other way round below."""
@@ -161,6 +158,11 @@ class BoxRule:
     def coefficients(self, relevance: tf.Tensor, sums: Sums) -> Coefficients:
         """Returns the shares of the sum."""
         return relevance / _away_from_zero(sums.positive), None
+
+
+def _check_from(least: int, name: str, value: float) -> None:
+    if not least <= value < math.inf:
+        raise UserError(f"{name} must be a number from {least}, it is {value}")
 
 
 def _away_from_zero(x: tf.Tensor, by: float = _TINY) -> tf.Tensor:
