@@ -9,21 +9,29 @@ Your own network and data, or a shipped one on a test split:
   python apps/compare.py --model=my.keras --data_kind=points --data_dir=my_tree --class_names=names.txt
   python apps/compare.py --data_dir=.../modelnet40_ply_hdf5_2048 --num_examples=200 --methods=all
 
-Each run is a contest: all --methods on the examples that one --model classifies right, by all metrics, with
-random maps as a control. Contests of several runs into one --output_dir make one league. With --ground_truth
-small networks are trained as well, on objects of which the reason is known point by point. A run that was
-stopped goes on when the same command is given again, method by method.
+Each run is a contest: all --methods on examples that one --model classifies right, drawn by the seed, by all
+metrics, with random maps as a control; `greedy` among the methods takes away what lowers the confidence most.
+Contests of several runs into one --output_dir make one league, runs with other seeds are more examples of the
+same. --num_repeated and --dear_fraction give what is dear fewer examples; the tables say how many. With
+--ground_truth small networks are trained as well, on objects whose reason is known point by point. A run that
+was stopped goes on when the same command is given again, method by method.
 
-  league.csv      one row a contest, method and metric: mean, 95 % interval, cost
-  table.md        the ranked table, also printed: 1 is the best method of a metric, 0 the worst
+Maps that another program made take part too: explain the inputs in <contest>/examples.npz, and give
+--maps=theirs.npz with the array `importance`, one number a point or voxel; the row is named as the file.
+
+  league.csv      one row a contest, method and metric: mean, 95 % interval, examples, cost
+  table.md        the ranked table, also printed: 1 is the best method of a metric, 0 the worst; how far the
+                  order holds by other examples, seeds and networks; what moving points to the origin says
   league.png      the same in colours; cost.png: faithfulness against the cost in forward passes
-  report.html     all of it in one page, with the maps of the best and the worst methods
-  <contest>/      the results of each method
+  report.html     all of it, with the maps of the best and the worst methods
+  <contest>/      the results of each method, and the examples
   run.json        settings and versions
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +50,9 @@ flags.DEFINE_list("metrics", None, "Names of metrics; by default all that say so
 flags.DEFINE_list(
     "ground_truth", [], f"Known reasons to hold maps to: {', '.join(data.shapes.GROUND_TRUTHS)}."
 )
+flags.DEFINE_integer("num_repeated", None, "The most examples for metrics that explain again and again.")
+flags.DEFINE_float("dear_fraction", 1.0, "The fraction of examples for methods of hundreds of passes.")
+flags.DEFINE_list("maps", [], "Maps of other programs on the contest's examples, NPZ files named as the row.")
 _SHOWN = 3  # objects in a picture of maps, and methods from either end of the table
 _DECISIVE = ("model", "data_dir", "num_points", "num_examples", "steps", *cli.PERTURBATION)
 
@@ -50,8 +61,10 @@ def main(argv: list[str]) -> None:
     """Holds the contests that are not held yet, and ranks the methods by all in the folder."""
     output_dir = cli.check_outputs()
     methods = explain.method_names() if FLAGS.methods == ["all"] else FLAGS.methods
-    explain.check_methods([name.removesuffix(":magnitude") for name in methods if name != "random"])
+    named = (name.removesuffix(":magnitude") for name in methods if name not in evaluate.CONTROLS)
+    explain.check_methods([*dict.fromkeys(named)])
     evaluate.check_metrics(FLAGS.metrics or ["deletion"])
+    evaluate.Plan(FLAGS.num_repeated, FLAGS.dear_fraction)
     cli.load_tensorflow()
     methods = [*methods, *({"random"} - set(methods))]
     for name in FLAGS.ground_truth:
@@ -59,7 +72,7 @@ def main(argv: list[str]) -> None:
             name, FLAGS.num_examples, min(FLAGS.num_points, 512), output_dir / name, FLAGS.seed
         )
         print(f"{name}: the network is right of {accuracy:.1%} of unseen objects", flush=True)
-        _hold(subject, methods, output_dir / name, None)
+        _hold(subject, methods, output_dir / name)
     if FLAGS.model:
         net = cli.load_network()
         split = cli.open_labelled(net, None if FLAGS.data_dir else 4 * FLAGS.num_examples)
@@ -67,21 +80,32 @@ def main(argv: list[str]) -> None:
         options = cli.given("batch_size", "seed")
         subject = evaluate.Subject.of_right(net, inputs, split.labels, FLAGS.num_examples, **options)
         source = Path(FLAGS.data_dir).stem if FLAGS.data_dir else "shapes"
-        folder = output_dir / storage.file_name(f"{Path(FLAGS.model).stem}_on_{source}")
-        _hold(subject, methods, folder, FLAGS.metrics)
+        draw = f"{evaluate.SEED}{FLAGS.seed}" if FLAGS.seed else ""
+        folder = output_dir / storage.file_name(f"{Path(FLAGS.model).stem}_on_{source}{draw}")
+        _hold(subject, methods, folder, FLAGS.metrics, FLAGS.maps)
     _report(output_dir)
 
 
-def _hold(subject: evaluate.Subject, methods: list[str], folder: Path, metrics: list[str] | None) -> None:
+def _hold(
+    subject: evaluate.Subject,
+    methods: list[str],
+    folder: Path,
+    metrics: list[str] | None = None,
+    maps: Sequence[str] = (),
+) -> None:
     """Holds a contest, and draws the maps of the best and the worst methods beside each other."""
     options = cli.given("batch_size", "steps", "seed", *cli.PERTURBATION)
     raters = evaluate.entrants(methods, subject.network, options)
+    raters |= {Path(path).stem: evaluate.read_maps(path, subject) for path in maps}
     settings = {name: FLAGS[name].value for name in _DECISIVE}
-    entries = {e.method: e for e in evaluate.hold_contest(subject, raters, metrics, folder, settings)}
+    plan = evaluate.Plan(FLAGS.num_repeated, FLAGS.dear_fraction)
+    found = evaluate.hold_contest(subject, raters, metrics, folder, settings, plan)
+    evaluate.write_examples(folder / "examples.npz", subject)
     if FLAGS.pictures:
-        order = [place.method for place in evaluate.standing({folder.name: [*entries.values()]})]
+        entries = {entry.method: entry for entry in found}
+        order = [place.method for place in evaluate.standing({folder.name: found})]
         shown = [entries[name] for name in dict.fromkeys([*order[:_SHOWN], *order[-_SHOWN:]])]
-        numbers = range(min(_SHOWN, len(subject.labels)))
+        numbers = range(min(_SHOWN, *(len(entry.importance) for entry in shown)))
         rows = [[entry.explanation(subject, number) for entry in shown] for number in numbers]
         view.render_panel(folder / "maps.png", rows)
         view.write_panel(folder / "maps.html", rows)
@@ -90,38 +114,33 @@ def _hold(subject: evaluate.Subject, methods: list[str], folder: Path, metrics: 
 def _report(output_dir: Path) -> None:
     """Ranks the methods by all contests of the folder, and writes it down."""
     folders = sorted(path.parent for path in output_dir.glob("*/run.json"))
-    contests = {folder.name: evaluate.read_contest(folder) for folder in folders}
-    places = evaluate.standing(contests)
-    found = (
-        f"Rank correlation of the totals by two halves of the examples: {evaluate.survives(contests):.2f}."
-    )
-    table = f"{storage.markdown_table(*evaluate.standing_rows(places))}\n\n{found}\n"
+    draws = {folder.name: evaluate.read_contest(folder) for folder in folders}
+    contests = evaluate.pooled(draws)
+    tables = evaluate.league_tables(draws)
+    texts = [f"## {title}\n\n{storage.markdown_table(*table)}\n" for title, table in tables.items()]
     storage.write_csv(output_dir / "league.csv", evaluate.league_records(contests, FLAGS.seed))
-    storage.write_text(output_dir / "table.md", table)
-    cli.write_report(__name__, output_dir, {"contests": [*contests]})
-    print(table, end="")
+    storage.write_text(output_dir / "table.md", "\n".join(texts))
+    cli.write_report(__name__, output_dir, {"contests": [*draws]})
+    print("\n".join(texts), end="")
     if FLAGS.pictures:
-        _draw(output_dir, contests, places, found)
+        _draw(output_dir, contests, [view.Section(title, [], *table) for title, table in tables.items()])
 
 
-def _draw(
-    output_dir: Path, contests: dict[str, list[evaluate.Entry]], places: list[evaluate.Place], found: str
-) -> None:
+def _draw(output_dir: Path, contests: dict[str, list[evaluate.Entry]], sections: list[view.Section]) -> None:
+    places = evaluate.standing(contests)
     names, groups = [place.method for place in places], [*places[0].groups]
-    values = np.array([[place.total, *place.groups.values()] for place in places])
-    view.render_cells(output_dir / "league.png", names, ["total", *groups], values)
-    first = [place.groups[groups[0]] for place in places]
-    costs = [place.passes for place in places]
-    view.render_dots(output_dir / "cost.png", names, costs, first, ("cost in forward passes", groups[0]))
-    head, rows = evaluate.standing_rows(places)
-    pictures = [
-        (output_dir / "league.png", "0 is the worst method of a metric, 1 the best"),
-        (output_dir / "cost.png", ""),
-    ]
-    sections = [view.Section("The league", [found], head, rows, pictures)]
+    values = [[p.total if p.ranked else np.nan, *p.groups.values()] for p in places]
+    view.render_cells(output_dir / "league.png", names, ["total", *groups], np.array(values))
+    costly = [place for place in places if place.passes > 0]
+    costs, areas = [p.passes for p in costly], [p.groups[groups[0]] for p in costly]
+    axes = ("cost in forward passes", groups[0])
+    view.render_dots(output_dir / "cost.png", [p.method for p in costly], costs, areas, axes)
+    legend = "0 is the worst method of a metric, 1 the best"
+    pictures = [(output_dir / "league.png", legend), (output_dir / "cost.png", "")]
+    sections[0] = dataclasses.replace(sections[0], pictures=pictures)
     for name, entries in contests.items():
-        maps = [(output_dir / name / "maps.png", "The first methods of the table, and the last ones.")]
-        maps = [pair for pair in maps if pair[0].exists()]
+        drawn = output_dir / name / "maps.png"
+        maps = [(drawn, "The first methods of the table, and the last ones.")] if drawn.exists() else []
         links = [(f"{name}/maps.html", "the same, to be turned")] if maps else []
         sections.append(view.Section(name, [], *evaluate.contest_rows(entries, FLAGS.seed), maps, links))
     view.write_report(output_dir / "report.html", "The league of the methods", sections)

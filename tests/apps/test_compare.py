@@ -2,7 +2,10 @@
 
 import csv
 
+import numpy as np
 import pytest
+
+from tfxai3d import storage
 
 
 def flags(tmp_path, *more):
@@ -30,12 +33,33 @@ def test_a_league_of_two_runs(run_app, tmp_path):
     assert (folder / "maps.png").stat().st_size > 0
 
 
+def test_maps_of_another_program_and_another_seed_join_the_league(run_app, tmp_path):
+    more = ("--metrics=deletion,gini", "--nopictures")
+    assert run_app("compare", *flags(tmp_path, *more))[0] == 0
+    (folder,) = [path.parent for path in tmp_path.glob("*/run.json")]
+    with storage.open_npz(folder / "examples.npz", "examples") as store:
+        inputs = store["inputs"]
+    theirs = tmp_path / "distance.npz"
+    storage.write_npz(theirs, {"importance": np.linalg.norm(inputs, axis=-1), "inputs": inputs})
+    code, out, err = run_app("compare", *flags(tmp_path, *more, f"--maps={theirs}"))
+    assert code == 0, err
+    assert "| distance |" in out
+    code, out, err = run_app("compare", *flags(tmp_path, *more, "--seed=1"))
+    assert code == 0, err
+    assert "seed_0 and seed_1" in out
+    rows = list(csv.DictReader((tmp_path / "league.csv").open(encoding="utf-8")))
+    counts = {row["method"]: row["examples"] for row in rows if row["metric"] == "deletion"}
+    assert counts == {"vanilla_gradient": "6", "gradient_times_input": "6", "random": "6", "distance": "3"}
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         (["--metrics=trust"], "metrics 'trust': must be one of deletion"),
         (["--methods=guess"], "unknown method 'guess'"),
         (["--ground_truth=nose"], "must be one of back"),
+        (["--maps=theirs.npz"], "theirs.npz"),
+        (["--num_repeated=0"], "repeated=0"),
     ],
 )
 def test_mistakes_are_one_line(run_app, tmp_path, more, message):

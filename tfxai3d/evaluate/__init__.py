@@ -55,13 +55,24 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.league.contest import Entry as Entry
     from tfxai3d.evaluate.league.contest import hold_contest as hold_contest
     from tfxai3d.evaluate.league.contest import read_contest as read_contest
+    from tfxai3d.evaluate.league.entrants import CONTROLS as CONTROLS
+    from tfxai3d.evaluate.league.entrants import Entrant as Entrant
     from tfxai3d.evaluate.league.entrants import entrants as entrants
     from tfxai3d.evaluate.league.ground_truth import known_reason as known_reason
+    from tfxai3d.evaluate.league.maps import read_maps as read_maps
+    from tfxai3d.evaluate.league.maps import write_examples as write_examples
+    from tfxai3d.evaluate.league.plan import Plan as Plan
     from tfxai3d.evaluate.league.standing import Place as Place
     from tfxai3d.evaluate.league.standing import standing as standing
-    from tfxai3d.evaluate.league.standing import survives as survives
+    from tfxai3d.evaluate.league.survival import SEED as SEED
+    from tfxai3d.evaluate.league.survival import order_records as order_records
+    from tfxai3d.evaluate.league.survival import pooled as pooled
+    from tfxai3d.evaluate.league.survival import survives as survives
+    from tfxai3d.evaluate.league.survival import zeroing_correlations as zeroing_correlations
+    from tfxai3d.evaluate.league.survival import zeroing_records as zeroing_records
     from tfxai3d.evaluate.league.tables import contest_rows as contest_rows
     from tfxai3d.evaluate.league.tables import league_records as league_records
+    from tfxai3d.evaluate.league.tables import league_tables as league_tables
     from tfxai3d.evaluate.league.tables import standing_rows as standing_rows
     from tfxai3d.evaluate.report import Mistake as Mistake
     from tfxai3d.evaluate.report import calibration_table as calibration_table

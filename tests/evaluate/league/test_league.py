@@ -136,6 +136,10 @@ def test_a_subject_of_examples_that_are_classified_right(subject):
     labels = predicted.copy()
     labels[1] = (labels[1] + 1) % 4
     chosen = Subject.of_right(net, points, labels, 5)
-    np.testing.assert_array_equal(chosen.inputs, points[[0, 2]])
+    assert sorted(chosen.inputs[:, 0, 0]) == sorted(points[[0, 2], 0, 0])
+    (one,) = Subject.of_right(net, points, labels, 1).inputs  # the first of the same draw
+    np.testing.assert_array_equal(one, chosen.inputs[0])
+    firsts = {Subject.of_right(net, points, labels, 1, seed=seed).inputs[0, 0, 0] for seed in range(8)}
+    assert firsts == {points[0, 0, 0], points[2, 0, 0]}
     with pytest.raises(UserError, match="none of the 3"):
         Subject.of_right(net, points, (predicted + 1) % 4, 5)

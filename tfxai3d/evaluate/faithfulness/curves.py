@@ -43,6 +43,17 @@ def area_between(rated: Rated) -> np.ndarray:
     return insertion(rated) - deletion(rated)
 
 
+def area_zeroed(rated: Rated) -> np.ndarray:
+    """Returns `area_between` with points moved to the origin in the place of taking them away, (B,).
+
+    So toolkits for images and LATEC (Klein et al., NeurIPS 2024) treat clouds. It is here to be compared: a
+    point at the origin is still a point, and a thousand of them are an object of their own.
+    """
+    subject = rated.subject
+    importance = rated.importance.reshape(subject.inputs.shape[:-1])
+    return area_between(Rated.by(subject.by_zeroing, importance))
+
+
 def flip(rated: Rated) -> np.ndarray:
     """Returns the fraction that has to go until the decision changes, (B,): the lower, the better.
 

@@ -9,7 +9,11 @@ from tfxai3d.errors import UserError, check_choice
 from tfxai3d.evaluate.faithfulness import complexity, curves, localisation, randomisation, robustness, subsets
 from tfxai3d.evaluate.faithfulness.subject import Rated, Subject
 
-Group = Literal["faithfulness", "robustness", "randomisation", "complexity", "localisation"]
+Group = Literal["faithfulness", "robustness", "randomisation", "complexity", "localisation", "zeroing"]
+UNCOUNTED: Group = "zeroing"
+"""What is measured to be compared alone, and counts for no place: a point at the origin is still a point."""
+REPEATED: tuple[Group, ...] = ("robustness", "randomisation", UNCOUNTED)
+"""The groups that explain an example again and again, or double the passes: contests can give them fewer."""
 
 
 class Metric(NamedTuple):
@@ -38,6 +42,7 @@ METRICS: dict[str, Metric] = {
     "entropy": Metric("complexity", "lower", complexity.entropy),
     "mass": Metric("localisation", "higher", localisation.mass),
     "ranking": Metric("localisation", "higher", localisation.ranking),
+    "area_zeroed": Metric(UNCOUNTED, "higher", curves.area_zeroed, points_only=True),
 }
 """All metrics; their functions say how each is defined, and by whom."""
 

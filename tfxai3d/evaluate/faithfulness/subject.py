@@ -59,7 +59,9 @@ class Subject:
     def of_right(
         cls, model: Any, inputs: np.ndarray, labels: np.ndarray, num_examples: int, **options: Any
     ) -> "Subject":
-        """Returns a subject of so many examples that a network classifies right, spread evenly over them.
+        """Returns a subject of so many examples that a network classifies right, drawn by the subject's seed.
+
+        They are in the order of the draw, so the first few are a draw of their own.
 
         Args:
             model: The network.
@@ -71,16 +73,40 @@ class Subject:
         Raises:
             UserError: If it classifies none right.
         """
-        right = np.flatnonzero(classify(model, inputs, labels).predicted == labels)
-        if not len(right):
+        order = np.random.default_rng(options.get("seed", 0)).permutation(len(labels))
+        chosen = order[:0]
+        for start in range(0, len(order), 2 * num_examples):
+            some = order[start : start + 2 * num_examples]
+            right = classify(model, inputs[some], labels[some]).predicted == labels[some]
+            chosen = np.append(chosen, some[right])[:num_examples]
+            if len(chosen) == num_examples:
+                break
+        if not len(chosen):
             raise UserError(f"the model classifies none of the {len(labels)} examples right")
-        chosen = right[np.linspace(0, len(right) - 1, min(num_examples, len(right))).astype(int)]
         return cls(model, np.asarray(inputs[chosen], np.float32), labels[chosen], **options)
+
+    def first(self, count: int) -> "Subject":
+        """Returns a subject of its first examples."""
+        truth = None if self.truth is None else self.truth[:count]
+        return dataclasses.replace(
+            self, model=self.network, inputs=self.inputs[:count], labels=self.labels[:count], truth=truth
+        )
+
+    @functools.cached_property
+    def by_zeroing(self) -> "Subject":
+        """The same subject, whose points are moved to the origin in the place of taking them away."""
+        return dataclasses.replace(self, model=self.network, zeroed=True)
 
     @functools.cached_property
     def network(self) -> Network:
         """The model, read once."""
-        return network(self.model)
+        found = network(self.model)
+        if found.data_format != "channels_last":
+            raise UserError(
+                f"{found.name}: metrics take networks whose channels are the last axis; put a "
+                "keras.layers.Permute before it"
+            )
+        return found
 
     @functools.cached_property
     def places(self) -> np.ndarray:

@@ -1,9 +1,10 @@
 """One contest: methods on one network and its examples by all metrics, resumable method by method."""
 
 import dataclasses
+import functools
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tqdm import tqdm
 
 from tfxai3d.evaluate.faithfulness.metrics import METRICS, check_metrics, metrics_of
 from tfxai3d.evaluate.faithfulness.subject import Rated, Rater, Subject
+from tfxai3d.evaluate.league.entrants import Entrant
+from tfxai3d.evaluate.league.plan import Plan
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath, file_name, open_npz, run_folder, write_npz
 
@@ -24,9 +27,10 @@ class Entry:
 
     Attributes:
         method: Its name.
-        scores: What each metric gave each example, (B,), by the metric's name.
+        scores: What each metric gave each example, (B,), by the metric's name; the first ones of the
+            contest, how many its plan says.
         importance: The maps, (B,M).
-        seconds: Of an explanation, compiled.
+        seconds: Of an explanation, compiled; NaN of maps that came from elsewhere.
         passes: The same in forward passes of the network on the same examples.
     """
 
@@ -59,22 +63,31 @@ def hold_contest(
     metrics: Sequence[str] | None = None,
     folder: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
+    plan: Plan = Plan(),  # noqa: B008 (it is frozen)
 ) -> list[Entry]:
     """Measures methods on one network and its examples.
 
     Args:
         subject: The network and the examples.
-        raters: The methods by name.
+        raters: The methods by name; an `Entrant` says what it can be measured by.
         metrics: Names of `METRICS`; by default all that say something of the subject.
         folder: Keeps each method's results once they are there: called again, the contest goes on.
         settings: What decides the results, such as the names of model and data.
+        plan: How many of the examples measure what; all by default.
 
     Raises:
         UserError: If a metric is unknown, the folder holds another contest, or as a method does.
     """
     wanted = metrics_of(subject) if metrics is None else list(metrics)
     check_metrics(wanted)
-    decisive = {**(settings or {}), "metrics": wanted, "examples": len(subject.labels), "seed": subject.seed}
+    decisive = {
+        **(settings or {}),
+        **dataclasses.asdict(plan),
+        "metrics": wanted,
+        "examples": len(subject.labels),
+        "seed": subject.seed,
+    }
+    some = functools.cache(lambda count: subject if count == len(subject.labels) else subject.first(count))
     entries = []
     with run_folder(folder, decisive, f"*{_SUFFIX}"):
         for name in (bar := tqdm(raters, unit="method", disable=None)):
@@ -83,7 +96,9 @@ def hold_contest(
             if path is not None and path.exists():
                 entries.append(_read(path))
                 continue
-            entries.append(_measured(name, Rated(subject, raters[name]), wanted))
+            rater = raters[name]
+            entrant = rater if isinstance(rater, Entrant) else Entrant(rater)
+            entries.append(_measured(name, entrant, some, entrant.counts(wanted, len(subject.labels), plan)))
             if path is not None:
                 _write(path, entries[-1])
     return entries
@@ -98,16 +113,20 @@ def read_contest(folder: AnyPath) -> list[Entry]:
     return [_read(path) for path in sorted(Path(folder).glob(f"*{_SUFFIX}"))]
 
 
-def _measured(name: str, rated: Rated, metrics: Sequence[str]) -> Entry:
-    subject = rated.subject
+def _measured(
+    name: str, entrant: Entrant, some: Callable[[int], Subject], counts: Mapping[str, int]
+) -> Entry:
+    rated = {count: Rated(some(count), entrant) for count in {*counts.values()}}
+    most = rated[max(rated)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of maps that are zero, which the metrics count
-        rated.rate(subject.inputs[:1], subject.labels[:1])  # traces
+        most.rate(most.subject.inputs[:1], most.subject.labels[:1])  # traces
         began = time.perf_counter()
-        importance = rated.importance
-        seconds = (time.perf_counter() - began) / len(importance)
-        scores = {metric: METRICS[metric].measure(rated) for metric in metrics}
-    return Entry(name, scores, importance.astype(np.float32), seconds, seconds / subject.forward_seconds)
+        importance = most.importance
+        seconds = (time.perf_counter() - began) / len(importance) if entrant.explains else float("nan")
+        scores = {metric: METRICS[metric].measure(rated[count]) for metric, count in counts.items()}
+    passes = seconds / most.subject.forward_seconds
+    return Entry(name, scores, importance.astype(np.float32), seconds, passes)
 
 
 def _write(path: Path, entry: Entry) -> None:

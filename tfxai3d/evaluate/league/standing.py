@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.stats
 
-from tfxai3d.evaluate.faithfulness.metrics import METRICS
+from tfxai3d.evaluate.faithfulness.metrics import METRICS, UNCOUNTED
 from tfxai3d.evaluate.league.contest import Entry
 
 Contests = Mapping[str, Sequence[Entry]]
@@ -19,9 +18,10 @@ class Place:
 
     Attributes:
         method: Its name.
-        total: The mean over the groups, from 0, the worst method everywhere, to 1, the best everywhere.
+        total: The mean over the groups, from 0, the worst method everywhere, to 1, the best everywhere. The
+            group `UNCOUNTED` stands beside it.
         groups: The medians over contests and metrics, by the group; NaN where nothing was measured.
-        passes: The median cost in forward passes.
+        passes: The median cost in forward passes, NaN of maps that came from elsewhere.
         seconds: The median cost of an example.
     """
 
@@ -31,9 +31,14 @@ class Place:
     passes: float
     seconds: float
 
+    @property
+    def ranked(self) -> bool:
+        """Whether all groups were measured of it: a total of some is not to be held against one of all."""
+        return not np.isnan([value for name, value in self.groups.items() if name != UNCOUNTED]).any()
+
 
 def standing(contests: Contests, some: slice | None = None) -> list[Place]:
-    """Ranks the methods, the best first.
+    """Ranks the methods, the best first, and after them what cannot be ranked for want of a group.
 
     Each metric of each contest is scaled so that the worst method has 0 and the best 1; a group's value is
     the median of these over contests and metrics, the total the mean of the groups' values (aggregate
@@ -45,7 +50,7 @@ def standing(contests: Contests, some: slice | None = None) -> list[Place]:
     """
     scaled: dict[str, dict[str, list[float]]] = {}
     for entries in contests.values():
-        for metric in entries[0].scores if entries else ():
+        for metric in METRICS:
             for method, value in _scaled(entries, metric, some).items():
                 scaled.setdefault(method, {}).setdefault(METRICS[metric].group, []).append(value)
     groups = dict.fromkeys(metric.group for metric in METRICS.values())
@@ -55,32 +60,26 @@ def standing(contests: Contests, some: slice | None = None) -> list[Place]:
         values: dict[str, float] = {
             group: float(np.median(own[group])) if group in own else np.nan for group in measured
         }
+        counted = [value for group, value in values.items() if group != UNCOUNTED]
         costs = [entry for entries in contests.values() for entry in entries if entry.method == method]
         places.append(
             Place(
                 method,
-                float(np.nanmean(list(values.values()))),
+                float(np.nanmean(counted)) if np.isfinite(counted).any() else np.nan,
                 values,
                 float(np.median([entry.passes for entry in costs])),
                 float(np.median([entry.seconds for entry in costs])),
             )
         )
-    return sorted(places, key=lambda place: (-place.total, place.method))
-
-
-def survives(contests: Contests) -> float:
-    """Returns Spearman's correlation of the totals by the even and by the odd examples, NaN for a few."""
-    halves = [{p.method: p.total for p in standing(contests, slice(start, None, 2))} for start in (0, 1)]
-    both = [method for method in halves[0] if method in halves[1]]
-    if len(both) < 3:
-        return float("nan")
-    return float(scipy.stats.spearmanr(*([half[method] for method in both] for half in halves)).statistic)
+    return sorted(places, key=lambda place: (not place.ranked, -place.total, place.method))
 
 
 def _scaled(entries: Sequence[Entry], metric: str, some: slice | None) -> dict[str, float]:
     """Returns each method's mean by a metric, 0 for the worst and 1 for the best."""
     sign = 1 if METRICS[metric].better == "higher" else -1
-    rows = {entry.method: entry.scores[metric][some or slice(None)] for entry in entries}
+    rows = {
+        entry.method: entry.scores[metric][some or slice(None)] for entry in entries if metric in entry.scores
+    }
     means = {method: sign * float(np.nanmean(row)) for method, row in rows.items() if np.isfinite(row).any()}
     low, high = min(means.values(), default=0), max(means.values(), default=0)
     if high - low <= 1e-9:
