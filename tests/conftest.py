@@ -1,3 +1,6 @@
+import shutil
+import sys
+
 import numpy as np
 import pytest
 
@@ -43,3 +46,15 @@ def float64():
 
     with precision():
         yield
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Headless Chromium, started once."""
+    if shutil.which("chromium") is None or sys.platform != "linux":
+        pytest.skip("needs Chromium on Linux")
+    from tests.reference.chromium import Browser  # needs pipes that other systems lack
+
+    started = Browser(tmp_path_factory.mktemp("chromium"))
+    yield started
+    started.close()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfxai3d import data as data
     from tfxai3d import evaluate as evaluate
     from tfxai3d import explain as explain
+    from tfxai3d import explorer as explorer
     from tfxai3d import features as features
     from tfxai3d import models as models
     from tfxai3d import papers as papers

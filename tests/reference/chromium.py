@@ -5,13 +5,17 @@ import fcntl
 import itertools
 import json
 import os
+import re
 import subprocess
+import time
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--remote-debugging-pipe", "--window-size=900,700",
 )  # fmt: skip
+
+_ADVICE = re.compile("GL Driver Message|willReadFrequently")  # about speed, to who writes pages
 
 
 class Browser:
@@ -56,6 +60,35 @@ class Browser:
         self.call("Page.navigate", url=url)
         self.run("document.readyState === 'complete' || new Promise(done => addEventListener('load', done))")
         self.settle()
+
+    def new_tab(self, url):
+        """Opens a page in a tab of its own, and returns the session of the one before; see `turn_to`."""
+        before, self._session = self._session, None
+        made = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=made, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.open(url)
+        return before
+
+    def turn_to(self, session):
+        """Drives another tab, and returns the session of the one before."""
+        before, self._session = self._session, session
+        self.call("Page.bringToFront")
+        return before
+
+    def choose_file(self, selector, path):
+        """Puts a file into the input of files that a selector finds."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
+
+    def wait(self, condition, seconds=30):
+        """Waits until a script of the page says that something is so."""
+        end = time.monotonic() + seconds
+        while not self.run(f"Boolean({condition})"):
+            assert time.monotonic() < end, (condition, self.run("document.body.innerText"))
+            time.sleep(0.03)
 
     def settle(self):
         self.run("new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 100))")
@@ -109,7 +142,7 @@ class Browser:
                 self.said.append(" ".join(str(part.get("value")) for part in params["args"]))
             case "Runtime.exceptionThrown":
                 self.said.append(params["exceptionDetails"]["exception"]["description"])
-            case "Log.entryAdded" if "GL Driver Message" not in params["entry"]["text"]:
+            case "Log.entryAdded" if not _ADVICE.search(params["entry"]["text"]):
                 self.said.append(params["entry"]["text"])
             case "Network.requestWillBeSent":
                 self.fetched.append(params["request"]["url"])

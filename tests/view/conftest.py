@@ -1,6 +1,4 @@
 import dataclasses
-import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -20,18 +18,6 @@ def _chair(rng: np.random.Generator, count: int) -> np.ndarray:
     x[legs], z[legs] = np.sign(x[legs]) * 0.45, np.sign(z[legs]) * 0.45
     y[legs] = y[legs] / 2 - 0.25
     return np.stack([x, y, z], axis=1)
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """Headless Chromium, started once."""
-    if shutil.which("chromium") is None or sys.platform != "linux":
-        pytest.skip("needs Chromium on Linux")
-    from tests.reference.chromium import Browser  # needs pipes that other systems lack
-
-    started = Browser(tmp_path_factory.mktemp("chromium"))
-    yield started
-    started.close()
 
 
 @pytest.fixture

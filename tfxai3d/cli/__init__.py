@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.app import quiet as quiet
     from tfxai3d.cli.app import run as run
     from tfxai3d.cli.clouds import write_clouds as write_clouds
+    from tfxai3d.cli.exhibits import EmbeddedAndFiles as EmbeddedAndFiles
     from tfxai3d.cli.files import indices as indices
     from tfxai3d.cli.fitting import Object as Object
     from tfxai3d.cli.fitting import features as features

@@ -14,6 +14,7 @@ from absl import flags
 from tfxai3d import data, explain
 from tfxai3d.data.orientation import with_other_axis_up
 from tfxai3d.errors import UserError
+from tfxai3d.results.explanation import UpAxis
 from tfxai3d.storage.writing import file_name
 
 FLAGS = flags.FLAGS
@@ -53,13 +54,13 @@ class Object:
     tiles: data.Tiles | None = None
 
 
-def reading(net: explain.Network | None) -> dict[str, Any]:
-    """Returns how points are read from files for a network, as `data.load_points` takes it.
+def reading(net: explain.Network | None, up: UpAxis) -> dict[str, Any]:
+    """Returns how points are read, from files with this up axis for a network, as `data.load_points` does.
 
     Readers turn files with z up to y up. The same turn takes y up to z up, for networks that have it.
     """
     own = "y" if net is None else net.up
-    return {"up": "y" if FLAGS.up == own else "z", "normalize": FLAGS.normalize == "unit_sphere"}
+    return {"up": "y" if up == own else "z", "normalize": FLAGS.normalize == "unit_sphere"}
 
 
 def upright(points: np.ndarray, net: explain.Network) -> np.ndarray:

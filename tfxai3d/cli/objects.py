@@ -157,14 +157,17 @@ def _all_with_z_up(clouds: np.ndarray) -> np.ndarray:
 
 def _shapes(net: explain.Network | None) -> Iterator[Object]:
     for shape, seed in itertools.product(FLAGS.shape, indices()):
-        mesh = data.shapes.make_shape(shape, seed)
-        if net is not None and net.kind == "voxels":
-            (inputs,) = grid_form(net).views(mesh.z_up(), 1)
-            inputs = inputs.astype(np.float32)
-        else:
-            inputs = data.shapes.sample_shape(mesh, num_points(net), FLAGS.seed).points
-            inputs = with_other_axis_up(inputs) if net is not None and net.up == "z" else inputs
-        yield Object(f"{shape}_{seed}", fitted(inputs, net), one_label() or shape)
+        yield Object(f"{shape}_{seed}", made_shape(shape, seed, net), one_label() or shape)
+
+
+def made_shape(shape: str, seed: int, net: explain.Network | None) -> np.ndarray:
+    """Returns a procedural object as a network takes it."""
+    mesh = data.shapes.make_shape(shape, seed)
+    if net is not None and net.kind == "voxels":
+        (inputs,) = grid_form(net).views(mesh.z_up(), 1)
+        return fitted(inputs.astype(np.float32), net)
+    inputs = data.shapes.sample_shape(mesh, num_points(net), FLAGS.seed).points
+    return fitted(with_other_axis_up(inputs) if net is not None and net.up == "z" else inputs, net)
 
 
 def _of_data_set(net: explain.Network | None) -> Iterator[Object]:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from absl import flags
 
 from tfxai3d import data, results
@@ -33,10 +34,15 @@ def window() -> tuple[float, float] | None:
 
 def in_frame(item: Object, explanation: results.Explanation) -> results.Explanation:
     """Returns the explanation of an object with the affine of its grid, if it is a scan that has one."""
+    affine = affine_of(item, explanation.importance.shape[1:])
+    return explanation if affine is None else dataclasses.replace(explanation, affine=affine[None])
+
+
+def affine_of(item: Object, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Returns where the voxels (D,H,W) of an object's grid are, None if it is no scan that says it."""
     if item.scan is None or item.scan.affine is None:
-        return explanation
-    affine = data.resampled_affine(item.scan.affine, item.scan.shape, explanation.importance.shape[1:])
-    return dataclasses.replace(explanation, affine=affine[None])
+        return None
+    return data.resampled_affine(item.scan.affine, item.scan.shape, shape)
 
 
 def write_explanations(folder: Path, item: Object, row: Iterable[results.Explanation]) -> None:

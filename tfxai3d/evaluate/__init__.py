@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from tfxai3d.evaluate.faithfulness.metrics import check_metrics as check_metrics
     from tfxai3d.evaluate.faithfulness.metrics import metrics_of as metrics_of
     from tfxai3d.evaluate.faithfulness.randomisation import shuffled as shuffled
+    from tfxai3d.evaluate.faithfulness.remains import Remains as Remains
+    from tfxai3d.evaluate.faithfulness.remains import ranks as ranks
     from tfxai3d.evaluate.faithfulness.subject import FRACTIONS as FRACTIONS
     from tfxai3d.evaluate.faithfulness.subject import Rated as Rated
     from tfxai3d.evaluate.faithfulness.subject import Subject as Subject

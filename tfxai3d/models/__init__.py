@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from tfxai3d.models.pointnetparts import PointNetParts as PointNetParts
     from tfxai3d.models.preset import from_preset as from_preset
     from tfxai3d.models.preset import model_card as model_card
-    from tfxai3d.models.preset import presets as presets
     from tfxai3d.models.preset import save_preset as save_preset
     from tfxai3d.models.registry import architectures as architectures
     from tfxai3d.models.registry import get as get
+    from tfxai3d.models.registry import presets as presets
     from tfxai3d.models.resnet3d import ResNet3D as ResNet3D
     from tfxai3d.models.saved_model.loading import SavedModel as SavedModel
     from tfxai3d.models.saved_model.loading import load_saved_model as load_saved_model

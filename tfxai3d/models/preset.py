@@ -11,18 +11,12 @@ import numpy as np
 
 from tfxai3d.errors import UserError, reason_of
 from tfxai3d.models.classifier import Classifier
-from tfxai3d.models.registry import architectures, get
+from tfxai3d.models.registry import SHIPPED, architectures, get, presets
 from tfxai3d.storage.npz import open_npz, write_npz
 from tfxai3d.storage.sparse_arrays import pack, unpack
 from tfxai3d.storage.writing import write_json
 
-_SHIPPED = Path(__file__).parent / "shipped"
 _MAX_CLASSES = 1_000_000
-
-
-def presets() -> list[str]:
-    """Returns the names of the presets that come with the package."""
-    return sorted(path.parent.name for path in _SHIPPED.glob("*/config.json"))
 
 
 def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
@@ -119,7 +113,7 @@ def _key(variable: keras.Variable) -> str:
 
 
 def _folder(preset: str | os.PathLike[str]) -> Path:
-    for folder in (_SHIPPED / preset, Path(preset)):
+    for folder in (SHIPPED / preset, Path(preset)):
         if os.path.isfile(folder / "config.json"):  # no error for a name that is too long
             return folder
     raise UserError(f"no preset {str(preset)!r}: give a folder or one of {', '.join(presets())}")

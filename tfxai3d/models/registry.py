@@ -1,6 +1,7 @@
 """The package's networks by name, as the apps and the presets call them."""
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfxai3d.errors import UserError
@@ -15,6 +16,15 @@ _CLASSES = {
     "resnet3d": "ResNet3D",
     "vrn": "VRN",
 }
+
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The folder of the presets that come with the package."""
+
+
+def presets() -> list[str]:
+    """Returns the names of the presets that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
 def architectures() -> list[str]:

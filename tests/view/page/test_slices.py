@@ -44,7 +44,7 @@ def test_the_page_holds_values_and_map_and_fetches_nothing(tmp_path, noisy):
 
 
 def test_a_page_of_too_many_voxels_shows_blocks_and_what_is_strongest_in_each(tmp_path, noisy, monkeypatch):
-    monkeypatch.setattr(slices, "_MOST", 40 * 32 * 24 // 8 - 1)  # three voxels a side
+    monkeypatch.setattr(slices, "MOST", 40 * 32 * 24 // 8 - 1)  # three voxels a side
     text = page(tmp_path / "ct.html", write_html, noisy)
     assert "in blocks of 3 a side" in text
     (volume,) = data_of(text)["volumes"]

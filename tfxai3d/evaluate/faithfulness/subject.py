@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfxai3d.errors import UserError
 from tfxai3d.evaluate.classification import classify
-from tfxai3d.evaluate.dropping.forward import Forward
+from tfxai3d.evaluate.faithfulness.remains import Remains, ranks
 from tfxai3d.explain.engine.network import Network, network
 from tfxai3d.results import heads
 
@@ -111,9 +110,7 @@ class Subject:
     @functools.cached_property
     def places(self) -> np.ndarray:
         """What can be taken away, bool (B,M): all points, or the voxels that are not 0."""
-        if self.network.kind == "points":
-            return np.ones(self.inputs.shape[:2], bool)
-        return np.any(self.inputs != 0, axis=-1).reshape(len(self.inputs), -1)
+        return self._remains.places(self.inputs)
 
     def rng(self, stream: int) -> np.random.Generator:
         """Returns a generator of a use's own."""
@@ -155,36 +152,11 @@ class Subject:
 
     def scores(self, kept: np.ndarray) -> np.ndarray:
         """Returns the scores (B,K,C) of what is kept of each example, bool (B,K,M)."""
-        if self.network.kind == "points" and not self.zeroed:
-            clouds = [cloud[some] for cloud, rows in zip(self.inputs, kept, strict=True) for some in rows]
-            scores = self._forward(clouds)
-        else:
-            shape = (-1, 1, *self.inputs.shape[1:-1], 1)
-            scores = np.concatenate(
-                [
-                    self._masked(one, rows.reshape(shape)[:, 0])
-                    for one, rows in zip(self.inputs, kept, strict=True)
-                ]
-            )
-        return scores.reshape(*kept.shape[:2], -1)
+        return self._remains(self.inputs, kept)
 
     @functools.cached_property
-    def _forward(self) -> Forward:
-        return Forward(self.network, self.batch_size)
-
-    def _masked(self, example: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """Returns the scores (K,C) of an example whose other places are 0."""
-        parts = (kept[i : i + self.batch_size] for i in range(0, len(kept), self.batch_size))
-        return np.concatenate(
-            [self._compiled(np.where(part, example, 0).astype(self.network.dtype)) for part in parts]
-        )
-
-    @functools.cached_property
-    def _compiled(self) -> Callable[[np.ndarray], np.ndarray]:
-        self.network.settle(self.inputs[:1])
-        shape = tf.TensorSpec((None, *self.inputs.shape[1:]), self.network.dtype)
-        run = tf.function(self.network, input_signature=[shape], autograph=False)
-        return lambda inputs: run(inputs).numpy()
+    def _remains(self) -> Remains:
+        return Remains(self.network, self.batch_size, self.zeroed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,6 +204,6 @@ class Rated:
             fractions: What goes of each example's places, rounded down to whole ones.
         """
         places = self.subject.places
-        rank = np.where(places, -order, np.inf).argsort(axis=1, kind="stable").argsort(axis=1)
+        rank = ranks(order, places)
         counts = (np.outer(places.sum(axis=1), fractions)).astype(int)
         return self.subject.scores(rank[:, None] >= counts[:, :, None])

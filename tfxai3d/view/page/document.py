@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from tfxai3d.storage import AnyPath, write_text
+from tfxai3d.storage import AnyPath
 from tfxai3d.view.page import legend
 from tfxai3d.view.shown.camera import AZIMUTHS, ELEVATION, FIELD_OF_VIEW, LIGHT
 from tfxai3d.view.shown.marks import Marks, middle
 
-# The policy forbids the browser to fetch anything: the page is the same with and without network.
+# The policy forbids the browser to fetch anything: the page is the same with and without network. That of a
+# server on this machine may ask its server.
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
-style-src 'unsafe-inline'; img-src data: blob:">
+style-src 'unsafe-inline'; img-src data: blob:{connect}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
@@ -58,33 +59,34 @@ canvas:focus-visible { outline: 1px solid #bbb }
 """
 
 
-def write_document(
-    path: AnyPath,
+def document(
     title: str,
     style: str,
     body: str,
     data: Mapping[str, Any],
     azimuth: float = AZIMUTHS[0],
-    scripts: Sequence[str] = ("viewer.js", "marks.js"),
+    scripts: Sequence[AnyPath] = ("viewer.js", "marks.js"),
     help: str | None = None,
-) -> None:
-    """Writes a self-contained page, drawn with WebGL 2 by two scripts beside this module, or by others.
+    served: bool = False,
+) -> str:
+    """Returns a self-contained page, drawn with WebGL 2 by two scripts beside this module, or by others.
 
     Args:
-        path: The HTML file.
         title: The title in plain text.
         style: CSS beside that of all pages.
         body: HTML with a `canvas` for each cell; the caller escapes what is in it.
         data: What the scripts read: "cells", a list of `packed`, and what a page adds to them.
         azimuth: The side from which the cells are seen at first, in degrees as in a picture.
-        scripts: Names of the files.
+        scripts: Names of the files, or paths of files elsewhere.
         help: What is written at the bottom; by default how cells are turned.
+        served: Whether the page may ask the server that it comes from.
     """
     if help is None:
         help = _HELP.format(wheel="scroll" if len(data["cells"]) == 1 else "Ctrl and scroll")
     camera = {"turn": azimuth, "lift": ELEVATION, "view": FIELD_OF_VIEW, "light": LIGHT.tolist()}
     folder = Path(__file__).parent
-    content = _PAGE.format(
+    return _PAGE.format(
+        connect="; connect-src 'self'" if served else "",
         title=html.escape(title),
         style=_STYLE.strip() + legend.STYLE.rstrip() + style.rstrip(),
         script="".join((folder / name).read_text(encoding="utf-8") for name in ("inflate.js", *scripts)),
@@ -93,7 +95,6 @@ def write_document(
         # A "</script>" in a name would end the script.
         data=json.dumps({"camera": camera, **data}, separators=(",", ":")).replace("<", "\\u003c"),
     )
-    write_text(path, content)
 
 
 def canvas(cell: int, label: str) -> str:

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage import AnyPath
-from tfxai3d.view.page.document import canvas, encoded, packed, write_document
+from tfxai3d.storage import AnyPath, write_text
+from tfxai3d.view.page.document import canvas, document, encoded, packed
 from tfxai3d.view.page.legend import hex_color, keys
 from tfxai3d.view.shown.marks import point_marks
 
@@ -62,7 +62,7 @@ def write_drop_page(
     if not np.isfinite(points).all():
         raise UserError("the points are NaN or infinite and cannot be drawn")
     marks = point_marks(np.asarray(points, np.float64), np.zeros(len(points)))
-    (cell,) = packed([marks], [np.tile(_STAYS, (len(points), 1))], unit="point")
+    (cell,) = packed([marks], [np.tile(_STAYS, (len(points), 1))], unit="point", going="goes after step")
     del cell["values"]  # the points have no importance here
     cell["goes"] = encoded(np.asarray(dropped_at), "<i4")
     x = np.linspace(0, 100, len(steps))
@@ -78,8 +78,7 @@ def write_drop_page(
     shown = [{"said": text, "x": a, "y": b} for text, (a, b) in zip(said, places, strict=True)]
     data = {"cells": [cell], "steps": shown, "next": _NEXT, "gone": (*_GONE, _GHOST)}
     colors = keys([("there", _STAYS), ("goes next", _NEXT), ("removed", _FADED)])
-    write_document(
-        path,
+    content = document(
         title=title,
         style=_STYLE,
         body=f'<h1>{html.escape(title)}</h1>\n<p>{colors}</p>\n<p id="said"></p>\n'
@@ -88,6 +87,7 @@ def write_drop_page(
         f"{canvas(0, title)}\n{_curve(places, steps['points'])}",
         data=data,
     )
+    write_text(path, content)
 
 
 def _curve(places: Sequence[tuple[str, str]], points: np.ndarray) -> str:

@@ -2,8 +2,8 @@
 
 import html
 
-from tfxai3d.storage import AnyPath
-from tfxai3d.view.page.document import canvas, packed, write_document
+from tfxai3d.storage import AnyPath, write_text
+from tfxai3d.view.page.document import canvas, document, packed
 from tfxai3d.view.page.legend import keys
 from tfxai3d.view.shown.camera import GALLERY_AZIMUTH
 from tfxai3d.view.shown.gallery import Gallery, check
@@ -35,11 +35,11 @@ def write_gallery(path: AnyPath, gallery: Gallery) -> None:
         for number, cell in enumerate(gallery.cells)
     )
     title, note = html.escape(gallery.title), html.escape(gallery.note)
-    write_document(
-        path,
+    content = document(
         title=gallery.title,
         style=_STYLE.format(columns=gallery.columns),
         body=f"<h1>{title}</h1>\n<p>{note}</p>\n<p>{keys(gallery.legend)}</p>\n<main>\n{figures}\n</main>",
         data={"cells": packed(marks, colors, unit=gallery.unit, value=gallery.value)},
         azimuth=GALLERY_AZIMUTH,
     )
+    write_text(path, content)

@@ -174,6 +174,6 @@ function words(cell, mark) {
     const part = cell.top ? `, ${short(cell.values[mark] / cell.top)} of the top` : "";
     lines.push(`${cell.value} ${short(cell.values[mark])}${part}`);
   }
-  if (cell.goes) lines.push(cell.goes[mark] < 0 ? "stays" : `goes after step ${cell.goes[mark]}`);
+  if (cell.goes) lines.push(cell.goes[mark] < 0 ? "stays" : `${cell.going} ${cell.goes[mark]}`);
   return lines.join("\n");
 }

@@ -7,8 +7,8 @@ import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.storage import AnyPath
-from tfxai3d.view.page.document import canvas, packed, write_document
+from tfxai3d.storage import AnyPath, write_text
+from tfxai3d.view.page.document import canvas, document, packed
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.page.slices import write_volumes
 from tfxai3d.view.shown.colors import Colormap, colormap_for, point_colors
@@ -56,13 +56,13 @@ def write_html(
     colors = [point_colors(one.marks.importance, colormap, one.limits) for one in shown]
     about = {"unit": explanation.kind.removesuffix("s"), "value": "importance"}
     cells = [packed([one.marks], [color], **about)[0] for one, color in zip(shown, colors, strict=True)]
-    write_document(
-        path,
+    content = document(
         title=shown[0].title,
         style=_STYLE.format(height=100 if len(shown) == 1 else 80),
         body="\n".join(_section(one, number, colormap) for number, one in enumerate(shown)),
         data={"cells": cells},
     )
+    write_text(path, content)
 
 
 def _section(shown: Subject, number: int, colormap: Colormap) -> str:

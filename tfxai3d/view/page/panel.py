@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfxai3d.results.explanation import Explanation
-from tfxai3d.storage import AnyPath
-from tfxai3d.view.page.document import canvas, packed, write_document
+from tfxai3d.storage import AnyPath, write_text
+from tfxai3d.view.page.document import canvas, document, packed
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.page.slices import write_volumes
 from tfxai3d.view.shown.colors import Colormap
@@ -57,13 +57,13 @@ def write_panel(
         f"<h2>{html.escape(title)}{scale}</h2>" for title, scale in zip(columns, bars, strict=True)
     )
     body = "\n".join(_row(row, columns, len(columns) * i) for i, row in enumerate(shown.rows))
-    write_document(
-        path,
+    content = document(
         title="Explanations",
         style=_STYLE.format(columns=len(columns)),
         body=f"<h1>Explanations</h1>\n<p>{_NOTE}</p>\n<main>\n{titles}\n{body}\n</main>",
         data={"cells": cells},
     )
+    write_text(path, content)
 
 
 def _cells(row: Row, unit: str) -> list[dict[str, Any]]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tfxai3d.storage import AnyPath
-from tfxai3d.view.page.document import encoded, write_document
+from tfxai3d.storage import AnyPath, write_text
+from tfxai3d.view.page.document import document, encoded
 from tfxai3d.view.page.legend import bar
 from tfxai3d.view.shown.colors import bar_colors
 from tfxai3d.view.shown.slices import COVER, OPAQUE, PLANES, SlicedVolume
 
-_STYLE = """
+STYLE = """
 section { padding: 0 1.5rem 1rem; border-bottom: 1px solid #ddd }
 section h1, section p { margin-left: 0; margin-right: 0 }
 h2 { font-size: 1.05rem; margin: .9rem 0 0; overflow-wrap: anywhere }
@@ -30,11 +30,15 @@ canvas:active { cursor: crosshair }
 .bar { max-width: 24rem }
 button { font: inherit; font-size: .85rem; margin-left: .6rem }
 """
+"""The CSS of the sections."""
+DRAWN = {"planes": PLANES, "opaque": OPAQUE, "cover": COVER}
+"""What the script draws all volumes by."""
 _HELP = (
     "Move a slider, or press on a slice, to look elsewhere; all maps of a volume move together. Point at a "
     "voxel to read it."
 )
-_MOST = 1 << 23  # voxels that a browser shows without delay
+MOST = 1 << 23
+"""How many voxels a browser shows without delay."""
 _HIGHEST = 70  # a slice, in percent of the window's height
 
 
@@ -54,25 +58,23 @@ def write_volumes(
     heads = [row[0].title for row in rows] if names is None else names
     title = heads[0] if len(heads) == 1 else "Explanations"
     sections = (
-        _section(number, head, row) for number, (head, row) in enumerate(zip(heads, rows, strict=True))
+        volume_section(number, head, row) for number, (head, row) in enumerate(zip(heads, rows, strict=True))
     )
-    write_document(
-        path,
+    content = document(
         title=title,
-        style=_STYLE,
+        style=STYLE,
         body="\n".join(sections),
         data={
-            "volumes": [_packed(row) for row in rows],
-            "planes": PLANES,
-            "opaque": OPAQUE,
-            "cover": COVER,
+            "volumes": [packed_volume(row) for row in rows],
+            **DRAWN,
         },
         scripts=("volume.js",),
         help=_HELP,
     )
+    write_text(path, content)
 
 
-def _packed(row: Sequence[SlicedVolume]) -> dict[str, Any]:
+def packed_volume(row: Sequence[SlicedVolume]) -> dict[str, Any]:
     """Returns what the script reads of a volume: values as fractions of their range, in 16 bits."""
     shown, side = row[0], _side(row[0])
     channels = [_blocks(values, side).mean(axis=-1) for values in np.moveaxis(shown.values, -1, 0)]
@@ -111,7 +113,7 @@ def _map(shown: SlicedVolume, side: int) -> dict[str, Any]:
 
 def _side(shown: SlicedVolume) -> int:
     """Returns the voxels along a side of a block that the page shows as one."""
-    return int(np.ceil((shown.importance.size / _MOST) ** (1 / 3)))
+    return int(np.ceil((shown.importance.size / MOST) ** (1 / 3)))
 
 
 def _blocks(grid: np.ndarray, side: int) -> np.ndarray:
@@ -121,7 +123,8 @@ def _blocks(grid: np.ndarray, side: int) -> np.ndarray:
     return filled.reshape(parts).transpose(0, 2, 4, 1, 3, 5).reshape(*parts[::2], side**3)
 
 
-def _section(number: int, head: str, row: Sequence[SlicedVolume]) -> str:
+def volume_section(number: int, head: str, row: Sequence[SlicedVolume]) -> str:
+    """Returns the part of a page where a volume is drawn, with the maps of one or several methods."""
     blocks = "\n".join(_block(index, shown) for index, shown in enumerate(row))
     return (
         f'<section data-volume="{number}">\n<h1>{html.escape(head)}</h1>\n<div class="tools">'

@@ -5,11 +5,17 @@
 addEventListener("DOMContentLoaded", async () => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const canvases = [...document.querySelectorAll("canvas[data-cell]")];
+  const view = canvases.length ? await drawn(data, canvases) : null;
+  if (view && data.steps) slide(data.steps, view.show);
+});
+
+// Draws cells on canvases, and returns how they are shown at another moment, the camera, and how they end.
+async function drawn(data, canvases, kept = {}) {
   const hidden = document.createElement("canvas");
   const gl = hidden.getContext("webgl2", { alpha: false, antialias: true, preserveDrawingBuffer: true });
   if (!gl) {
     document.getElementById("help").textContent = "This browser has no WebGL 2; the PNG shows the same.";
-    return;
+    return null;
   }
   const program = link(gl);
   const at = new Proxy({}, { get: (_, name) => gl.getUniformLocation(program, name) });
@@ -18,7 +24,7 @@ addEventListener("DOMContentLoaded", async () => {
   const start = { turn: data.camera.turn, lift: data.camera.lift, zoom: 1, x: 0, y: 0 };
   const away = 1 / Math.sin(radians(data.camera.view / 2)); // where the unit ball fills the view
   const room = extent(cells, away, start.lift);
-  const camera = { ...start };
+  const camera = { ...start, ...kept }, over = new AbortController();
   let moment = 0, waiting = false, chosen = null;
 
   // The pixels of a box that one unit takes at the distance 1, and as scale and shift in clip coordinates.
@@ -29,11 +35,12 @@ addEventListener("DOMContentLoaded", async () => {
   }
 
   function redraw() {
+    if (over.signal.aborted) return;
     waiting = false;
     const view = rotation(camera.turn, camera.lift);
     canvases.forEach((canvas, number) => {
       const box = canvas.getBoundingClientRect();
-      if (box.bottom < 0 || box.top > innerHeight || box.right < 0 || box.left > innerWidth) return;
+      if (!box.width || box.bottom < 0 || box.top > innerHeight || box.right < 0 || box.left > innerWidth) return;
       const ratio = devicePixelRatio || 1, fine = ratio < 2 ? 2 : 1; // MSAA alone leaves the balls rough
       const width = Math.round(box.width * ratio), height = Math.round(box.height * ratio);
       resize(canvas, width, height);
@@ -99,11 +106,18 @@ addEventListener("DOMContentLoaded", async () => {
   canvases.forEach((canvas, number) => steer(canvas, camera, start, canvases.length > 1, {
     changed, leave, hover: (event) => hover(number, event),
   }));
-  addEventListener("scroll", () => { leave(); changed(); }, { passive: true });
-  addEventListener("resize", changed);
-  if (data.steps) slide(data.steps, (step) => { moment = step; leave(); changed(); });
+  addEventListener("scroll", () => { leave(); changed(); }, { passive: true, signal: over.signal });
+  addEventListener("resize", changed, { signal: over.signal });
   redraw();
-});
+  return {
+    camera,
+    show: (step) => { moment = step; leave(); changed(); },
+    end: () => {
+      over.abort();
+      gl.getExtension("WEBGL_lose_context").loseContext();
+    },
+  };
+}
 
 // Turns, moves and zooms by pointer, wheel and keys.
 function steer(canvas, camera, start, many, act) {

@@ -4,20 +4,22 @@
 addEventListener("DOMContentLoaded", async () => {
   const data = JSON.parse(document.getElementById("data").textContent);
   for (const section of document.querySelectorAll("[data-volume]")) {
-    const volume = data.volumes[section.dataset.volume];
-    volume.values = await Promise.all(volume.values.map((text) => inflated(text, Uint16Array)));
-    for (const map of volume.maps) {
-      map.importance = await inflated(map.importance, Int16Array); // 32767 is the top, of either sign
-      map.colors = await inflated(map.colors, Uint8Array);
-      map.total = map.importance.reduce((sum, value) => sum + Math.abs(value), 0);
-    }
-    volume.strides = [volume.shape[1] * volume.shape[2], volume.shape[2], 1];
-    show(section, volume, data);
+    await drawnVolume(section, data.volumes[section.dataset.volume], data);
   }
 });
 
-function show(section, volume, data) {
-  const state = { place: [...volume.place], channel: volume.channel, cover: 1, projected: false };
+// Draws a volume in a section, and returns how it is shown at another moment, where it is seen, and how it ends.
+async function drawnVolume(section, volume, data, kept = {}) {
+  volume.values = await Promise.all(volume.values.map((text) => inflated(text, Uint16Array)));
+  for (const map of volume.maps) {
+    map.importance = await inflated(map.importance, Int16Array); // 32767 is the top, of either sign
+    map.colors = await inflated(map.colors, Uint8Array);
+    map.goes = map.goes && await inflated(map.goes, Int32Array); // the moment after which a voxel is gone
+    map.total = map.importance.reduce((sum, value) => sum + Math.abs(value), 0);
+  }
+  volume.strides = [volume.shape[1] * volume.shape[2], volume.shape[2], 1];
+  const state = { place: [...volume.place], channel: volume.channel, cover: 1, projected: false, moment: 0, ...kept };
+  const over = new AbortController();
   const named = (name) => section.querySelector(`[name=${name}]`);
   const blocks = [...section.querySelectorAll("[data-map]")];
   const views = blocks.flatMap((block, map) => [...block.querySelectorAll("figure")].map((figure, plane) => (
@@ -25,6 +27,7 @@ function show(section, volume, data) {
   let waiting = false;
 
   function redraw() {
+    if (over.signal.aborted) return;
     waiting = false;
     for (const view of views) {
       const slider = view.figure.querySelector("input"), axis = volume.axes[view.axes[2]][0];
@@ -82,23 +85,27 @@ function show(section, volume, data) {
         changed();
       }
       tip.hidden = state.projected;
-      tip.textContent = words(volume, view.map, state, place);
+      tip.textContent = voxelWords(volume, view.map, state, place);
       tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 4)}px`;
       tip.style.top = `${Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 4)}px`;
     };
     for (const kind of ["pointerdown", "pointermove"]) view.canvas.addEventListener(kind, point);
     view.canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
   }
-  addEventListener("resize", changed);
-  setWindow(volume.windows[state.channel]);
+  addEventListener("resize", changed, { signal: over.signal });
+  setWindow(state.window || volume.windows[state.channel]);
+  named("cover").value = 100 * state.cover;
+  named("projected").checked = state.projected;
   redraw();
+  return { state, show: (moment) => { state.moment = moment; changed(); }, end: () => over.abort() };
 }
 
 // Returns a plane, or what is strongest along each line through it, as an image of one pixel a voxel.
-function picture(volume, map, axes, state, { opaque, cover }) {
+function picture(volume, map, axes, state, data) {
   const [across, up] = axes, width = volume.shape[across], height = volume.shape[up];
   const grey = flat(volume, volume.values[state.channel], axes, state, (value) => value);
   const heat = flat(volume, map.importance, axes, state, Math.abs);
+  const goes = map.goes && !state.projected && flat(volume, map.goes, axes, state, Math.abs);
   const [low, high] = volume.ranges[state.channel], [black, white] = state.window;
   const image = new ImageData(width, height), most = Math.max(...map.limits.map(Math.abs));
   for (let y = 0; y < height; y++) {
@@ -110,8 +117,11 @@ function picture(volume, map, axes, state, { opaque, cover }) {
       const importance = map.top * heat[from] / 32767;
       const along = (importance - map.limits[0]) / (map.limits[1] - map.limits[0]);
       const color = 3 * Math.round(255 * Math.min(Math.max(along, 0), 1));
-      const part = state.cover * cover * Math.min(Math.abs(importance) / most / opaque, 1);
-      for (let i = 0; i < 3; i++) image.data[to + i] = dark * (1 - part) + map.colors[color + i] * part;
+      const part = state.cover * data.cover * Math.min(Math.abs(importance) / most / data.opaque, 1);
+      const gone = goes && goes[from] >= 0 && goes[from] < state.moment;
+      for (let i = 0; i < 3; i++) {
+        image.data[to + i] = gone ? data.gone[i] : dark * (1 - part) + map.colors[color + i] * part;
+      }
       image.data[to + 3] = 255;
     }
   }
@@ -198,7 +208,7 @@ function own(volume, place) {
   return numbers;
 }
 
-function words(volume, map, state, place) {
+function voxelWords(volume, map, state, place) {
   const at = place.reduce((sum, index, axis) => sum + index * volume.strides[axis], 0);
   const numbers = own(volume, place), [low, high] = volume.ranges[state.channel];
   const lines = [`voxel ${numbers.join(", ")}`];

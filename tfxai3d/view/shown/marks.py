@@ -40,14 +40,15 @@ def point_marks(points: np.ndarray, importance: np.ndarray) -> Marks:
     return Marks("ball", points, np.full(len(points), radius), importance, np.arange(len(points))[:, None])
 
 
-def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float) -> Marks:
+def voxel_marks(occupied: np.ndarray, importance: np.ndarray, top: float, inside: bool = False) -> Marks:
     """Returns a cube for each occupied voxel of a grid (D,H,W), z up, and small ones in empty space.
 
-    Occupied voxels whose six neighbours are occupied are left out: nobody can see them. In empty space a
+    Occupied voxels whose six neighbours are occupied are left out, for nobody can see them, unless what is
+    `inside` will be seen as others are removed. In empty space a
     cube's volume grows with its fraction of the `top` importance, from `FAINTEST` on.
     """
     fraction = np.minimum(np.abs(importance) / top, 1.0)
-    sizes = np.where(occupied & ~enclosed(occupied), _FULL, 0.0)
+    sizes = np.where(occupied if inside else occupied & ~enclosed(occupied), _FULL, 0.0)
     sizes += np.where(~occupied & (fraction >= FAINTEST), _SMALL * np.cbrt(fraction), 0.0)
     return _cubes(sizes, importance)
 

@@ -29,8 +29,18 @@ class Subject:
         return self.extremes[0] < self.limits[0], self.extremes[1] > self.limits[1]
 
 
-def subject(explanation: Explanation, index: int, colormap: Colormap, title: str | None = None) -> Subject:
-    """Takes example `index` out of an explanation; a UserError if it is empty, not finite, or not there."""
+def subject(
+    explanation: Explanation,
+    index: int,
+    colormap: Colormap,
+    title: str | None = None,
+    *,
+    inside: bool = False,
+) -> Subject:
+    """Takes example `index` out of an explanation; a UserError if it is empty, not finite, or not there.
+
+    Voxels that others hide have marks if what is `inside` is asked for.
+    """
     if not 0 <= index < len(explanation):
         raise UserError(f"example {index}: the explanation has examples 0 to {len(explanation) - 1}")
     kind, inputs = explanation.kind, np.asarray(explanation.channels[index], dtype=np.float64)
@@ -50,7 +60,7 @@ def subject(explanation: Explanation, index: int, colormap: Colormap, title: str
         # Of a volume of real values no voxel is empty, and none is matter that hides others.
         occupied = np.any(inputs > 0, axis=-1) & explanation.is_occupancy
         # Not the limits: green_red's end at the median.
-        marks = voxel_marks(occupied, importance, max(map(abs, color_range(importance.ravel()))))
+        marks = voxel_marks(occupied, importance, max(map(abs, color_range(importance.ravel()))), inside)
         said = f"{method}, {occupied.sum() or occupied.size:,} voxels{_in_empty_space(occupied, importance)}"
     total, inside = np.abs(importance).sum(), np.abs(marks.importance).sum()
     drawn = float(inside / total) if total else 1.0
