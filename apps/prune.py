@@ -7,7 +7,8 @@
 The first needs no download. The density is the fraction of the kernels' weights that is left. It is
 reached step by step within --epochs of training, or at once with --epochs=0, as in the paper; --tune_epochs
 of training follow, in whose first half weights that were cut by mistake can still come back in exchange for
-others. With --from_scratch the network is pruned while it is trained for the first time.
+others. --structure=channel cuts whole channels instead, which leaves a smaller and faster network. With
+--from_scratch the network is pruned while it is trained for the first time.
 Stop it at any moment; the same command goes on after the last finished epoch.
 
 Prints a table (weights, weights left, test accuracy: original, pruned without tuning, tuned), and writes it
@@ -16,7 +17,8 @@ to --output_dir as table.csv, beside
   layers.csv        weights left in each layer, cut at once and after training
   log.csv           loss, accuracy (with --teacher: agreement with it), density left, weights cut and spliced
                     a step, or regrown, by epoch
-  preset            the pruned model in compact form, for --model of this and the other programs
+  preset            the pruned model in compact form, for --model of this and the other programs; with
+                    --structure=channel the smaller dense model that is left
   small.keras       the same without the channels that pruning left dead or unread, if there are any: a
                     smaller dense model with the same outputs, for keras.saving.load_model after importing
                     PointNet, PointNet2 or VRN from tfxai3d.models
@@ -48,6 +50,12 @@ flags.DEFINE_integer(
     "train_points", None, "Train on so many points of each cloud, drawn anew every step; default all.", 10
 )
 flags.DEFINE_enum("scope", "global", ["global", "layer"], "Whether of all layers together or of each.")
+flags.DEFINE_enum(
+    "structure", "weight", ["weight", "channel"],
+    "What is cut: weights one by one, or whole channels, which leaves a smaller and faster dense network. "
+    "--density is then the fraction of the channels; the classes stay, and channels that layers of unknown "
+    "kinds read.",
+)  # fmt: skip
 flags.DEFINE_enum(
     "importance", "magnitude", ["magnitude", "lamp", "gradient"],
     "What decides which weights stay: |W|; lamp: |W| in proportion to the larger weights of its layer, so "

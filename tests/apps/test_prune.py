@@ -130,6 +130,29 @@ def test_weights_change_places_instead(prune, tmp_path):
     assert any(row["left"] != row["left_at_once"] for row in layers)
 
 
+@pytest.mark.slow
+def test_cuts_channels_and_leaves_a_smaller_network_that_can_be_trained_on(prune, tmp_path):
+    few = ("--structure=channel", "--epochs=0", *SMALL)
+    code, _, err = prune(*few, "--density=0.5", "--importance=lamp", f"--output_dir={tmp_path / 'half'}")
+    assert (code, err) == (0, ""), err
+    table, layers = rows(tmp_path / "half" / "table.csv"), rows(tmp_path / "half" / "layers.csv")
+    left = int(table[-1]["left"])
+    assert {row["parameters"] for row in table} == {"809408"}
+    assert left < 0.6 * 809408 == 0.6 * sum(int(row["weights"]) for row in layers)
+    assert left == sum(int(row["left"]) for row in layers)
+    preset = tmp_path / "half" / "preset"
+
+    from tfxai3d import models, pruning
+
+    small = models.from_preset(preset)
+    assert pruning.kernel_sparsity(small)["total"] == left
+    assert not (tmp_path / "half" / "small.keras").exists()
+    again = (f"--model={preset}", "--density=1", "--recover_epochs=0", f"--output_dir={tmp_path / 'on'}")
+    code, _, err = prune(*few, *again)
+    assert (code, err) == (0, ""), err
+    assert models.from_preset(tmp_path / "on" / "preset").widths == small.widths
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

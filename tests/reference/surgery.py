@@ -55,6 +55,32 @@ def surgery(w, mask, t):
     return new
 
 
+def norms(rows):
+    """The L2 norm of each row, the weights that read one channel."""
+    return np.array([sum(w * w for w in row) ** 0.5 for row in rows])
+
+
+def run_channels(batches, weights, optimizer, c):
+    """Trains with one surgery of the hidden channels a step; they are cut where W2 reads them.
+
+    Returns:
+        Dense weights, mask of the channels, and how many channels were spliced.
+    """
+    weights, mask, spliced = [w.copy() for w in weights], np.ones(len(weights[1]), bool), 0
+    t = max(norms(weights[1]).mean() + c * norms(weights[1]).std(), 0)
+    optimizers = [Optimizer(optimizer) for _ in weights]
+    for x, y in batches:
+        masked = weights[1].copy()
+        for channel in np.flatnonzero(~mask):
+            masked[channel] = 0
+        slopes = gradients(x, y, [weights[0], masked])
+        weights = [step(w, slope) for step, w, slope in zip(optimizers, weights, slopes, strict=True)]
+        new = surgery(norms(weights[1]), mask, t)
+        spliced += int((new & ~mask).sum())
+        mask = new
+    return weights, mask, spliced
+
+
 def run(batches, weights, optimizer, c):
     """Trains with one surgery a step.
 

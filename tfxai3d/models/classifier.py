@@ -1,11 +1,13 @@
 """The protocol of the package's networks: what explaining, pruning, training and presets rely on."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
+from tfxai3d.models.layers.resizing import resized, widths_of
 from tfxai3d.results.explanation import DataKind
 
 
@@ -22,6 +24,8 @@ class Classifier(keras.Model):
         inputs: The symbolic input.
         logits: The symbolic output, see `layers.head.logits`.
         class_names: Names of the classes; they travel with the model.
+        widths: Numbers of channels by the names of the layers that make them, where they are less than the
+            published ones. A subclass that takes this argument can be made smaller by pruning channels.
         **kwargs: Further arguments of keras.Model, such as its name.
 
     Attributes:
@@ -41,9 +45,19 @@ class Classifier(keras.Model):
     ignores_copies: ClassVar[bool] = False
     segments: ClassVar[bool] = False
 
-    def __init__(self, inputs: Any, logits: Any, class_names: tuple[str, ...] | None, **kwargs: Any):
+    def __init__(
+        self,
+        inputs: Any,
+        logits: Any,
+        class_names: tuple[str, ...] | None,
+        widths: Mapping[str, int] | None = None,
+        **kwargs: Any,
+    ):
+        if widths:
+            inputs, logits = resized(inputs, logits, widths)
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
         self.class_names = tuple(class_names) if class_names else None
+        self.widths: dict[str, int] | None = dict(widths) if widths else None
 
     @classmethod
     def options(cls) -> list[str]:
@@ -76,6 +90,21 @@ class Classifier(keras.Model):
         Here the rows are the points, and it stays what it is.
         """
         return importance
+
+    def of_channels(self, small: keras.Model) -> keras.Model:
+        """Returns a model of this class that equals `small`, one of this graph with fewer channels.
+
+        If there can be none, because `small` has biases that this class has not, it is `small` itself.
+        """
+        if "widths" not in self.options():
+            return small
+        own, left = widths_of(self), widths_of(small)
+        changes = {name: width for name, width in left.items() if width != own[name]}
+        model = type(self).from_config(self.get_config() | {"widths": {**(self.widths or {}), **changes}})
+        if [v.shape for v in model.weights] != [v.shape for v in small.weights]:
+            return small
+        model.set_weights(small.get_weights())
+        return model
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

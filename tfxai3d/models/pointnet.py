@@ -1,6 +1,6 @@
 """PointNet (Qi et al., CVPR 2017), the full network and the basic one without transforms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import keras
@@ -34,6 +34,7 @@ class PointNet(Classifier):
         mean: Of each feature: the network computes with (feature - mean) / std. Training sets both to those
             of its clouds, but leaves normals as they are.
         std: See `mean`; above 0.
+        widths: Numbers of channels by the names of the layers that make them, where pruning left fewer.
         **kwargs: Further arguments of keras.Model.
     """
 
@@ -53,6 +54,7 @@ class PointNet(Classifier):
         features: Sequence[str] = (),
         mean: Sequence[float] = (),
         std: Sequence[float] = (),
+        widths: Mapping[str, int] | None = None,
         **kwargs: Any,
     ):
         check_choice("variant", variant, self.variants)
@@ -66,7 +68,7 @@ class PointNet(Classifier):
         x = shared_mlp(x, (64, 128), "mlp2", momentum)
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
         logits = pointnet_head(x, num_classes, dropout, momentum)
-        super().__init__(points, logits, class_names, **kwargs)
+        super().__init__(points, logits, class_names, widths, **kwargs)
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.regularizer, self.momentum = regularizer, momentum
         self.features, self.mean, self.std = tuple(features), tuple(mean), tuple(std)

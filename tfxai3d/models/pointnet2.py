@@ -1,6 +1,6 @@
 """PointNet++ (Qi et al., NIPS 2017), the single-scale and the multi-scale classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import keras
@@ -65,6 +65,7 @@ class PointNet2(Classifier):
         mean: Of each feature: the network computes with (feature - mean) / std. Training sets both to those
             of its clouds, but leaves normals as they are.
         std: See `mean`; above 0.
+        widths: Numbers of channels by the names of the layers that make them, where pruning left fewer.
         **kwargs: Further arguments of keras.Model.
     """
 
@@ -86,6 +87,7 @@ class PointNet2(Classifier):
         features: Sequence[str] = (),
         mean: Sequence[float] = (),
         std: Sequence[float] = (),
+        widths: Mapping[str, int] | None = None,
         **kwargs: Any,
     ):
         check_choice("variant", variant, self.variants)
@@ -108,7 +110,7 @@ class PointNet2(Classifier):
             x = SharedDense(units, momentum, name=f"sa3_{i}")(x)
         x = SharedDenseMax(1024, momentum, name="point_features")(x)
         logits = pointnet_head(x, num_classes, dropout, momentum)
-        super().__init__(points, logits, class_names, **kwargs)
+        super().__init__(points, logits, class_names, widths, **kwargs)
         self.num_classes, self.variant, self.dropout = num_classes, variant, dropout
         self.density, self.momentum = density, momentum
         self.features, self.mean, self.std = tuple(features), tuple(mean), tuple(std)

@@ -1,5 +1,6 @@
 """VRN, the Voxception-ResNet of 45 layers (Brock, Lim, Ritchie and Weston, arXiv:1608.04236)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -42,6 +43,7 @@ class VRN(Classifier):
             start on coarser grids.
         momentum: Momentum of all BatchNorm statistics.
         class_names: Names of the classes; they travel with the model.
+        widths: Numbers of channels by the names of the layers that make them, where pruning left fewer.
         **kwargs: Further arguments of keras.Model.
     """
 
@@ -58,6 +60,7 @@ class VRN(Classifier):
         size: int = SIZE,
         momentum: float = 0.9,
         class_names: tuple[str, ...] | None = None,
+        widths: Mapping[str, int] | None = None,
         **kwargs: Any,
     ):
         channels = _first_channels(width)
@@ -77,7 +80,7 @@ class VRN(Classifier):
         options = {"use_bias": False, "kernel_initializer": _orthogonal(), "name": "head"}
         x = _norm_elu(keras.layers.Dense(16 * channels, **options)(x), "head", momentum)
         logits = head.logits(x, num_classes, _orthogonal(1.0))
-        super().__init__(voxels, logits, class_names, **kwargs)
+        super().__init__(voxels, logits, class_names, widths, **kwargs)
         self.num_classes, self.width, self.occupied = num_classes, width, occupied
         self.published_shortcut, self.size, self.momentum = published_shortcut, size, momentum
 

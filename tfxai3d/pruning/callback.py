@@ -7,6 +7,7 @@ What a callback remembers lives among the optimiser's variables, and what it doe
 import abc
 import contextlib
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,25 +16,36 @@ import keras
 import numpy as np
 
 from tfxai3d.errors import UserError
-from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
+from tfxai3d.pruning.kernels import Selection, check_finite
 from tfxai3d.pruning.masked_update import MaskedUpdate
+from tfxai3d.pruning.structure import Structure, StructureName, left_of, structure_of
 
 
 class PruningCallback(keras.callbacks.Callback, abc.ABC):
     """Prunes a model's kernels in each step of its training; a subclass says how.
 
     A subclass makes a `state`, a tuple of variables and lists of variables, one list of which is called
-    `masks`, and changes it in `before_update`, `update_mask` and `end_epoch`. There `paths` and `kernels`
-    are the names and variables of what is pruned, in the order of the masks.
+    `masks`, and changes it in `before_update`, `update_mask` and `end_epoch`. There `kernels` are the
+    variables whose weights are pruned, `paths` the names of the layers that the masks are of, in their order,
+    and `elements` says how the two belong together: by default each weight has a mask of its own.
 
-    Which variables are pruned, `select_kernels` says; `log_layers` logs the numbers of every layer, too.
+    Which variables are pruned, `select_kernels` says; `log_layers` logs the numbers of every layer, too; with
+    the structure "channel" the masks are over channels, see `structure`.
     """
 
+    elements: Structure
+
     def __init__(
-        self, include: Selection | None, exclude: Selection | None, biases: bool, log_layers: bool = False
+        self,
+        include: Selection | None,
+        exclude: Selection | None,
+        biases: bool,
+        log_layers: bool = False,
+        structure: StructureName = "weight",
     ):
         super().__init__()
         self.include, self.exclude, self.biases, self.log_layers = include, exclude, biases, log_layers
+        self.structure = structure
         self.paths: list[str] = []
         self.kernels: list[keras.Variable] = []
         self.state: Any = None
@@ -63,25 +75,36 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
 
     def check_kernels(self) -> None:
         """Raises a UserError if a weight is NaN, or a pruned one was changed since the last step."""
-        check_finite(dict(zip(self.paths, self.kernels, strict=True)))
-        for path, kernel, mask in zip(self.paths, self.kernels, self.masks.values(), strict=True):
-            if np.any(np.asarray(kernel)[~mask]):
+        check_finite(self.elements.kernels)
+        for path, mask in self.kernel_masks.items():
+            if np.any(np.asarray(self.elements.kernels[path])[~mask]):
                 raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
-        """Masks T by variable path, bool."""
+        """Masks T by variable path, bool; those over channels by the path of the kernel that makes them."""
         self._check_begun()
         return dict(zip(self.paths, map(np.asarray, self.state.masks), strict=True))
 
+    @property
+    def kernel_masks(self) -> dict[str, np.ndarray]:
+        """Which weights of the kernels are left, bool, of their shapes, by variable path."""
+        self._check_begun()
+        masks = self.elements.spread(self.state.masks)
+        pairs = zip(self.elements.kernels.items(), map(np.asarray, masks), strict=True)
+        return {path: np.broadcast_to(mask, kernel.shape) for (path, kernel), mask in pairs}
+
     def report(self) -> dict[str, float]:
-        """Returns the fraction of the weights left, by the name `left`, and of each layer, `left/<path>`."""
+        """Returns the fraction of the weights left, by the name `left`, and of each layer, `left/<path>`.
+
+        Of masks over channels it is that of the channels.
+        """
         left = self.left()
         layers = dict(zip(self.paths, (left / self.sizes).tolist(), strict=True))
         return {"left": float(left.sum() / self.sizes.sum())} | {f"left/{p}": v for p, v in layers.items()}
 
     def left(self) -> np.ndarray:
-        """Returns the number of weights left in each layer, int (L,)."""
+        """Returns the number of weights, or channels, left in each layer, int (L,)."""
         return np.array([np.count_nonzero(mask) for mask in self.masks.values()])
 
     def check_left(self) -> None:
@@ -94,8 +117,8 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
 
     @property
     def sizes(self) -> np.ndarray:
-        """The number of weights of each layer, int (L,)."""
-        return np.array([np.prod(kernel.shape, dtype="int64") for kernel in self.kernels])
+        """The number of weights, or channels, of each layer, int (L,)."""
+        return np.array([math.prod(shape) for shape in self.elements.shapes.values()])
 
     @contextlib.contextmanager
     def attached(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
@@ -168,11 +191,10 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
         if any(strategy is not None and strategy.num_replicas_in_sync > 1 for strategy in strategies):
             raise UserError("surgery does not work on several replicas; train on one device")
         if self._update is None:
-            kernels = select_kernels(model, self.include, self.exclude, self.biases)
-            check_finite(kernels)
+            self.elements = structure_of(self.structure, model, self.include, self.exclude, self.biases)
             if not optimizer.built:
                 optimizer.build(model.trainable_variables)
-            self.paths, self.kernels = list(kernels), list(kernels.values())
+            self.paths, self.kernels = list(self.elements.shapes), list(self.elements.kernels.values())
             self.state = self.make_state()
         elif model is not self._pruned_model:
             raise UserError("this callback has another model under surgery; finalize it, or make a new one")
@@ -207,13 +229,14 @@ class PruningCallback(keras.callbacks.Callback, abc.ABC):
     def _warn_if_replaced(self) -> None:
         """Warns if weights that are pruned have values, which nothing but a replacement gives them."""
         own, kernels = self.report()["left"], [np.asarray(kernel) for kernel in self.kernels]
-        if any(kernel[~mask].any() for kernel, mask in zip(kernels, self.masks.values(), strict=True)):
-            left = sum(map(np.count_nonzero, kernels)) / self.sizes.sum()
+        if any(kernel[~mask].any() for kernel, mask in zip(kernels, self.kernel_masks.values(), strict=True)):
+            left = sum(map(np.count_nonzero, left_of(self.elements))) / self.sizes.sum()
+            how = "" if self.structure == "weight" else f", structure={self.structure!r}"
             warnings.warn(
                 f"the weights were replaced after the last step of pruning: {left:.1%} are left, not "
                 f"{own:.1%}. Is it EarlyStopping? Let it begin when the density is reached "
                 "(start_from_epoch), or give it restore_best_weights=False; or cut once more, "
-                f"prune_magnitude(model, {own:.3g})",
+                f"prune_magnitude(model, {own:.3g}{how})",
                 stacklevel=3,
             )
 

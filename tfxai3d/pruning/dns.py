@@ -14,6 +14,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.kernels import Selection, check_finite
 from tfxai3d.pruning.plan import CRate, Importance, Plan, Schedule, Scope
+from tfxai3d.pruning.structure import StructureName
 from tfxai3d.pruning.surgery import SurgeryState, begin, cut_and_splice
 
 _SALIENCY_MEMORY = 0.9
@@ -30,6 +31,10 @@ class DynamicNetworkSurgery(PruningCallback):
     trained on; the model's own variables hold the masked ones. So any layer, optimiser and precision policy
     will do, and the pruned model is an ordinary model.
 
+    With `structure="channel"` whole channels are cut, and come back: a channel's |W| is the L2 norm of all
+    weights that read it, in whatever layers, and these are what is masked; `remove_dead_channels` makes a
+    smaller dense model of the rest. All that is said of weights is then true of channels.
+
     It works with `jit_compile`, `steps_per_execution` and gradient accumulation, not on several replicas.
     After each epoch the logs hold `left`, the fraction of the weights left, and `cut` and `spliced`, weights
     a step; the progress bar shows `left` all the time.
@@ -42,7 +47,8 @@ class DynamicNetworkSurgery(PruningCallback):
             the step (a tensor) it returns whether surgery is due, and the sparsity, the fraction to cut.
         scope: Whether the target holds for all layers together, with one threshold, or for each "layer".
         importance: What is compared with the threshold: "magnitude" is |W|; with a target also "lamp" (see
-            `thresholds.lamp`), and "gradient", the moving average of |W dL/dW|.
+            `thresholds.lamp`), and "gradient", the moving average of |W dL/dW|, or |sum of W dL/dW| for a
+            channel: to first order what the loss would change by without it (Molchanov et al., CVPR 2019).
         gamma: Surgery follows step i with probability `(1 + gamma * i) ** -power`; a schedule decides this
             itself.
         power: See gamma.
@@ -52,6 +58,9 @@ class DynamicNetworkSurgery(PruningCallback):
             default all trainable ones of rank 2 or more.
         exclude: Variables to leave alone.
         biases: Also prune biases.
+        structure: Whether each "weight" is cut or kept by itself, or each "channel": those that `include` and
+            `exclude` choose the makers of, and that a functional model's layers of known kinds read; channels
+            that residual sums tie together go together.
         log_layers: Also log every layer: `left/<path>`, `cut/<path>`, `spliced/<path>`.
         seed: Seed of the draws.
 
@@ -76,10 +85,11 @@ class DynamicNetworkSurgery(PruningCallback):
         include: Selection | None = None,
         exclude: Selection | None = None,
         biases: bool = False,
+        structure: StructureName = "weight",
         log_layers: bool = False,
         seed: int = 0,
     ):
-        super().__init__(include, exclude, biases, log_layers)
+        super().__init__(include, exclude, biases, log_layers, structure)
         self.plan = Plan(c_rate, target, scope, importance, gamma, power, iter_stop, frequency)
         self.seed = seed
 
@@ -87,7 +97,7 @@ class DynamicNetworkSurgery(PruningCallback):
     def dense_weights(self) -> dict[str, np.ndarray]:
         """Dense weights W by variable path."""
         self._check_begun()
-        return dict(zip(self.paths, map(np.asarray, self.state.dense), strict=True))
+        return dict(zip(self.elements.kernels, map(np.asarray, self.state.dense), strict=True))
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -99,16 +109,18 @@ class DynamicNetworkSurgery(PruningCallback):
         """Makes dense weights, masks and thresholds."""
         self._draws = keras.random.SeedGenerator(self.seed)
         self._first_step, self._first_left = 0, int(self.sizes.sum())
-        return begin(self.plan, self.paths, self.kernels, self._draws)
+        return begin(self.plan, self.elements, self._draws)
 
     def before_update(self, gradients: list[Any]) -> None:
         """Puts the dense weights in the kernels' place, which the optimiser updates then."""
         for kernel, dense in zip(self.kernels, self.state.dense, strict=True):
             kernel.assign(dense)
-        for kernel, grad, saliency in zip(self.kernels, gradients, self.state.saliency, strict=False):
-            if grad is not None:
-                now = ops.abs(kernel * grad)
-                saliency.assign(_SALIENCY_MEMORY * saliency + (1 - _SALIENCY_MEMORY) * now)
+        if not self.state.saliency:
+            return
+        pairs = zip(self.kernels, gradients, strict=True)
+        changes = [ops.zeros_like(kernel) if grad is None else kernel * grad for kernel, grad in pairs]
+        for saliency, change in zip(self.state.saliency, self.elements.total(changes), strict=True):
+            saliency.assign(_SALIENCY_MEMORY * saliency + (1 - _SALIENCY_MEMORY) * ops.abs(change))
 
     def update_mask(self, updated: Any) -> None:
         """Keeps the updated dense weights, cuts and splices if it is time to, and masks the kernels."""
@@ -121,26 +133,28 @@ class DynamicNetworkSurgery(PruningCallback):
         due, density = self.plan.due(step, draw)
         masks, threshold, counts = ops.cond(
             ops.logical_and(due, updated),
-            lambda: cut_and_splice(self.plan, weights, state.saliency, masks, old, density),
+            lambda: cut_and_splice(
+                self.plan, self.elements.magnitude(weights), state.saliency, masks, old, density
+            ),
             lambda: (masks, old, ops.zeros((2, len(masks)), "int32")),
         )
         state.step.assign(step + ops.cast(updated, step.dtype))
         state.threshold.assign(threshold)
         state.counts.assign(state.counts + counts)
-        for kernel, dense, mask, w, m in zip(
-            self.kernels, state.dense, state.masks, weights, masks, strict=True
-        ):
+        for mask, new in zip(state.masks, masks, strict=True):
+            mask.assign(new)
+        spread = self.elements.spread(masks)
+        for kernel, dense, w, m in zip(self.kernels, state.dense, weights, spread, strict=True):
             dense.assign(w)
-            mask.assign(m)
             kernel.assign(ops.where(m, w, ops.zeros_like(w)))
 
     def check_kernels(self) -> None:
         """Raises a UserError if a weight is NaN or somebody changed the kernels since the last step."""
         check_finite(self.dense_weights)
-        for path, kernel, dense, mask in zip(
-            self.paths, self.kernels, self.state.dense, self.state.masks, strict=True
-        ):
-            if not np.array_equal(np.asarray(kernel), np.where(mask, dense, 0)):
+        masks = self.kernel_masks
+        for path, dense in self.dense_weights.items():
+            kernel = np.asarray(self.elements.kernels[path])
+            if not np.array_equal(kernel, np.where(masks[path], dense, 0)):
                 raise UserError(f"{path} was changed since its surgery began; begin with a new callback")
 
     def end_epoch(self) -> None:

@@ -3,12 +3,12 @@
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.kernels import Selection
+from tfxai3d.pruning.structure import StructureName, left_of
 from tfxai3d.pruning.surgery import state_variable
 
 
@@ -30,22 +30,28 @@ class KeepZeros(PruningCallback):
         include: Variables that were pruned, see `select_kernels`, as the next two.
         exclude: Variables to leave alone.
         biases: Also biases.
+        structure: "channel" where whole channels were cut: a channel that is left keeps all its weights.
 
     Raises:
         UserError: In training, if nothing was pruned or weights are NaN.
     """
 
     def __init__(
-        self, *, include: Selection | None = None, exclude: Selection | None = None, biases: bool = False
+        self,
+        *,
+        include: Selection | None = None,
+        exclude: Selection | None = None,
+        biases: bool = False,
+        structure: StructureName = "weight",
     ):
-        super().__init__(include, exclude, biases)
+        super().__init__(include, exclude, biases, structure=structure)
 
     def make_state(self) -> Any:
         """Makes masks of what is pruned already; raises a UserError if nothing is."""
-        starts = [np.asarray(kernel) for kernel in self.kernels]
-        if all(start.all() for start in starts):
+        left = left_of(self.elements)
+        if all(mask.all() for mask in left):
             raise UserError(f"nothing is pruned yet, {self.in_vain}; prune_magnitude cuts at once")
-        return ZerosState([state_variable(start != 0, "bool") for start in starts])
+        return ZerosState([state_variable(mask, "bool") for mask in left])
 
     #: What there is nothing to do for where no weight is zero.
     in_vain = "so there are no zeros to keep"
@@ -55,7 +61,7 @@ class KeepZeros(PruningCallback):
 
     def update_mask(self, updated: Any) -> None:
         """Prunes again what was pruned."""
-        for kernel, mask in zip(self.kernels, self.state.masks, strict=True):
+        for kernel, mask in zip(self.kernels, self.elements.spread(self.state.masks), strict=True):
             kernel.assign(kernel * ops.cast(mask, kernel.dtype))
 
     def end_epoch(self) -> None:

@@ -14,14 +14,15 @@ from keras import ops
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.keep_zeros import KeepZeros
 from tfxai3d.pruning.kernels import Selection
+from tfxai3d.pruning.structure import StructureName
 from tfxai3d.pruning.surgery import state_variable
 
 
 class RegrowState(NamedTuple):
     """The variables of pruning and regrowing, in the order of checkpoints."""
 
-    masks: list[keras.Variable]  # mask of each kernel, bool, of its shape
-    sums: list[keras.Variable]  # sum of the gradients of each since the last round, of its shape and dtype
+    masks: list[keras.Variable]  # mask of each layer, bool, of its kernel's shape or (n,) over n channels
+    sums: list[keras.Variable]  # sum of each kernel's gradients since the last round, of its shape and dtype
     squares: list[keras.Variable]  # sum of their squares, likewise
     rounds: keras.Variable  # rounds so far, int32 scalar
 
@@ -38,12 +39,16 @@ class PruneAndRegrow(KeepZeros):
     along a cosine (Evci et al., ICML 2020). The logs hold `left`, the fraction of the weights left, and
     `regrown`, a number.
 
+    With `structure="channel"` the same is done to channels, whose worth and promise are the sums of those of
+    all weights that read them.
+
     Args:
         epochs: The first so many epochs end with a round of cutting and growing; 0 for none.
         drop_fraction: Fraction of the weights left that the first round cuts.
         include: Variables that were pruned, see `select_kernels`, as the next two.
         exclude: Variables to leave alone.
         biases: Also biases.
+        structure: Whether each "weight" goes and grows by itself, or each "channel".
 
     Raises:
         UserError: If an argument is out of range; in training, if nothing was pruned or weights are NaN.
@@ -60,8 +65,9 @@ class PruneAndRegrow(KeepZeros):
         include: Selection | None = None,
         exclude: Selection | None = None,
         biases: bool = False,
+        structure: StructureName = "weight",
     ):
-        super().__init__(include=include, exclude=exclude, biases=biases)
+        super().__init__(include=include, exclude=exclude, biases=biases, structure=structure)
         if epochs < 0 or not 0 < drop_fraction < 1:
             wrong = f"epochs {epochs}, drop_fraction {drop_fraction}"
             raise UserError(f"{wrong}: epochs must not be negative, and drop_fraction between 0 and 1")
@@ -104,21 +110,33 @@ class PruneAndRegrow(KeepZeros):
             [np.asarray(variable) for variable in some]
             for some in (state.masks, self.kernels, state.sums, state.squares)
         )
-        kept = _most_valuable(masks, [w**2 * q for w, q in zip(weights, squares, strict=True)], fraction)
-        room = np.array([np.count_nonzero(~m & (q > 0)) for m, q in zip(masks, squares, strict=True)])
+        worth = self._total([w**2 * q for w, q in zip(weights, squares, strict=True)])
+        promise = self._total(
+            [
+                np.divide(s**2, q, out=np.zeros_like(s), where=q > 0)
+                for s, q in zip(sums, squares, strict=True)
+            ]
+        )
+        kept = _most_valuable(masks, worth, fraction)
+        pairs = zip(masks, self._total(squares), strict=True)
+        room = np.array([np.count_nonzero(~mask & (q > 0)) for mask, q in pairs])
         survivors = np.array([np.count_nonzero(mask) for mask in kept])
         grown = apportion(int(self.left().sum() - survivors.sum()), survivors, room)
+        for kernel, mask in zip(self.kernels, self.elements.spread(kept), strict=True):
+            kernel.assign(np.where(mask, kernel, 0))
         for i, mask in enumerate(kept):
-            self.kernels[i].assign(np.where(mask, weights[i], 0))
-            promise = np.divide(sums[i] ** 2, squares[i], out=np.zeros_like(sums[i]), where=squares[i] > 0)
-            promise[masks[i]] = -1  # what is cut now does not come back at once
+            promise[i][masks[i]] = -1  # what is cut now does not come back at once
             if grown[i]:
-                mask.flat[np.argpartition(promise, -grown[i], axis=None)[-grown[i] :]] = True
+                mask.flat[np.argpartition(promise[i], -grown[i], axis=None)[-grown[i] :]] = True
             state.masks[i].assign(mask)
         for variable in (*state.sums, *state.squares):
             variable.assign(np.zeros(variable.shape, variable.dtype))
         state.rounds.assign(state.rounds + 1)
         return int(grown.sum())
+
+    def _total(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        """Returns the sums over the weights of each element, given a value for each weight."""
+        return [np.array(total) for total in self.elements.total(values)]
 
 
 def _most_valuable(masks: list[np.ndarray], values: list[np.ndarray], fraction: float) -> list[np.ndarray]:

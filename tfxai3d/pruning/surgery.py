@@ -9,35 +9,35 @@ from keras import ops
 
 from tfxai3d.errors import UserError
 from tfxai3d.pruning import thresholds
-from tfxai3d.pruning.kernels import Selection, check_finite, select_kernels
+from tfxai3d.pruning.kernels import Selection
 from tfxai3d.pruning.plan import Plan, Scope, check_density
+from tfxai3d.pruning.structure import Structure, StructureName, structure_of
 
 
 class SurgeryState(NamedTuple):
-    """The variables of a surgery on L kernels, in the order of checkpoints."""
+    """The variables of a surgery on L layers, in the order of checkpoints."""
 
     dense: list[keras.Variable]  # weights W of each kernel, of its shape and dtype
-    masks: list[keras.Variable]  # mask T of each kernel, bool, of its shape
-    # Moving average of |W dL/dW| of each kernel; empty unless it is what is compared.
+    masks: list[keras.Variable]  # mask T of each layer, bool, of its kernel's shape or (n,) over n channels
+    # Moving average of |W dL/dW|, of the shapes of the masks; empty unless it is what is compared.
     saliency: list[keras.Variable]
-    threshold: keras.Variable  # the latest t of each kernel, (L,)
+    threshold: keras.Variable  # the latest t of each layer, (L,)
     step: keras.Variable  # updates since the start, int scalar
-    counts: keras.Variable  # weights of each kernel cut and spliced since the last reset, int32 (2,L)
+    counts: keras.Variable  # weights or channels of each layer cut and spliced since the reset, int32 (2,L)
     draws: keras.Variable  # state of the random generator
 
 
-def begin(
-    plan: Plan, paths: Sequence[str], kernels: Sequence[keras.Variable], draws: keras.random.SeedGenerator
-) -> SurgeryState:
+def begin(plan: Plan, structure: Structure, draws: keras.random.SeedGenerator) -> SurgeryState:
     """Returns the state before the first step, with every weight kept; no c_rate may cut a whole layer."""
-    starts = [np.asarray(kernel) for kernel in kernels]
+    kernels = [np.asarray(kernel) for kernel in structure.kernels.values()]
+    starts = [np.asarray(size) for size in structure.magnitude(list(structure.kernels.values()))]
     zeros = starts if plan.importance == "gradient" else []
-    dtype = keras.backend.result_type("float32", *(kernel.dtype for kernel in kernels))
+    dtype = keras.backend.result_type("float32", *(kernel.dtype.name for kernel in kernels))
     return SurgeryState(
-        dense=[state_variable(start, start.dtype.name) for start in starts],
+        dense=[state_variable(kernel, kernel.dtype.name) for kernel in kernels],
         masks=[state_variable(np.ones(start.shape), "bool") for start in starts],
         saliency=[state_variable(np.zeros(start.shape), start.dtype.name) for start in zeros],
-        threshold=state_variable(_start_thresholds(plan, paths, starts), dtype),
+        threshold=state_variable(_start_thresholds(plan, list(structure.shapes), starts), dtype),
         step=state_variable(0, "int"),
         counts=state_variable(np.zeros((2, len(starts))), "int32"),
         draws=draws.state,
@@ -45,19 +45,19 @@ def begin(
 
 
 def cut_and_splice(
-    plan: Plan, weights: list[Any], saliency: list[Any], masks: list[Any], threshold: Any, density: Any
+    plan: Plan, sizes: list[Any], saliency: list[Any], masks: list[Any], threshold: Any, density: Any
 ) -> tuple[list[Any], Any, Any]:
     """Returns the masks and thresholds (L,) after one surgery, and how many weights it cut and spliced.
 
     Args:
         plan: What is compared with which threshold.
-        weights: Dense weights W of each kernel.
+        sizes: |W| of the dense weights, or the norms of the channels, of each layer.
         saliency: Importance of each by its gradients; empty if the plan compares values.
         masks: Mask T of each so far.
         threshold: The t of each so far (L,); they stay unless the plan has a target.
         density: Fraction of the weights to leave at most.
     """
-    importances = saliency or [thresholds.BY_VALUE[plan.importance](w) for w in weights]
+    importances = saliency or [thresholds.BY_VALUE[plan.importance](size) for size in sizes]
     if plan.target is not None:
         threshold = thresholds.solve(importances, masks, density, plan.scope == "layer")
     pairs = enumerate(zip(importances, masks, strict=True))
@@ -75,6 +75,7 @@ def prune_magnitude(
     include: Selection | None = None,
     exclude: Selection | None = None,
     biases: bool = False,
+    structure: StructureName = "weight",
 ) -> None:
     """Sets the smallest weights to zero, as one surgery of `DynamicNetworkSurgery` with these options would.
 
@@ -86,31 +87,33 @@ def prune_magnitude(
         include: Variables to prune, see `select_kernels`, as the next two.
         exclude: Variables to leave alone.
         biases: Also prune biases.
+        structure: Whether each "weight" is cut or kept by itself, or each "channel".
 
     Raises:
         UserError: If the target is not in (0, 1], there is nothing to prune, or weights are NaN.
     """
     check_density(target)
-    selected = select_kernels(model, include, exclude, biases)
-    check_finite(selected)
-    kernels = list(selected.values())
-    importances = [thresholds.BY_VALUE[importance](kernel) for kernel in kernels]
-    masks = [ops.ones(kernel.shape, "bool") for kernel in kernels]
+    elements = structure_of(structure, model, include, exclude, biases)
+    kernels = list(elements.kernels.values())
+    importances = [thresholds.BY_VALUE[importance](size) for size in elements.magnitude(kernels)]
+    masks = [ops.ones(h.shape, "bool") for h in importances]
     t = thresholds.solve(importances, masks, target, scope == "layer")
-    for i, (kernel, h, mask) in enumerate(zip(kernels, importances, masks, strict=True)):
-        kernel.assign(ops.where(thresholds.update_mask(h, mask, t[i]), kernel, ops.zeros_like(kernel)))
+    pairs = enumerate(zip(importances, masks, strict=True))
+    left = elements.spread([thresholds.update_mask(h, mask, t[i]) for i, (h, mask) in pairs])
+    for kernel, mask in zip(kernels, left, strict=True):
+        kernel.assign(ops.where(mask, kernel, ops.zeros_like(kernel)))
 
 
 def _start_thresholds(plan: Plan, paths: Sequence[str], starts: list[np.ndarray]) -> np.ndarray:
     if plan.c_rate is None:
         return np.zeros(len(starts))
     c_rates = plan.c_rates(paths)
-    mean = np.array([np.abs(start).mean(dtype="float64") for start in starts])
-    deviation = np.array([np.abs(start).std(dtype="float64") for start in starts])
+    mean = np.array([start.mean(dtype="float64") for start in starts])
+    deviation = np.array([start.std(dtype="float64") for start in starts])
     with np.errstate(invalid="ignore"):  # -inf times a spread of zero
         values = np.nan_to_num(np.maximum(mean + c_rates * deviation, 0), nan=0.0, posinf=np.inf)
     for path, start, value, c_rate in zip(paths, starts, values, c_rates, strict=True):
-        largest = np.abs(start).max()
+        largest = start.max()
         if largest < thresholds.CUT * value:
             raise UserError(
                 f"c_rate {c_rate:g} cuts all {start.size} weights of {path}, whose largest is {largest:.3g}; "

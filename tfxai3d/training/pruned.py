@@ -11,6 +11,7 @@ from tfxai3d import data, models, pruning
 from tfxai3d.errors import UserError, reason_of
 from tfxai3d.pruning.callback import PruningCallback
 from tfxai3d.pruning.plan import Importance, Scope
+from tfxai3d.pruning.structure import StructureName, left_of, structure_of
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.results.heads import Head
 from tfxai3d.storage import AnyPath, run_folder, write_csv
@@ -34,7 +35,9 @@ class PruningRecipe(Recipe):
     """
 
     label_smoothing: float = 0.1
-    density: float = 0.05  # fraction of the kernels' weights that is left
+    density: float = 0.05  # fraction of the kernels' weights, or of the channels, that is left
+    # Whether each "weight" is cut or kept by itself, or each "channel", which leaves a smaller dense model.
+    structure: StructureName = "weight"
     scope: Scope = "global"  # whether "global", of all layers together, or of each "layer"
     importance: Importance = "magnitude"  # what decides which weights stay, see `DynamicNetworkSurgery`
     exclude: Sequence[str] | None = None  # layers to leave alone; None is what the model declares
@@ -68,26 +71,32 @@ class PruningRecipe(Recipe):
         """Cuts a model down to the density at once."""
         # There is no gradient yet.
         by: Literal["lamp", "magnitude"] = "lamp" if self.importance == "lamp" else "magnitude"
-        pruning.prune_magnitude(model, self.density, self.scope, by, exclude=self.exclude)
+        options: dict[str, Any] = {"exclude": self.exclude, "structure": self.structure}
+        pruning.prune_magnitude(model, self.density, self.scope, by, **options)
 
     def surgery(self, model: keras.Model, steps: int) -> PruningCallback:
         """Returns the callback that prunes a model in epochs of so many steps."""
         if self.regrow_epochs:
             self.cut(model)
-            return pruning.PruneAndRegrow(self.regrow_epochs, exclude=self.exclude)
+            return pruning.PruneAndRegrow(self.regrow_epochs, exclude=self.exclude, structure=self.structure)
         ramp = max(0, steps * self.epochs - 1)
         recovery = self.tune_epochs / 2 if self.recover_epochs is None else self.recover_epochs
         stop = ramp + 1 + int(steps * recovery)
         frequency = min(25, 1 + (ramp or stop) // 20)  # ranking millions of weights takes longer than a step
         start = max(self.density, self.left(model))  # a pruned model goes on from where it is
         target = pruning.GradualTarget(self.density, ramp, stop, frequency, start)
-        options: dict[str, Any] = {name: getattr(self, name) for name in ("scope", "importance", "exclude")}
+        names = ("scope", "importance", "exclude", "structure")
+        options: dict[str, Any] = {name: getattr(self, name) for name in names}
         return pruning.DynamicNetworkSurgery(target=target, **options)
 
     def left(self, model: keras.Model) -> float:
-        """Returns the fraction of a model's weights that is left."""
-        counts = pruning.kernel_sparsity(model, exclude=self.exclude)
-        return counts["left"] / counts["total"]
+        """Returns the fraction of a model's weights, or channels, that is left."""
+        left = left_of(structure_of(self.structure, model, exclude=self.exclude))
+        return float(sum(mask.sum() for mask in left) / sum(mask.size for mask in left))
+
+    def dense(self, model: keras.Model) -> keras.Model:
+        """Returns a model without the channels that were cut, if it is channels that are cut."""
+        return pruning.remove_dead_channels(model) if self.structure == "channel" else model
 
 
 def prune(
@@ -108,7 +117,8 @@ def prune(
 
     Writes what `fit_resumable` does; `table.csv`, what is returned; `layers.csv`, the weights left in each
     layer; `preset`, the pruned model in compact form, or `pruned.keras` of a model that presets are not of;
-    and `small.keras`, without its dead channels, if any.
+    and `small.keras`, without its dead channels, if any. Where channels were cut, the first two are without
+    them already.
 
     Args:
         recipe: How.
@@ -148,7 +158,7 @@ def prune(
     steps = recipe.steps_per_epoch(examples)
     batches = recipe.batches(examples, kind, size)
     with run_folder(output_dir, settings, "checkpoints/epoch-*.npz"):
-        table = Table(output_dir, test, classify, recipe.exclude)
+        table = Table(output_dir, test, classify, recipe.exclude, recipe.dense)
         table.add("original", network)
         once = _copy(model)
         recipe.cut(once)
@@ -174,6 +184,7 @@ def prune(
         if head == "binary":  # as others train it, whose files know no loss of ours
             loss = keras.losses.BinaryCrossentropy(from_logits=from_logits)
             network.compile(network.optimizer, loss, metrics=["accuracy"])
+        network = recipe.dense(network)
 
         def measure(loaded: keras.Model) -> dict[str, Any]:
             tuned = f"tuned for {recipe.tune_epochs} epochs" if recipe.tune_epochs else "compact file"
@@ -198,7 +209,8 @@ def prune(
             write_facts(output_dir, card=card | measure(network))
             with atomic_path(output_dir / "pruned.keras") as temporary:
                 network.save(temporary)
-        write_csv(output_dir / "layers.csv", layers_left(once, network, recipe.exclude))
+        rows = layers_left(model, recipe.dense(once), network, recipe.exclude)
+        write_csv(output_dir / "layers.csv", rows)
         write_small(written, sized(test.inputs[: recipe.batch_size], model), output_dir)
         return table.rows
 

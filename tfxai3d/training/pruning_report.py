@@ -1,6 +1,6 @@
 """What pruning leaves: accuracies and weights at every step, by layer, and the smaller dense model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,16 @@ class Table:
     """
 
     def __init__(
-        self, folder: Path, test: data.Split, classify: Classify, exclude: Sequence[str] | None = None
+        self,
+        folder: Path,
+        test: data.Split,
+        classify: Classify,
+        exclude: Sequence[str] | None,
+        dense: Callable[[keras.Model], keras.Model],
     ):
-        self.folder, self.test, self.classify, self.exclude = folder, test, classify, exclude
+        """Begins with what is there; `dense` takes the channels that were cut from a model, if any were."""
+        self.folder, self.test, self.classify = folder, test, classify
+        self.exclude, self.dense = exclude, dense
         self.rows: list[Row] = read_run(folder).get("table", [])
 
     def add(self, name: str, model: keras.Model) -> None:
@@ -36,7 +43,9 @@ class Table:
     def measure(self, name: str, model: keras.Model) -> tuple[Answers, Row]:
         """Measures a model; returns its answers and its row."""
         answers = self.classify(model, sized(self.test.inputs, model), self.test.labels)
-        counts = pruning.kernel_sparsity(model, exclude=self.exclude)
+        counts = pruning.kernel_sparsity(self.dense(model), exclude=self.exclude)
+        if self.rows:  # a fraction of the original, also where channels are gone
+            counts["total"] = self.rows[0]["parameters"]
         row = {"model": name, "parameters": counts["total"]} | _left(counts)
         row["accuracy"] = round(answers.overall_accuracy, 4)
         self.rows = [*(other for other in self.rows if other["model"] != name), row]
@@ -46,12 +55,17 @@ class Table:
         return answers, row
 
 
-def layers_left(once: keras.Model, model: keras.Model, exclude: Sequence[str] | None = None) -> list[Row]:
-    """Returns the weights left in each layer, cut at once and after training."""
-    before, after = (pruning.kernel_sparsity(m, exclude=exclude)["layers"] for m in (once, model))
+def layers_left(
+    original: keras.Model, once: keras.Model, model: keras.Model, exclude: Sequence[str] | None = None
+) -> list[Row]:
+    """Returns the weights of each layer, and those left of them, cut at once and after training."""
+    first, before, after = (
+        pruning.kernel_sparsity(m, exclude=exclude)["layers"] for m in (original, once, model)
+    )
     return [
-        {"layer": path, "weights": counts["total"], "left_at_once": before[path]["left"]} | _left(counts)
-        for path, counts in after.items()
+        {"layer": path, "weights": counts["total"], "left_at_once": before[path]["left"]}
+        | _left({"total": counts["total"], "left": after[path]["left"]})
+        for path, counts in first.items()
     ]
 
 

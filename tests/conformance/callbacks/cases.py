@@ -10,6 +10,7 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(96, 6)), RNG.normal(size=(96, 3))
 W = [RNG.normal(size=(6, 10)), RNG.normal(size=(10, 3))]
 LEFT = [RNG.random(w.shape) < 0.4 for w in W]
+LEFT[1][::4] = False  # nobody reads these channels
 
 
 CALLBACKS = {
@@ -18,6 +19,9 @@ CALLBACKS = {
     "gradual": lambda: DynamicNetworkSurgery(target=GradualTarget(0.2, 10, 20, 3), importance="gradient"),
     "regrow": lambda: PruneAndRegrow(3, 0.4),
     "keep_zeros": KeepZeros,
+    "channels": lambda: DynamicNetworkSurgery(target=0.5, frequency=1, structure="channel"),
+    "channels by c_rate": lambda: DynamicNetworkSurgery(c_rate=0.3, power=0, structure="channel"),
+    "channels regrow": lambda: PruneAndRegrow(3, 0.6, structure="channel"),
 }
 
 

@@ -15,12 +15,15 @@ pytestmark = pytest.mark.parametrize("make", CALLBACKS.values(), ids=CALLBACKS)
 
 def assert_masked(model, callback):
     """The model holds zeros where the masks are false, and is finite."""
-    for kernel, mask in zip(model.get_weights(), callback.masks.values(), strict=True):
-        assert np.isfinite(kernel).all()
-        assert not kernel[~mask].any()
+    kernels = dict(zip(("first/kernel", "second/kernel"), model.get_weights(), strict=True))
+    assert all(np.isfinite(kernel).all() for kernel in kernels.values())
+    for path, mask in callback.kernel_masks.items():
+        assert mask.shape == kernels[path].shape
+        assert not kernels[path][~mask].any()
     left = sum(mask.sum() for mask in callback.masks.values())
     assert left == sum(callback.left())
-    assert callback.report()["left"] == left / 90
+    assert sum(callback.sizes) == (10 if callback.structure == "channel" else 90)
+    assert callback.report()["left"] == left / sum(callback.sizes)
 
 
 def test_masked_weights_are_zero_and_the_logs_say_how_many(make):
@@ -30,8 +33,10 @@ def test_masked_weights_are_zero_and_the_logs_say_how_many(make):
     report = callback.report()
     assert {name for name in report if "/" not in name} == set(history) - {"loss"}
     assert all(history[name][-1] == report[name] for name in set(history) - {"loss"})
-    layers = [report["left/first/kernel"] * 60, report["left/second/kernel"] * 30]
-    assert sum(layers) == pytest.approx(report["left"] * 90)
+    layers = [
+        report[f"left/{path}"] * size for path, size in zip(callback.paths, callback.sizes, strict=True)
+    ]
+    assert sum(layers) == pytest.approx(report["left"] * sum(callback.sizes))
     assert 0 < report["left"] < 1
 
 
@@ -127,10 +132,11 @@ def test_loops_of_ones_own(float64, make):
 
 
 def test_weights_that_become_nan_stop_the_training_with_one_line(make):
-    model = network()
+    model, callback = network(), make()
     plain = model.optimizer.apply
-    with pytest.raises(UserError, match=r"first/kernel holds .* lower learning rate"):
-        model.fit(X, Y * np.nan, callbacks=[make()], verbose=0)
+    path = "second/kernel" if callback.structure == "channel" else "first/kernel"
+    with pytest.raises(UserError, match=rf"{path} holds .* lower learning rate"):
+        model.fit(X, Y * np.nan, callbacks=[callback], verbose=0)
     assert model.optimizer.apply == plain
 
 
@@ -138,7 +144,8 @@ def test_weights_changed_behind_the_callback_are_noticed(make):
     model, callback = network(), make()
     fit(model, callback, epochs=1)
     model.set_weights(W)
-    with pytest.raises(UserError, match="first/kernel was changed since its surgery began"):
+    path = "second/kernel" if callback.structure == "channel" else "first/kernel"
+    with pytest.raises(UserError, match=f"{path} was changed since its surgery began"):
         fit(model, callback)
 
 
@@ -166,7 +173,7 @@ def test_a_checkpoint_of_another_architecture_is_refused_and_nothing_overwritten
     fit_resumable(network(), batches, 1, tmp_path, callbacks=[make()])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     wider = network(units=11)
-    prune_magnitude(wider, 0.5)
+    prune_magnitude(wider, 0.5, structure=make().structure)
     for other, callbacks in ((wider, [make()]), (network(), [])):
         with pytest.raises(UserError, match="of another model or optimiser"):
             fit_resumable(other, batches, 2, tmp_path, callbacks=callbacks)

@@ -43,7 +43,8 @@ class Product:
 
     x: Channels  # its input
     y: Channels  # its output
-    kernel: np.ndarray  # (P,C,K): P is the number of positions that a convolution sums over
+    variable: Any  # its kernel, a keras.Variable (...,C,K)
+    kernel: np.ndarray  # its values (P,C,K): P is the number of positions that a convolution sums over
     # Whether the convolution sees zeros instead of the input at the border, so that a constant channel of the
     # input does not make a constant contribution.
     padded: bool
@@ -85,14 +86,19 @@ class Anatomy:
         """Returns which channels stay, bool (C,); known after `solve`."""
         return self._alive[self._group[channels.units]]
 
-    def solve(self) -> None:
-        """Finds the units that are needed: those that vary and are read, and those that stand for others."""
+    def connect(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the group of each unit (U,), numbers of units that are tied, and which are needed (G,)."""
         ends = [np.concatenate([tie[i] for tie in self._ties] or [np.zeros(0, int)]) for i in (0, 1)]
         ties = coo_array((np.ones(len(ends[0])), tuple(ends)), shape=(self._count, self._count))
-        number, self._group = connected_components(ties, directed=False)
-        self._alive = np.zeros(number, bool)
+        number, group = connected_components(ties, directed=False)
+        needed = np.zeros(number, bool)
         for units in self._needed:
-            self._alive[self._group[units]] = True
+            needed[group[units]] = True
+        return group, needed
+
+    def solve(self) -> None:
+        """Finds the units that are needed: those that vary and are read, and those that stand for others."""
+        self._group, self._alive = self.connect()
         known = -1
         while known < np.count_nonzero(self._alive):  # until a round over all layers finds no more
             known = int(np.count_nonzero(self._alive))

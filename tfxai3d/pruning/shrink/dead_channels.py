@@ -30,34 +30,39 @@ def remove_dead_channels(model: keras.Model) -> keras.Model:
 
     Returns:
         A functional model whose layers have the names of the originals; with nothing to remove it is a copy.
+        It is of the class of the original if that has a method `of_channels` that can make one, as PointNet,
+        PointNet++ and VRN have.
 
     Raises:
         UserError: If the model is no functional one, holds NaN, or a layer cannot be copied.
     """
-    graph = graph_of(model)
-    if graph is None:
-        raise UserError(f"model {model.name!r} is not functional: its channels cannot be followed")
     check_finite({variable.path: variable for variable in model.weights})
-    return _ChannelRemoval().run(graph, model.name)
+    removal = ChannelRemoval(model)
+    removal.anatomy.solve()
+    small = removal.rebuild(removal.graph, model.name, removal.inputs)
+    of_channels = getattr(model, "of_channels", None)
+    return small if of_channels is None else of_channels(small)
 
 
-class _ChannelRemoval:
-    """Walks through a model's graph twice: with what is known of its channels, then with smaller layers."""
+class ChannelRemoval:
+    """Walks through a model's graph twice: with what is known of its channels, then with smaller layers.
 
-    def __init__(self) -> None:
+    The first walk is made at once; after it the `anatomy` knows all channels.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.graph = graph_of(model)
+        if self.graph is None:
+            raise UserError(f"model {model.name!r} is not functional: its channels cannot be followed")
         self.anatomy = Anatomy()
         self.calls: Counter[int] = Counter()
         self.rebuilds: dict[int, Rebuild] = {}  # by the identity of a layer
         self.made: dict[int, Any] = {}
-
-    def run(self, graph: Any, name: str) -> keras.Model:
-        for inner in _graphs(graph):
+        for inner in _graphs(self.graph):
             self.calls.update(id(n.operation) for nodes in inner._nodes_by_depth.values() for n in nodes)
-        inputs = [self.anatomy.new(x.shape, x.dtype, needed=True) for x in graph.inputs]
-        for channels in keras.tree.flatten(self.trace_graph(graph, *inputs)):
+        self.inputs = [self.anatomy.new(x.shape, x.dtype, needed=True) for x in self.graph.inputs]
+        for channels in keras.tree.flatten(self.trace_graph(self.graph, *self.inputs)):
             self.anatomy.need(channels)
-        self.anatomy.solve()
-        return self.rebuild(graph, name, inputs)
 
     def trace_graph(self, graph: Any, *inputs: Channels) -> Any:
         """Returns the channels of a graph's outputs."""

@@ -57,7 +57,7 @@ def _product(
     kernel = np.asarray(layer.kernel, "float64")
     output = layer.compute_output_spec(*(spec or [keras.KerasTensor(x.shape, x.dtype)]))
     y = walk.anatomy.new(output.shape, output.dtype)
-    product = Product(x, y, kernel.reshape(-1, *kernel.shape[-2:]), padded)
+    product = Product(x, y, layer.kernel, kernel.reshape(-1, *kernel.shape[-2:]), padded)
     changing = x.varies | (x.offset != 0) if padded else x.varies
     y.constant[:] = np.where(product.used[changing].any(axis=0), np.nan, value())
     walk.anatomy.products.append(product)
