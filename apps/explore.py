@@ -26,7 +26,6 @@ import tempfile
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 from absl import flags
 
@@ -65,8 +64,6 @@ def main(argv: list[str]) -> None:
         waiting = explorer.listen(FLAGS.port)
         address = f"http://{explorer.HOST}:{waiting.getsockname()[1]}/?token={token}"
         print(f"the page is {address}\nCtrl-C ends it", flush=True)
-        # It takes its seconds while the page is there already.
-        Thread(target=functools.partial(_open, workbench), daemon=True).start()
         if FLAGS.open:
             webbrowser.open(address)
         explorer.serve(waiting, served)
@@ -87,14 +84,6 @@ def _networks() -> dict[str, Callable[[], explain.Network]]:
 
     names = [name for name in models.presets() if name not in (FLAGS.model, _PARTS)]
     return {FLAGS.model: own} | {name: functools.partial(shipped, name) for name in names}
-
-
-def _open(workbench: explorer.Workbench) -> None:
-    """Loads the first network; the page says what is wrong with it."""
-    try:
-        workbench.opened(FLAGS.model)
-    except UserError as error:
-        print(f"error: {error}", flush=True)
 
 
 if __name__ == "__main__":

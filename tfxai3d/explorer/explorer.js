@@ -252,6 +252,7 @@ addEventListener("DOMContentLoaded", async () => {
   document.getElementById("methods").open = innerWidth > 736; // where there is room beside the picture
   views.cells = await drawn({ ...data, cells: data.cells }, [...cards.querySelectorAll("canvas")]);
   document.body.dataset.first = Math.round(performance.now());
+  await new Promise((seen) => setTimeout(seen, 50)); // it is on the screen before the network loads
   try {
     await choose();
     await refresh();

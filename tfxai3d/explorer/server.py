@@ -78,10 +78,10 @@ def application(
         from starlette.routing import Route
     except ImportError as error:
         raise missing_extra("starlette", "explore") from error
-    slow, quick = asyncio.Lock(), asyncio.Lock()
+    slow, quick, written = asyncio.Lock(), asyncio.Lock(), page.content(start, token, most)
 
     async def first(request: Request) -> Response:
-        return HTMLResponse(page.content(start, token, most), headers=_HEADERS)
+        return HTMLResponse(written, headers=_HEADERS)
 
     async def about(request: Request) -> Any:
         return await _alone(slow, request, workbench.about, request.query_params.get("network", ""))
