@@ -33,7 +33,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Builds the wheel, installs it into a clean environment, and does the main job outside of the clone."""
+    """Builds the wheel, and does the main job and the papers' in a clean environment outside of the clone."""
     folder = Path(session.create_tmp()).resolve()
     session.run("uv", "build", "-q", "--wheel", "--out-dir", str(folder), str(ROOT))
     (built,) = folder.glob("tfxai3d-*.whl")
@@ -43,6 +43,9 @@ def wheel(session: nox.Session) -> None:
     session.run("tfxai3d", "p_grad_cam", "--flagfile=p_grad_cam.cfg", "--rotations=20", "--output_dir=out")
     if not Path("out", "chair_0", "heat.png").is_file():
         session.error("the main job drew no picture")
+    session.run("tfxai3d", "reproduce", "--output_dir=papers")  # the quick profile, some minutes
+    if not Path("papers", "report.html").is_file():
+        session.error("there is no report of the papers")
 
 
 @nox.session

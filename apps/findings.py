@@ -1,12 +1,13 @@
 """Puts the claims of the papers into numbers: where importance lies, and whether it survives pruning.
 
   python apps/findings.py                        # procedural objects, nothing to download
-  python apps/findings.py --models=pointnet_modelnet40 --data_dir=.../modelnet40_ply_hdf5_2048
+  python apps/findings.py --models=pointnet_modelnet40 --mesh_dir=.../ModelNet10
   python apps/findings.py --models=vrn_half_modelnet10 --data_dir=.../modelnet10_voxels
 
-* Edges and corners matter, planes do not: the fraction of each method's importance that lies on points near
-  creases and corners, known exactly for procedural objects, against the fraction of the points; and on the
-  fifth of the points of --data_dir where the surface varies most.
+* Edges and corners matter, planes do not: the fraction of each method's importance that lies near creases and
+  corners, by size and by sign, against the fraction of the points or voxels there; and what a decision loses
+  without them, and without as much of the planes. They are known exactly for procedural objects, and found by
+  the angles between faces in the CAD models of --mesh_dir.
 * Vanilla gradients are noisy, above all in empty voxels; masked ones (gradient times input) and integrated
   gradients agree.
 * With --pruned: whether a pruned network looks at the same places as the one it came from, and loses as
@@ -34,6 +35,9 @@ cli.define_flags(
     output_dir="out/findings",
 )  # fmt: skip
 flags.DEFINE_list("models", ["pointnet_shapes", "vrn_half_modelnet10"], "Presets or folders; may be empty.")
+flags.DEFINE_string(
+    "mesh_dir", None, "Data set of CAD models, such as ModelNet10's OFF files, for the edges."
+)
 flags.DEFINE_list("pruned", [], "Pairs original=pruned of presets or folders whose maps are compared.")
 
 
@@ -51,23 +55,29 @@ def main(argv: list[str]) -> None:
 
 
 def _claims() -> Iterator[str]:
-    """Yields the claims of --models, those of point networks first."""
+    """Yields the claims of --models, those of edges first."""
     nets = {name: models.load_classifier(name) for name in FLAGS.models}
     options = {"batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
-    of_points = {name: net for name, net in nets.items() if net.data_kind == "points"}
-    for name, net in of_points.items():
-        claim = claims.edges_and_corners(
-            net, FLAGS.methods, num_examples=FLAGS.num_examples, num_points=FLAGS.num_points, **options
-        )
-        yield claim.markdown(f"`{name}`, {FLAGS.num_examples} procedural objects")
-    for name, net in of_points.items() if FLAGS.data_dir else ():
-        points, labels, source = _examples(net)
-        claim = claims.varied_surface(net, points, labels, FLAGS.methods, **options)
-        yield claim.markdown(f"`{name}`, {source}")
+    for name, net in nets.items():
+        for what, marked in _marked(net):
+            for claim in (
+                claims.edges_and_corners(net, marked, FLAGS.methods, **options),
+                claims.without_edges(net, marked, **options),
+            ):
+                yield claim.markdown(f"`{name}`, {what}")
     for name, net in nets.items():
         if net.data_kind == "voxels":
             grids, labels, source = _examples(net)
             yield claims.empty_voxels(net, grids, labels, **options).markdown(f"`{name}`, {source}")
+
+
+def _marked(net: models.Classifier) -> Iterator[tuple[str, claims.Marked]]:
+    """Yields the objects whose edges are known, and what they are."""
+    size = (FLAGS.num_examples, FLAGS.num_points)
+    yield "procedural objects", claims.marked_shapes(net, *size)
+    if FLAGS.mesh_dir:
+        meshes = claims.marked_meshes(net, FLAGS.mesh_dir, *size)
+        yield f"CAD models of the test split of {Path(FLAGS.mesh_dir).name}", meshes
 
 
 def _pruning_claims(pairs: list[tuple[str, str]]) -> Iterator[str]:

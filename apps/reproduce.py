@@ -50,7 +50,9 @@ def main(argv: list[str]) -> None:
         cli.write_report(__name__, output_dir, {"verdicts": {k: f.verdict for k, f in findings.items()}})
     command = " ".join(["python apps/reproduce.py", *cli.changed_flags(__name__)])
     versions = ", ".join(f"{name} {text}" for name, text in storage.read_run(output_dir)["versions"].items())
-    about = view.Section("How it was made", [f"Command: {command}", f"Seed {FLAGS.seed}; {versions}"])
+    made = [f"Command: {command}", f"Seed {FLAGS.seed}; {versions}"]
+    verdicts = [(finding.title, finding.verdict) for finding in findings.values()]
+    about = view.Section("How it was made, and what came out", made, ("experiment", "verdict"), verdicts)
     sections = [finding.section(output_dir / name) for name, finding in findings.items()]
     view.write_report(output_dir / "report.html", "The papers again", [about, *sections])
     print(f"results in {output_dir}")

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture
 def run(run_app, tmp_path):
     """Runs the program; returns exit code, stdout and stderr."""
-    small = ("--num_examples=2", "--num_points=40", f"--output_dir={tmp_path / 'out'}")
+    small = ("--num_examples=4", "--num_points=40", f"--output_dir={tmp_path / 'out'}")
     return lambda *arguments: run_app("findings", *small, *arguments)
 
 
@@ -22,9 +22,13 @@ def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
     assert code == 0, err
     text = (tmp_path / "out" / "findings.md").read_text(encoding="utf-8")
     assert text == out
-    edges, voxels, pruned = text.split("\n## ")[1:]
-    share = float(next(line for line in edges.splitlines() if "vanilla" in line).split("|")[2].split("%")[0])
-    assert 0 < share < 100
+    edges, removal, *of_voxels, voxels, pruned = text.split("\n## ")[1:]
+    assert len(of_voxels) == 2
+    for section in (edges, of_voxels[0]):
+        row = next(line for line in section.splitlines() if "vanilla" in line)
+        assert 0 < float(row.split("|")[2].split("%")[0]) < 100
+    for section in (removal, of_voxels[1]):
+        assert section.count("\n| ") == 5
     rows = {
         line.split("|")[1].strip(): line.split("|")[2:-1]
         for line in voxels.splitlines()
@@ -37,7 +41,7 @@ def test_every_section_has_its_numbers(run, tiny_presets, tmp_path):
     deletions = [line.split("|")[3:6] for line in pruned.splitlines() if line.startswith(("| `", "| random"))]
     assert len(deletions) == 3
     assert all(len(set(three)) == 1 for three in deletions)
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["num_examples"] == 2
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["num_examples"] == 4
     assert "nan" not in text
 
 

@@ -10,6 +10,7 @@ def test_two_figures_in_a_page(run_app, tmp_path):
     assert "figure_6: reproduced" in out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3
+    assert page.count("<td>reproduced</td>") == 2
     assert "python apps/reproduce.py --experiments=figure_1,figure_6" in page
     run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert run["verdicts"]["figure_1"] == "reproduced"

@@ -30,6 +30,11 @@ def test_a_claim_in_markdown():
     )
 
 
+def test_a_single_example_has_no_interval():
+    table = claims.Table("", "method", {"fraction": "{:.1%}"}, {"`a`": [Interval(0.5, np.nan, np.nan)]})
+    assert table.markdown().endswith(markdown_table(["method", "fraction"], [["`a`", "50.0%"]]))
+
+
 def test_edges_of_a_network_that_looks_everywhere_alike(tiny_model, monkeypatch):
     """Then the fraction of the importance on edges is the fraction of the points, and the ratio is 1."""
     from tfxai3d.evaluate.claims import edges
@@ -38,9 +43,10 @@ def test_edges_of_a_network_that_looks_everywhere_alike(tiny_model, monkeypatch)
         yield "uniform", np.ones(inputs.shape[:2])
 
     monkeypatch.setattr(edges, "importance_maps", alike)
-    (table,) = claims.edges_and_corners(tiny_model, num_examples=4, num_points=64).tables
-    fraction, ratio = table.rows["`uniform`"]
-    assert table.text.startswith(f"{fraction.mean:.1%} of the points")
+    marked = claims.marked_shapes(tiny_model, 4, 64)
+    (table,) = claims.edges_and_corners(tiny_model, marked).tables
+    fraction, ratio, *_ = table.rows["`uniform`"]
+    assert table.text.startswith(f"{fraction.mean:.1%} of what lies on the surface")
     assert ratio == pytest.approx((1, 1, 1))
 
 

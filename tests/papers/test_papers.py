@@ -54,13 +54,20 @@ def certain(*values):
 
 
 @pytest.mark.parametrize(
-    ("empty", "masked", "verdict"),
-    [(0.9, 0.8, "reproduced"), (0.3, 0.8, "differs: most"), (0.9, 0.2, "differs: masked")],
+    ("empty", "masked", "within", "verdict"),
+    [
+        (0.9, 0.8, 0.7, "reproduced"),
+        (0.9, 0.8, 0.3, "reproduced in part"),
+        (0.3, 0.8, 0.7, "differs: most"),
+        (0.9, 0.05, 0.7, "differs: masked"),
+    ],
 )
-def test_the_verdict_on_figure_3_follows_from_the_numbers(tmp_path, monkeypatch, empty, masked, verdict):
+def test_the_verdict_on_figure_3_follows_from_the_numbers(
+    tmp_path, monkeypatch, empty, masked, within, verdict
+):
     pairs = {
-        "`vanilla_gradient`, `gradient_times_input`": certain(0.1, 0.4),
-        "`gradient_times_input`, `integrated_gradients`": certain(0.5, masked),
+        "`vanilla_gradient`, `gradient_times_input`": certain(0.1, 1.0),
+        "`gradient_times_input`, `integrated_gradients`": certain(masked, within),
     }
     noise = {"`vanilla_gradient`": certain(empty), "`gradient_times_input`": certain(0.0)}
     claim = claims.Claim("", (table(noise), table(pairs)))
@@ -68,6 +75,7 @@ def test_the_verdict_on_figure_3_follows_from_the_numbers(tmp_path, monkeypatch,
     monkeypatch.setattr(claims, "empty_voxels", lambda *arguments, **options: claim)
     found = gupta_figures.figure_3(papers.Setting(TINY), tmp_path)
     assert found.verdict.startswith(verdict)
+    assert (found.verdict == "reproduced") == (verdict == "reproduced")
     assert f"{empty:.0%}" in found.ours
 
 

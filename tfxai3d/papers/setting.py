@@ -33,7 +33,7 @@ class Size:
     steps: int
 
 
-QUICK = Size(examples=60, maps=12, dropped=1, classes=4, rotations=10, points=512, steps=20)
+QUICK = Size(examples=60, maps=6, dropped=1, classes=4, rotations=10, points=512, steps=20)
 FULL = Size(examples=None, maps=100, dropped=1, classes=None, rotations=500, points=2048, steps=50)
 
 

@@ -58,7 +58,7 @@ def dropping(setting: Setting, folder: Path) -> Finding:
         "115 s, point "
         "saliency (ASM) 365 in 365.6 iterations and 264 s; points without heat can go without harm.",
         f"{len(chosen)} {setting.words(_PRESET)} of {size.points:,} points, {size.rotations} rotations: "
-        "`+average` "
+        "+average "
         f"removes {ours[2]} points in {ours[3]} iterations and {ours[4]} s, ASM {asm[2]} in {asm[3]} and "
         f"{asm[4]} s.",
         f"{REPRODUCED}: ASM needs fewer points and more time" if fewer else "differs: see the table",

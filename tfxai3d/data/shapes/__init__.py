@@ -1,5 +1,6 @@
 """The embedded data set: everyday objects, generated, with part and edge labels from their exact geometry."""
 
+from tfxai3d.data.shapes.cad import cad_shape as cad_shape
 from tfxai3d.data.shapes.catalogue import PART_NAMES as PART_NAMES
 from tfxai3d.data.shapes.catalogue import SHAPE_CLASSES as SHAPE_CLASSES
 from tfxai3d.data.shapes.catalogue import SHAPE_PARTS as SHAPE_PARTS
@@ -23,3 +24,4 @@ from tfxai3d.data.shapes.sampling import FEATURE_TOLERANCE as FEATURE_TOLERANCE
 from tfxai3d.data.shapes.sampling import FLAT as FLAT
 from tfxai3d.data.shapes.sampling import LabelledCloud as LabelledCloud
 from tfxai3d.data.shapes.sampling import sample_shape as sample_shape
+from tfxai3d.data.shapes.sampling import segment_distance as segment_distance

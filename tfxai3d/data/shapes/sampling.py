@@ -96,6 +96,12 @@ def _features(points: Floats, edges: Floats, corners: Floats) -> npt.NDArray[np.
     return features
 
 
+def segment_distance(points: np.ndarray, segments: np.ndarray) -> Floats:
+    """Returns how far points (N,3) are from the nearest of segments (E,2,3), infinite where there is none."""
+    wide = points.astype(np.float64), segments.astype(np.float64)
+    return np.sqrt(np.maximum(_nearest(_to_segments, *wide), 0))
+
+
 def _nearest(measure: Callable[[Floats, Floats], Floats], points: Floats, targets: Floats) -> Floats:
     """Returns the smallest measure of each point to any target, infinite where there is none: (N,).
 

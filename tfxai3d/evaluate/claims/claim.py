@@ -55,7 +55,7 @@ def _cell(interval: Interval | None, form: str) -> str:
     if interval is None:
         return "-"
     mean, low, high = (form.format(value) for value in interval)
-    return f"{mean} ({low} to {high})"
+    return mean if np.isnan(interval.low) else f"{mean} ({low} to {high})"  # a single example has no interval
 
 
 def importance_maps(

@@ -1,94 +1,77 @@
-"""Edges and corners matter, planes do not: where edges are known, and where the surface varies most."""
+"""Edges and corners matter, planes do not: where importance lies of objects whose edges are known."""
 
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from tfxai3d import data
-from tfxai3d.evaluate.claims.claim import CORRELATION, FRACTION, RATIO, Claim, Table, importance_maps
-from tfxai3d.evaluate.geometry import importance_fraction, surface_variation
+from tfxai3d.evaluate.claims.claim import (
+    CORRELATION,
+    FRACTION,
+    POINT_METHODS,
+    RATIO,
+    VOXEL_METHODS,
+    Claim,
+    Table,
+    importance_maps,
+)
+from tfxai3d.evaluate.claims.marked import Marked
+from tfxai3d.evaluate.geometry import importance_fraction
 from tfxai3d.evaluate.statistics import Interval, bootstrap_mean, rank_correlation
 
-_COLUMNS = {"fraction of importance": FRACTION, "fraction / fraction of points": RATIO}
-_SHAPES_SEED = 1  # that of the test set of pointnet_shapes; no shipped network was trained on it
+_SHAPLEY = "mean_field_shapley"
+_COLUMNS = {
+    "fraction of importance": FRACTION,
+    "/ fraction of places": RATIO,
+    "positive / places": RATIO,
+    "negative / places": RATIO,
+    "with the distance": CORRELATION,
+}
 _TEXT = (
-    "The fifth of each object's points with the largest surface variation (20 neighbours), and rank "
-    "correlations over all points: of importance and variation, and of importance and the distance from the "
+    "{edges:.1%} of what lies on the surface of {count} objects is near an edge; of {total} objects the "
+    "network classifies these right. Importance by its size first, then what is positive of it, and what is "
+    "negative; 1 is chance. The last column is the rank correlation of its size and the distance from the "
     "centre."
 )
 
 
 def edges_and_corners(
     model: keras.Model,
-    methods: Sequence[str] | None = None,
-    *,
-    num_examples: int = 100,
-    num_points: int = 1024,
-    batch_size: int = 16,
-    seed: int = 0,
-) -> Claim:
-    """Measures how much of the importance lies on points near the creases and corners of procedural objects.
-
-    Where edges are is known exactly there, and no shipped network was trained on these objects.
-
-    Args:
-        model: Maps points (B,N,3) to logits; its attribute `class_names` tells which objects it knows.
-        methods: Names of `tfxai3d.explain`; by default as `importance_maps`.
-        num_examples: Objects, of the classes that the model knows.
-        num_points: Points of an object.
-        batch_size: The most examples that the network sees at once.
-        seed: Seed of the random methods and of the bootstrap.
-
-    Raises:
-        UserError: If the model knows no procedural class, or a method is unknown.
-    """
-    known = data.known_shapes(model.class_names)
-    made = data.shapes.make_dataset(num_examples, num_points, _SHAPES_SEED, known)
-    labels = data.relabel(made.labels, known, model.class_names)
-    chosen = made.features != data.shapes.FLAT
-    maps = importance_maps(model, methods, made.points, labels, batch_size=batch_size, seed=seed)
-    rows = {f"`{method}`": _fraction_and_ratio(importance, chosen, seed) for method, importance in maps}
-    text = f"{chosen.mean():.1%} of the points lie there."
-    return Claim("Points near edges and corners", (Table(text, "method", _COLUMNS, rows),))
-
-
-def varied_surface(
-    model: keras.Model,
-    points: np.ndarray,
-    labels: np.ndarray,
+    marked: Marked,
     methods: Sequence[str] | None = None,
     *,
     batch_size: int = 16,
     seed: int = 0,
 ) -> Claim:
-    """Measures whether importance goes with surface variation, or with the distance from the centre.
+    """Measures how much of the importance lies near creases and corners, by its size and by its sign.
 
     Args:
-        model: Maps points (B,N,3) to logits.
-        points: Clouds (B,N,3), at least 20 points each.
-        labels: True classes, int (B,).
-        methods: Names of `tfxai3d.explain`; by default as `importance_maps`.
+        model: Maps the inputs to logits.
+        marked: The objects, see `marked_shapes` and `marked_meshes`.
+        methods: Names of `tfxai3d.explain`; by default as `importance_maps`, and mean-field Shapley values.
         batch_size: The most examples that the network sees at once.
         seed: Seed of the random methods and of the bootstrap.
 
     Raises:
-        UserError: If a method is unknown, or the clouds have too few points.
+        UserError: If a method is unknown.
     """
-    variation = np.stack([surface_variation(cloud) for cloud in points])
-    distance = np.linalg.norm(points, axis=-1)
-    chosen = variation >= np.quantile(variation, 0.8, axis=1, keepdims=True)
+    usual = POINT_METHODS if marked.inputs.ndim == 3 else VOXEL_METHODS
+    surface = marked.edges | marked.flat
+    axes = tuple(range(1, surface.ndim))
+    part = marked.edges.sum(axis=axes) / surface.sum(axis=axes)
     rows = {}
-    maps = importance_maps(model, methods, points, labels, batch_size=batch_size, seed=seed)
+    maps = importance_maps(
+        model, methods or (*usual, _SHAPLEY), marked.inputs, marked.labels, batch_size=batch_size, seed=seed
+    )
     for method, importance in maps:
-        found = [rank_correlation(np.abs(importance), other) for other in (variation, distance)]
-        correlations = [bootstrap_mean(correlation, seed) for correlation in found]
-        rows[f"`{method}`"] = [*_fraction_and_ratio(importance, chosen, seed), *correlations]
-    columns = _COLUMNS | {"with the variation": CORRELATION, "with the distance": CORRELATION}
-    return Claim("Where the surface varies", (Table(_TEXT, "method", columns, rows),))
+        kinds = [np.abs(importance), np.maximum(importance, 0), np.maximum(-importance, 0)]
+        size, positive, negative = (importance_fraction(kind * surface, marked.edges) for kind in kinds)
+        far = rank_correlation(kinds[0], marked.distance, within=surface)
+        ratios = [values / part for values in (size, positive, negative)]
+        rows[f"`{method}`"] = [_mean(values, seed) for values in (size, *ratios, far)]
+    text = _TEXT.format(edges=part.mean(), count=len(part), total=marked.total)
+    return Claim("Importance near edges and corners", (Table(text, "method", _COLUMNS, rows),))
 
 
-def _fraction_and_ratio(importance: np.ndarray, chosen: np.ndarray, seed: int) -> list[Interval]:
-    """Returns the fraction of the importance (B,N) on chosen points, and its ratio to that of the points."""
-    fraction = importance_fraction(importance, chosen)
-    return [bootstrap_mean(fraction, seed), bootstrap_mean(fraction / chosen.mean(axis=1), seed)]
+def _mean(values: np.ndarray, seed: int) -> Interval | None:
+    return None if np.isnan(values).all() else bootstrap_mean(values, seed)

@@ -31,6 +31,7 @@ def render_png(
     Occupied voxels are cubes. Small cubes show where a method finds empty space important: from
     `FAINTEST` of the colour scale's top on. Open3D draws, or else matplotlib, as `scenes.draw` says. Of a
     volume of real values three slices go through its strongest place, above the projections of its map.
+    Where all importance is 0 there is no bar.
 
     Args:
         path: The PNG file.
@@ -81,7 +82,8 @@ def _compose(images: np.ndarray, shown: Subject, colormap: Colormap) -> Any:
     title_size = min(15.0, 15.0 * 64 / max(len(shown.title), 1))  # a long title still fits
     add_text(figure, _MARGIN, height - 0.38, shown.title, size=title_size, weight="bold")
     add_text(figure, _MARGIN, height - 0.66, shown.subtitle, size=11, color="0.35")
-    bar_height = min(view_height, 3.0)
-    place = (_WIDTH - _BAR, _MARGIN + (view_height - bar_height) / 2, 0.16, bar_height)
-    add_bar(figure, place, shown.limits, "importance", colormap, shown.beyond)
+    if np.any(shown.marks.importance):  # of nothing there is no scale
+        bar_height = min(view_height, 3.0)
+        place = (_WIDTH - _BAR, _MARGIN + (view_height - bar_height) / 2, 0.16, bar_height)
+        add_bar(figure, place, shown.limits, "importance", colormap, shown.beyond)
     return figure
