@@ -25,22 +25,19 @@ call" is what the first call of a process takes more, nearly all of it TensorFlo
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
 
+from benchmarks.explain_side import PATH, Side
 from tfxai3d import cli, data
 
-_PATH = "integrated_gradients"
-_METHODS = ("vanilla_gradient", "gradient_times_input", "guided_backprop", "deconvnet", _PATH)
+_METHODS = ("vanilla_gradient", "gradient_times_input", "guided_backprop", "deconvnet", PATH)
 _NETWORKS = ("pointnet_modelnet40", "pointnet2_ssg_modelnet40", "vrn_half_modelnet10")
 _OURS = "tfxai3d"
 
@@ -87,54 +84,7 @@ def main(argv: list[str]) -> None:
     print("\n".join(breakdown))
 
 
-class _Side:
-    """A library in a process of its own."""
-
-    def __init__(self, python: str, module: str, settings: dict[str, Any]):
-        self._process = subprocess.Popen(
-            [python, "-m", f"benchmarks.{module}"],
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self._warm: set[tuple[str, int]] = set()
-        self.ready = self._ask(settings)
-        self.first_call = float("nan")
-
-    def run(self, method: str, count: int, rule: str = "gauss_legendre", save: Path | None = None) -> Any:
-        """Runs a method on some examples once more than asked if it is new; returns the answer."""
-        request = {"method": method, "rule": rule, "save": save and str(save)}
-        # One example is enough to trace an integral, whose batches differ in size as those of more do.
-        warm_up = 1 if method in (_PATH, "bare") else count
-        if (method, warm_up) not in self._warm:
-            self._warm.add((method, warm_up))
-            first = self._ask({**request, "examples": warm_up, "save": None})
-            if "error" in first:
-                return first
-            if method == _PATH:
-                second = self._ask({**request, "examples": warm_up, "save": None})
-                self.first_call = first[FLAGS.clock] - second[FLAGS.clock]
-        return self._ask({**request, "examples": count})
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except OSError:  # it has ended
-            return {"error": "the process has ended"}
-        line = self._process.stdout.readline()
-        return json.loads(line) if line else {"error": "the process has ended"}
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.communicate()
-
-
-def _sides(network: str, folder: Path, notes: dict[str, None]) -> dict[str, _Side]:
+def _sides(network: str, folder: Path, notes: dict[str, None]) -> dict[str, Side]:
     """Starts all libraries; ours first, as it writes the weights for the others."""
     voxels = network.startswith("vrn")
     counts = FLAGS.grids if voxels else FLAGS.clouds
@@ -155,7 +105,7 @@ def _sides(network: str, folder: Path, notes: dict[str, None]) -> dict[str, _Sid
         if python is None:
             notes[f"{name}: not run, no --{name.split(',')[0]}_python"] = None
             continue
-        side = _Side(python, module, settings | more)
+        side = Side(python, module, settings | more, FLAGS.clock)
         if "error" in side.ready:
             notes[f"{name}: not run, {side.ready['error']}"] = None
         else:
@@ -172,10 +122,10 @@ def _inputs(count: int, voxels: bool) -> np.ndarray:
 
 
 def _compared(
-    network: str, method: str, count: int, sides: dict[str, _Side], notes: dict[str, None], folder: Path
+    network: str, method: str, count: int, sides: dict[str, Side], notes: dict[str, None], folder: Path
 ) -> Iterator[str]:
     """Yields a row for each side that can do it."""
-    large = method == _PATH and count > 1
+    large = method == PATH and count > 1
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     peaks: dict[str, float] = {}
     for _ in range(FLAGS.large_rounds if large else FLAGS.rounds):
@@ -187,7 +137,7 @@ def _compared(
             seconds[name].append(answer[FLAGS.clock])
             peaks[name] = answer["peak"]
     ours = np.load(folder / f"{_OURS}.npy")
-    if method == _PATH and any(name.startswith("xplique") for name in sides):
+    if method == PATH and any(name.startswith("xplique") for name in sides):
         sides[_OURS].run(method, 1, "trapezoid", folder / "trapezoid.npy")
     for name in sides:
         if not seconds[name]:
@@ -196,7 +146,7 @@ def _compared(
             theirs / mine for theirs, mine in zip(seconds[name], seconds[_OURS], strict=True)
         )
         theirs, mine = np.load(folder / f"{name}.npy"), ours
-        if method == _PATH and name.startswith("xplique"):  # it has only this rule
+        if method == PATH and name.startswith("xplique"):  # it has only this rule
             theirs, mine = theirs[:1], np.load(folder / "trapezoid.npy")
         milliseconds = 1e3 * statistics.median(seconds[name]) / count
         yield (
@@ -211,9 +161,9 @@ def _difference(theirs: np.ndarray, ours: np.ndarray) -> str:
     return f"{statistics.median(rows):.0e}"
 
 
-def _breakdown(network: str, count: int, ours: _Side) -> str:
+def _breakdown(network: str, count: int, ours: Side) -> str:
     """Returns a row about the parts of integrated gradients."""
-    names = (_PATH, "bare", "ends")
+    names = (PATH, "bare", "ends")
     rounds = FLAGS.rounds if count == 1 else FLAGS.large_rounds
     seconds = [[ours.run(name, count)[FLAGS.clock] for name in names] for _ in range(rounds)]
     whole, bare, ends = (1e3 * statistics.median(row[i] for row in seconds) for i in range(3))

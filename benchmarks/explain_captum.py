@@ -52,7 +52,25 @@ def build(settings: Settings) -> dict[str, Method]:
         )
         return result[0].detach().numpy()
 
+    def perturbing(method: Any, **arguments: Any) -> Method:
+        """The units of the folder are taken away as captum does it: their coordinates become 0."""
+
+        def run(x: np.ndarray, targets: np.ndarray, rule: str) -> np.ndarray:
+            units = np.load(Path(settings["folder"]) / "units.npy")[: len(x), :, None]
+            mask = torch.tensor(np.broadcast_to(units, x.shape).astype(np.int64))
+            rows = [
+                method.attribute(torch.tensor(one[None]), target=int(to), feature_mask=own[None], **arguments)
+                for one, to, own in zip(x, targets, mask, strict=True)
+            ]
+            return torch.cat(rows).detach().numpy()
+
+        return run
+
+    queries = settings.get("queries", 128)
     return {
+        "lime": perturbing(attr.Lime(model), n_samples=queries),
+        "kernel_shap": perturbing(attr.KernelShap(model), n_samples=queries),
+        "feature_ablation": perturbing(attr.FeatureAblation(model)),
         "vanilla_gradient": saliency,
         "gradient_times_input": times_input,
         "guided_backprop": modified(attr.GuidedBackprop(model)),

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 Settings = dict[str, Any]
-"""network, folder (with inputs.npy, and weights.npz once our worker is ready), batch_size, steps, threads."""
+"""network, folder, batch_size, steps, threads. The folder has inputs.npy, perhaps the targets in targets.npy
+and, once our worker is ready, weights.npz."""
 
 Method = Callable[[np.ndarray, np.ndarray, str], Any]
 """Maps inputs, targets (B,) and the rule of an integral to attributions, or to None if it has none."""
@@ -38,7 +39,8 @@ def serve(build: Callable[[Settings], dict[str, Method]]) -> None:
         _say({"error": str(error)})
         return
     inputs = np.load(Path(settings["folder"]) / "inputs.npy")
-    targets = np.arange(len(inputs)) % settings["classes"]
+    given = Path(settings["folder"]) / "targets.npy"
+    targets = np.load(given) if given.exists() else np.arange(len(inputs)) % settings["classes"]
     _say({"peak": _peak()})
     for line in sys.stdin:
         request = json.loads(line)

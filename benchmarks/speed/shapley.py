@@ -15,15 +15,14 @@ also count what its own process takes.
 from __future__ import annotations
 
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import flags
 
+from benchmarks.speed.shap_side import ask, passes
 from tfxai3d import cli, data, explain, models
 
 FLAGS = flags.FLAGS
@@ -71,48 +70,16 @@ def _against_passes(cloud: np.ndarray) -> list[str]:
     sampling = explain.ShapleySampling(model, budget=FLAGS.orders * points, **options)
     sampling(cloud)
     fast = statistics.median(_seconds(lambda: sampling(cloud)) for _ in range(FLAGS.rounds))
-    score = _passes(model, cloud[0])
+    score = passes(model, cloud[0], batch_size=FLAGS.batch_size)
     order = np.random.default_rng(FLAGS.seed).permutation(points)
     prefixes = np.argsort(order) <= np.arange(points)[:, None]
     score(prefixes[:64])
     rows = {"fast path": fast, "forward passes": FLAGS.orders * _seconds(lambda: score(prefixes))}
     if FLAGS.shap_python:
-        seconds, coalitions = _shap(score, points)
+        asked = ask(FLAGS.shap_python, score, points)
+        seconds, coalitions = asked.seconds, asked.coalitions
         rows["shap's PermutationExplainer"] = seconds * FLAGS.orders * points / coalitions
     return [f"| {name} | {seconds:.2f} | {seconds / fast:.0f} |" for name, seconds in rows.items()]
-
-
-def _passes(model: Any, cloud: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the scores (P,) of coalitions (P,N) by forward passes, in batches of similar sizes."""
-    from tfxai3d.evaluate.dropping.forward import Forward
-
-    forward = Forward(model, FLAGS.batch_size)
-    target = int(forward(cloud[None]).argmax())
-
-    def score(held: np.ndarray) -> np.ndarray:
-        some = [cloud[row] if row.any() else np.zeros_like(cloud[:1]) for row in held]
-        return np.asarray(forward(some)[:, target])
-
-    return score
-
-
-def _shap(score: Callable[[np.ndarray], np.ndarray], points: int) -> tuple[float, int]:
-    """Returns the seconds that shap takes for an order forth and back, and its coalitions."""
-    worker = Path(__file__).with_name("shap_worker.py")
-    process = subprocess.Popen(
-        [FLAGS.shap_python, str(worker), str(points)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    coalitions, began = 0, time.process_time()
-    while (size := int.from_bytes(process.stdout.read(8), "little")) > 0:
-        held = np.frombuffer(process.stdout.read(size * points), bool).reshape(size, points)
-        process.stdin.write(score(held).astype("<f8").tobytes())
-        process.stdin.flush()
-        coalitions += size
-    seconds = float(np.frombuffer(process.stdout.read(8), "<f8")[0])
-    process.wait()
-    return seconds + time.process_time() - began, coalitions
 
 
 def _seconds(run: Callable[[], Any]) -> float:
