@@ -26,6 +26,7 @@ import tempfile
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 from absl import flags
 
@@ -65,7 +66,7 @@ def main(argv: list[str]) -> None:
         address = f"http://{explorer.HOST}:{waiting.getsockname()[1]}/?token={token}"
         print(f"the page is {address}\nCtrl-C ends it", flush=True)
         if FLAGS.open:
-            webbrowser.open(address)
+            Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         explorer.serve(waiting, served)
     print("stopped", flush=True)
     os._exit(0)  # whatever is computed at this moment is not waited for, and ends with the process

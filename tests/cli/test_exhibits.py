@@ -32,7 +32,9 @@ VOXELS = net("voxels", (28, 28, 28, 1), ("normal", "hyperplasia"))
 def test_shapes_are_those_that_a_network_knows(exhibits):
     assert exhibits.labels(POINTS) == list(data.shapes.SHAPE_CLASSES)
     assert exhibits.labels(net("points", (None, 3), ("lamp", "cow", "chair"))) == ["chair", "lamp"]
-    assert exhibits.labels(net("points", (None, 3), ("normal", "hyperplasia"))) == []
+    for other in (net("points", (None, 3), ("normal", "hyperplasia")), net("points", (None, 6))):
+        assert exhibits.labels(other) == []
+    assert exhibits.labels(net("voxels", (8, 8, 8, 2))) == []
     chairs = [exhibits.embedded("chair", number, POINTS) for number in (0, 1)]
     assert [one.name for one in chairs] == ["chair 0", "chair 1"]
     assert [one.inputs.shape for one in chairs] == [(64, 3)] * 2

@@ -26,8 +26,10 @@ class EmbeddedAndFiles:
     """Procedural shapes, the volumes that come with the package, and files."""
 
     def labels(self, network: explain.Network) -> list[str]:
-        """Returns the classes that a network knows; of one that names none all shapes'."""
-        known = network.class_names
+        """Returns the classes that a network knows: all if it names none, none if it takes features."""
+        known, shape = network.class_names, network.layout.last()
+        if shape is not None and (shape[-1] or 0) > (3 if network.kind == "points" else 1):
+            return []
         scans = _SCANNED if network.kind == "voxels" and known and {*_SCANNED} <= {*known} else ()
         return [*(name for name in SHAPE_CLASSES if known is None or name in known), *scans]
 

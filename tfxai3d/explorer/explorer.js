@@ -5,7 +5,7 @@ addEventListener("DOMContentLoaded", async () => {
   const [asked, cards, said, working, slider] = ["asked", "cards", "said", "working", "removed"].map(
     (id) => document.getElementById(id));
   const field = asked.elements, views = { cells: null, volume: null };
-  const state = { file: "", name: "", generation: 0, drawing: 0, slices: null, asked: null, shown: null, done: [], key: "" };
+  const state = { file: "", name: "", generation: 0, drawing: 0, slices: null, asked: null, over: new AbortController(), shown: null, done: [], key: "" };
   let about = null;
 
   // Returns the server's answer; an error says what it says.
@@ -27,7 +27,9 @@ addEventListener("DOMContentLoaded", async () => {
   function complain(error) {
     const box = document.getElementById("error");
     box.hidden = !error;
-    if (error) box.querySelector("span").textContent = error.message;
+    if (!error) return;
+    box.querySelector("span").textContent = error.message;
+    if (!state.shown) said.textContent = "No network has seen this object yet.";
   }
   document.querySelector("#error button").addEventListener("click", () => complain(null));
 
@@ -65,9 +67,13 @@ addEventListener("DOMContentLoaded", async () => {
     const key = JSON.stringify(same), wanted = chosen(), failed = [];
     let done = key === state.key ? state.done.filter((method) => wanted.includes(method)) : [];
     complain(null);
+    state.over.abort(); // what is not begun yet is not begun any more
+    state.over = new AbortController();
+    const { signal } = state.over;
     try {
+      if (!now.file && !about.labels.length) throw new Error("This network knows no embedded object: drop a file.");
       working.textContent = done.length ? "" : "looking ...";
-      const bare = await post("show", { ...now, methods: done });
+      const bare = await post("show", { ...now, methods: done }, signal);
       if (mine !== state.generation) return;
       if (key !== state.key) slider.value = 0;
       Object.assign(state, { key, done, asked: now });
@@ -79,7 +85,7 @@ addEventListener("DOMContentLoaded", async () => {
           working.textContent = `${title(method)} ... ${Math.round((performance.now() - began) / 1000)} s`;
         }, 200);
         try {
-          const found = await post("show", { ...now, methods: [...done, method] });
+          const found = await post("show", { ...now, methods: [...done, method] }, signal);
           if (mine !== state.generation) return;
           state.done = done = [...done, method];
           await draw(found);
@@ -238,7 +244,6 @@ addEventListener("DOMContentLoaded", async () => {
         field.target.value = "";
         state.slices = null;
         if (!await choose()) return;
-        if (!state.file && !about.labels.length) throw new Error("This network knows no embedded object: drop a file.");
       }
       await refresh();
     } catch (error) {

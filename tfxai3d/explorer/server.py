@@ -101,16 +101,11 @@ def application(
         key = secrets.token_hex(8)
         path = folder / key / name
         path.parent.mkdir()
-        size = 0
-        with path.open("wb") as file:
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    break
-                file.write(part)
-        if size > most:
-            path.unlink()
-            raise UserError(f"{name}: has more than the {most:,} bytes that the page takes; make it smaller")
+        try:
+            await _written(request, path, most)
+        except BaseException:  # a part of a file is no file
+            path.unlink(missing_ok=True)
+            raise
         workbench.keep(key, path)
         return {"file": key, "name": name.name}
 
@@ -183,6 +178,19 @@ async def _asked(request: Request) -> dict[str, Any]:
     if not fits:
         raise UserError(NO_QUESTION)
     return asked
+
+
+async def _written(request: Request, path: Path, most: int) -> None:
+    """Writes what is uploaded to a file; a UserError if it has too many bytes."""
+    left = most
+    with path.open("wb") as file:
+        async for part in request.stream():
+            left -= len(part)
+            if left < 0:
+                raise UserError(
+                    f"{path.name}: has more than the {most:,} bytes that the page takes; make it smaller"
+                )
+            file.write(part)
 
 
 async def _alone(lock: asyncio.Lock, request: Request, work: Callable[..., Any], *arguments: Any) -> Any:
