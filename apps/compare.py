@@ -117,11 +117,11 @@ def _report(output_dir: Path) -> None:
     draws = {folder.name: evaluate.read_contest(folder) for folder in folders}
     contests = evaluate.pooled(draws)
     tables = evaluate.league_tables(draws)
-    texts = [f"## {title}\n\n{storage.markdown_table(*table)}\n" for title, table in tables.items()]
+    text = "\n".join(f"## {title}\n\n{storage.markdown_table(*table)}\n" for title, table in tables.items())
     storage.write_csv(output_dir / "league.csv", evaluate.league_records(contests, FLAGS.seed))
-    storage.write_text(output_dir / "table.md", "\n".join(texts))
+    storage.write_text(output_dir / "table.md", f"# The league in tables\n\n{text}")
     cli.write_report(__name__, output_dir, {"contests": [*draws]})
-    print("\n".join(texts), end="")
+    print(text, end="")
     if FLAGS.pictures:
         _draw(output_dir, contests, [view.Section(title, [], *table) for title, table in tables.items()])
 

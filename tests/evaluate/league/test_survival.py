@@ -43,6 +43,26 @@ def test_what_misses_a_group_has_no_place_but_its_numbers():
     assert evaluate.contest_rows(contests["a"])[1][0] == ["maps", "2.000 (n=1)", "-"]
 
 
+def test_a_method_of_few_examples_is_held_against_chance_on_the_same():
+    # By the means alone, the method that saw the hard example would be the worse of the two.
+    contests = {
+        "a": [
+            entry("random", area_between=[0.0, 0.6]),
+            entry("few", area_between=[0.4]),
+            entry("all", area_between=[0.2, 0.9]),
+        ]
+    }
+    total = {place.method: place.total for place in evaluate.standing(contests)}
+    assert total == pytest.approx({"few": 1.0, "all": 0.625, "random": 0.0})
+    draws = {**contests, "a_seed_1": contests["a"]}
+    assert evaluate.pooled(draws)["a"][1].scores["area_between"].tolist() == pytest.approx(
+        [0.4, np.nan, 0.4, np.nan], nan_ok=True
+    )
+    assert {p.method: p.total for p in evaluate.standing(evaluate.pooled(draws))} == pytest.approx(total)
+    counts = {row["method"]: row["examples"] for row in evaluate.league_records(evaluate.pooled(draws))}
+    assert counts == {"random": 4, "few": 2, "all": 4}
+
+
 def test_zeroing_is_compared_on_the_same_examples_and_counts_for_no_place():
     contests = {
         "a": [

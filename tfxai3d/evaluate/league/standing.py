@@ -7,6 +7,7 @@ import numpy as np
 
 from tfxai3d.evaluate.faithfulness.metrics import METRICS, UNCOUNTED
 from tfxai3d.evaluate.league.contest import Entry
+from tfxai3d.evaluate.league.entrants import CHANCE
 
 Contests = Mapping[str, Sequence[Entry]]
 """The entries of each contest by its name."""
@@ -40,9 +41,10 @@ class Place:
 def standing(contests: Contests, some: slice | None = None) -> list[Place]:
     """Ranks the methods, the best first, and after them what cannot be ranked for want of a group.
 
-    Each metric of each contest is scaled so that the worst method has 0 and the best 1; a group's value is
-    the median of these over contests and metrics, the total the mean of the groups' values (aggregate
-    first, then rank). Metrics in which all methods are equal do not count.
+    Each metric of each contest is scaled so that the worst method has 0 and the best 1, by what it is above
+    random maps of the same examples where there are such maps; a group's value is the median of these over
+    contests and metrics, the total the mean of the groups' values (aggregate first, then rank). Metrics in
+    which all methods are equal do not count.
 
     Args:
         contests: What was measured.
@@ -75,13 +77,25 @@ def standing(contests: Contests, some: slice | None = None) -> list[Place]:
 
 
 def _scaled(entries: Sequence[Entry], metric: str, some: slice | None) -> dict[str, float]:
-    """Returns each method's mean by a metric, 0 for the worst and 1 for the best."""
+    """Returns each method's mean by a metric, 0 for the worst and 1 for the best.
+
+    Where there are maps by chance, the mean is of what a method is above them on the same examples: some
+    methods are measured on a few examples alone, and these may be easy ones.
+    """
     sign = 1 if METRICS[metric].better == "higher" else -1
     rows = {
         entry.method: entry.scores[metric][some or slice(None)] for entry in entries if metric in entry.scores
     }
+    chance = rows.get(CHANCE)
+    if chance is not None:
+        rows = {method: _above(row, chance) for method, row in rows.items()}
     means = {method: sign * float(np.nanmean(row)) for method, row in rows.items() if np.isfinite(row).any()}
     low, high = min(means.values(), default=0), max(means.values(), default=0)
     if high - low <= 1e-9:
         return {}
     return {method: (mean - low) / (high - low) for method, mean in means.items()}
+
+
+def _above(row: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    count = min(len(row), len(chance))
+    return row[:count] - chance[:count]

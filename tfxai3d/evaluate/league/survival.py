@@ -18,15 +18,13 @@ SEED = "_seed_"
 def pooled(contests: Contests) -> dict[str, list[Entry]]:
     """Returns contests of which the draws of the same examples are one, by the names without the seed.
 
-    A method's scores are put after each other; its map is that of the first draw, its cost the median.
+    A method's scores are put after each other, NaN for examples that it was not measured on; its map is that
+    of the first draw, its cost the median.
     """
     found: dict[str, list[Entry]] = {}
     for name, draws in _draws(contests).items():
         methods = dict.fromkeys(entry.method for entries in draws for entry in entries)
-        found[name] = [
-            _one([entry for entries in draws for entry in entries if entry.method == method])
-            for method in methods
-        ]
+        found[name] = [_one(method, draws) for method in methods]
     return found
 
 
@@ -112,16 +110,25 @@ def _draws(contests: Contests) -> dict[str, list[Sequence[Entry]]]:
     return found
 
 
-def _one(entries: Sequence[Entry]) -> Entry:
-    metrics = dict.fromkeys(metric for entry in entries for metric in entry.scores)
+def _one(method: str, draws: Sequence[Sequence[Entry]]) -> Entry:
+    own = [next((entry for entry in entries if entry.method == method), None) for entries in draws]
+    there = [entry for entry in own if entry is not None]
+    sizes = [max(len(row) for entry in entries for row in entry.scores.values()) for entries in draws]
     scores = {
-        metric: np.concatenate([entry.scores[metric] for entry in entries if metric in entry.scores])
-        for metric in metrics
+        metric: np.concatenate(
+            [
+                _filled(np.empty(0) if entry is None else entry.scores.get(metric, np.empty(0)), size)
+                for entry, size in zip(own, sizes, strict=True)
+            ]
+        )
+        for metric in dict.fromkeys(metric for entry in there for metric in entry.scores)
     }
-    seconds, passes = (
-        float(np.median([getattr(entry, cost) for entry in entries])) for cost in ("seconds", "passes")
-    )
-    return Entry(entries[0].method, scores, entries[0].importance, seconds, passes)
+    costs = (float(np.median([getattr(entry, cost) for entry in there])) for cost in ("seconds", "passes"))
+    return Entry(method, scores, there[0].importance, *costs)
+
+
+def _filled(row: np.ndarray, size: int) -> np.ndarray:
+    return np.pad(row.astype(float), (0, size - len(row)), constant_values=np.nan)
 
 
 def _totals(contests: Contests, some: slice | None = None) -> dict[str, float]:

@@ -25,7 +25,7 @@ def league_records(contests: Contests, seed: int = 0) -> list[dict[str, Any]]:
             "metric": metric,
             "better": METRICS[metric].better,
             **{side: round(value, 5) for side, value in bootstrap_mean(values, seed)._asdict().items()},
-            "examples": len(values),
+            "examples": int(np.isfinite(values).sum()),
             "seconds": round(entry.seconds, 5),
             "passes": round(entry.passes, 2),
         }
@@ -94,4 +94,4 @@ def _number(value: float, form: str = ".2f") -> str:
 def _cell(values: np.ndarray, seed: int) -> str:
     mean, low, high = bootstrap_mean(values, seed)
     interval = "" if np.isnan(low) else f"{low:.3f} to {high:.3f}, "
-    return f"{mean:.3f} ({interval}n={len(values)})"
+    return f"{mean:.3f} ({interval}n={np.isfinite(values).sum()})"
