@@ -112,10 +112,13 @@ def test_an_object_is_shown_with_its_maps(client, workbench):
     assert (best[0], best[2]) == (answer["answer"]["predicted"], True)
 
 
-def test_voxels_are_cubes_or_slices(client):
+def test_voxels_are_cubes_or_slices(client, workbench):
     box = {"network": "voxels", "label": "box", "methods": ["deconvnet"]}
     cubes, slices = (client.post("/show", json={**box, "slices": wanted}).json() for wanted in (False, True))
-    assert cubes["cells"][1]["count"] >= 4 * 6 * 3  # those inside as well: they show when others are gone
+    assert cubes["cells"][1]["count"] == 4 * 6 * 3  # those inside as well, for they show when others are gone
+    share = int(re.search(r"(\d+)% of the importance drawn", cubes["html"])[1])
+    importance = np.abs(workbench.explained(Question("voxels", "box"), "deconvnet").importance[0])
+    assert share == round(100 * importance[2:6, 1:7, 3:6].sum() / importance.sum())
     (volume,) = slices["volumes"]
     goes = unpacked(volume["maps"][0]["goes"], "<i4").reshape(8, 8, 8)
     assert (goes >= 0).sum() == 4 * 6 * 3

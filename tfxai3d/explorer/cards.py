@@ -16,9 +16,9 @@ from tfxai3d.view.page.legend import bar
 from tfxai3d.view.page.slices import MOST, packed_volume, volume_section
 from tfxai3d.view.shown.colors import colormap_for, point_colors
 from tfxai3d.view.shown.marks import Marks
-from tfxai3d.view.shown.panel import BAR_LABEL, PLAIN
+from tfxai3d.view.shown.panel import BAR_LABEL, PLAIN, matter
 from tfxai3d.view.shown.slices import sliced
-from tfxai3d.view.shown.subject import subject
+from tfxai3d.view.shown.subject import left_out, subject
 
 Goes = Callable[[Explanation], np.ndarray]
 """Returns when each place of an explained object goes, int (M,), as `Workbench.goes`."""
@@ -43,17 +43,18 @@ def cards(bare: Explanation, explanations: Sequence[Explanation], goes: Goes) ->
     unit = bare.kind.removesuffix("s")
     marks, colors = [itself], [np.tile(PLAIN, (len(itself.centres), 1))]
     about: list[dict[str, Any]] = [{}]
-    parts = [_card(_ITSELF, 0, "")]
+    parts = [_card(_ITSELF, 0)]
     for number, one in enumerate(explanations, start=1):
         colormap = colormap_for(None, one.importance)
         shown = subject(one, 0, colormap, inside=True)
         top = max(map(abs, shown.limits))
         low, high = (limit / top for limit in shown.limits)
-        marks.append(shown.marks)
-        colors.append(point_colors(shown.marks.importance / top, colormap, (low, high)))
-        numbers = _of_marks(shown.marks, goes(one).reshape(one.importance.shape[1:]))
+        marks.append(matter(shown.marks))  # what goes; the rest would stand before it
+        colors.append(point_colors(marks[-1].importance / top, colormap, (low, high)))
+        numbers = goes(one).reshape(one.importance.shape[1:])[tuple(marks[-1].places.T)]
         about.append({"top": top, "goes": encoded(numbers, "<i4"), "going": "goes as number"})
-        parts.append(_card(one.title, number, bar((low, high), BAR_LABEL, colormap, shown.beyond, 6, True)))
+        scale = bar((low, high), BAR_LABEL, colormap, shown.beyond, 6, flat=True)
+        parts.append(_card(one.title, number, scale, _drawn(one, marks[-1])))
     cells = packed(marks, colors, unit=unit, value="importance")
     del cells[0]["values"]
     return "\n".join(parts), {"cells": [cell | more for cell, more in zip(cells, about, strict=True)]}
@@ -76,10 +77,12 @@ def volume(bare: Explanation, explanations: Sequence[Explanation], goes: Goes) -
     return volume_section(0, rows[0].title, rows), {"volumes": [found]}
 
 
-def _of_marks(marks: Marks, numbers: np.ndarray) -> np.ndarray:
-    return np.asarray(numbers[tuple(marks.places.T)])
+def _drawn(explanation: Explanation, marks: Marks) -> str:
+    """Returns how much of the importance is drawn, in words, if it is not all."""
+    total, inside = np.abs(explanation.importance).sum(), np.abs(marks.importance).sum()
+    return left_out(float(inside / total) if total else 1.0).removeprefix("; ")
 
 
-def _card(title: str, number: int, scale: str) -> str:
-    answer = '<div class="bars"></div>' if number else ""  # of what is left of it
+def _card(title: str, number: int, scale: str = "", note: str = "") -> str:
+    answer = f'<small>{note}</small><div class="bars"></div>' if number else ""  # of what is left of it
     return f"<article><h2>{html.escape(title)}</h2>{canvas(number, title)}{scale}{answer}</article>"

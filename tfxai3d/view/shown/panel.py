@@ -106,7 +106,7 @@ def _column(column: Sequence[Explanation], colormap: Colormap | None) -> tuple[S
 
 
 def _row(row: Sequence[Explanation], shown: Sequence[Subject], scales: Sequence[Scale], name: str) -> Row:
-    itself = _object(shown[0].marks)
+    itself = matter(shown[0].marks)
     dark = _in_region(row[0], itself)
     asked = f"; asked about the dark {row[0].kind}" if dark.any() and not dark.all() else ""
     colors = [
@@ -134,7 +134,7 @@ def _in_region(explanation: Explanation, marks: Marks) -> np.ndarray:
     return np.asarray(region[0][tuple(marks.places.T)])
 
 
-def _object(marks: Marks) -> Marks:
+def matter(marks: Marks) -> Marks:
     """Returns the marks without those in empty space, the smaller ones."""
     kept = marks.sizes == marks.sizes.max()
     return Marks(marks.shape, *(getattr(marks, name)[kept] for name in ARRAYS))
