@@ -16,6 +16,8 @@ from tfxai3d.explain.engine.expected_max import expected_max
 from tfxai3d.explain.engine.neighbor_pools import max_over_neighbors
 from tfxai3d.explain.engine.network import network
 from tfxai3d.explain.engine.presence import PresenceNetwork
+from tfxai3d.models.layers.set_abstraction import BallQuery, Centroids, Group, NeighborMax
+from tfxai3d.models.layers.shared_mlp import SharedDenseMax
 
 CLOUD = np.random.default_rng(3).uniform(-1, 1, (1, 10, 3))
 
@@ -144,14 +146,42 @@ def test_copies_in_a_ball_are_one_point():
     """A ball that is not full repeats its first point, which is there or not all the same."""
     features = tf.constant(np.random.default_rng(0).uniform(0, 1, (1, 1, 4, 5)))
     features = tf.concat([features[:, :, :2], features[:, :, :1], features[:, :, :1]], axis=2)
-    index = tf.constant([[[3, 5, 3, 3]]])
     there = tf.fill((1, 6), tf.constant(0.4, tf.float64))
     q = tf.constant(0.4, tf.float64)
-    found = max_over_neighbors(
-        features, there, None, index, lambda rows, there, player: expected_max(rows, there, q, player)
-    )
-    expected = expected_max(features[0, :, :2], there[:, :2], tf.constant(0.4, tf.float64))
-    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+    def of(*players):
+        pool = lambda rows, there, player: expected_max(rows, there, q, player)  # noqa: E731
+        return max_over_neighbors(features, there, tf.constant([[players]]), pool)[0, 0]
+
+    expected = expected_max(features[0, :, :2], there[:, :2], q)[0]
+    np.testing.assert_allclose(of(3, 5, 3, 3), expected, atol=1e-6)
+    own, other = features[0, 0, 0], features[0, 0, 1]  # the centre of the ball is there for sure
+    np.testing.assert_allclose(of(-1, 5, -1, -1), 0.6 * own + 0.4 * np.maximum(own, other), atol=1e-6)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_centroid_is_there_if_its_point_is():
+    """Balls that hold their centres alone leave the max over centroids, known for all coalitions."""
+    points = keras.Input((None, 3))
+    centroids = Centroids(12)(points)  # two more than there are points: copies of the first
+    index = BallQuery(1e-3, 4)(points, centroids)
+    balls = NeighborMax(4, 0.9)(Group()(points, centroids, index))
+    last = SharedDenseMax(16, 0.9)
+    pooled = last(keras.layers.Concatenate()([centroids, balls]))
+    model = keras.Model(points, keras.layers.Dense(4)(pooled))
+    before = keras.Model(points, model.layers[-2].input)
+    features = np.asarray(last.features(before(CLOUD)))[0][:, :]
+    place = [
+        int(np.abs(np.asarray(c) - CLOUD[0]).sum(axis=1).argmin())
+        for c in np.asarray(before(CLOUD))[0, :10, :3]
+    ]
+    features = features[np.argsort(place)]
+    values = {
+        frozenset(some): float(model.layers[-1](max_of(features, some)[None])[0, 2])
+        for some in coalitions(10)
+    }
+    found = explain.MeanFieldShapley(model, nodes=40, data_kind="points")(CLOUD, 2)
+    np.testing.assert_allclose(found.importance[0], shapley(values, 10), atol=1e-6)
 
 
 def test_voxels_by_subsets_add_up_nearly():

@@ -9,10 +9,10 @@ from tfxai3d.errors import UserError
 from tfxai3d.explain.engine.expected_max import Order, expected_max, expected_max_of, order
 from tfxai3d.explain.engine.expected_mean import expected_mean
 from tfxai3d.explain.engine.max_pools import replace_max, replace_mean
-from tfxai3d.explain.engine.neighbor_pools import Pool, max_over_neighbors
+from tfxai3d.explain.engine.neighbor_pools import NeighborPools, Pool
 from tfxai3d.explain.engine.network import Network
 from tfxai3d.explain.engine.shadow import has_layer, shadow
-from tfxai3d.models.layers.set_abstraction import Group, NeighborMax
+from tfxai3d.models.layers.set_abstraction import Group
 
 
 class Whole(NamedTuple):
@@ -32,9 +32,9 @@ class PresenceNetwork:
 
     In the place of each max over the points stands the expected max, of each mean the expected mean, and all
     of them share one probability a player. That is exact where only a linear function follows; otherwise the
-    pools are taken for independent of each other. Of PointNet++ the maxima over the balls of the first set
-    abstraction are meant; centroids and neighbours stay those of the whole cloud, and the copies that fill
-    a ball up count as the one point that they are. Of edge convolutions all neighbours count as there.
+    pools are taken for independent of each other. Of PointNet++ the maxima over balls and over the last
+    centroids are meant, see `NeighborPools`; the copies that fill a ball up count as the one point that they
+    are. Of edge convolutions all neighbours count as there.
 
     Args:
         network: What is explained.
@@ -117,7 +117,6 @@ class PresenceNetwork:
         pool: Pool,
     ) -> tuple[tf.Tensor, int]:
         """Returns the logits with `pool` for each max, and the number of means."""
-        balls: list[tf.Tensor] = []
         means: list[str] = []
         filled = self._network.filled(inputs)
         count = self._network.layout.places(filled).shape[1]
@@ -135,21 +134,16 @@ class PresenceNetwork:
             return expected_mean(self._network.unfilled(features, inputs), presence, density)
 
         def adjust(original: Any, copy: Any) -> None:
-            plain = copy.call
-            if isinstance(original, Group):
-                vars(copy)["call"] = lambda points, centroids, index: (
-                    balls.append(index) or plain(points, centroids, index)  # type: ignore[func-returns-value]
-                )
-            elif isinstance(original, NeighborMax):
-                vars(copy)["call"] = lambda x, **_: (
-                    max_over_neighbors(copy.features(x), presence, player, balls.pop(0), pool)
-                    if balls
-                    else plain(x)
-                )
-            elif not self._in_balls:
+            if balls:
+                balls.adjust(original, copy)
+            else:
                 replace_max(original, copy, count, of_max, self._network.data_format)
                 replace_mean(original, copy, count, of_mean, self._network.data_format)
 
+        each = player
+        if each is None:
+            each = tf.tile(tf.range(tf.shape(presence)[1])[None], (tf.shape(presence)[0], 1))
+        balls = NeighborPools(presence, each, pool) if self._in_balls else None
         with keras.StatelessScope():
             answer = shadow(self._model, adjust)(self._network.arguments(inputs), training=False)
         return self._network.scores(answer), len(means)
