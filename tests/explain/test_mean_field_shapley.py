@@ -149,14 +149,17 @@ def test_copies_in_a_ball_are_one_point():
     there = tf.fill((1, 6), tf.constant(0.4, tf.float64))
     q = tf.constant(0.4, tf.float64)
 
-    def of(*players):
+    def of(*players, single=True):
         pool = lambda rows, there, player: expected_max(rows, there, q, player)  # noqa: E731
-        return max_over_neighbors(features, there, tf.constant([[players]]), pool)[0, 0]
+        return max_over_neighbors(features, there, tf.constant([[players]]), pool, single)[0, 0]
 
     expected = expected_max(features[0, :, :2], there[:, :2], q)[0]
     np.testing.assert_allclose(of(3, 5, 3, 3), expected, atol=1e-6)
+    np.testing.assert_allclose(of(3, 5, 3, 3, single=False), expected, atol=1e-6)
     own, other = features[0, 0, 0], features[0, 0, 1]  # the centre of the ball is there for sure
-    np.testing.assert_allclose(of(-1, 5, -1, -1), 0.6 * own + 0.4 * np.maximum(own, other), atol=1e-6)
+    expected = 0.6 * own + 0.4 * np.maximum(own, other)
+    for single in (True, False):
+        np.testing.assert_allclose(of(-1, 5, -1, -1, single=single), expected, atol=1e-6)
 
 
 @pytest.mark.usefixtures("float64")

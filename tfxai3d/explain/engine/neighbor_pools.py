@@ -22,12 +22,16 @@ class NeighborPools:
 
     Args:
         presence: The probability of each player (B,M).
-        player: The player of each point, int32 (B,N), -1 for points that are always there.
+        player: The player of each point, int32 (B,N), -1 for points that are always there; by default each
+            point is one.
         pool: Computes the expected max.
     """
 
-    def __init__(self, presence: tf.Tensor, player: tf.Tensor, pool: Pool):
-        self._presence, self._points, self._pool = presence, player, pool
+    def __init__(self, presence: tf.Tensor, player: tf.Tensor | None, pool: Pool):
+        self._presence, self._pool, self._single = presence, pool, player is None
+        clouds, points = tf.unstack(tf.shape(presence))
+        player = tf.tile(tf.range(points)[None], (clouds, 1)) if player is None else player
+        self._points = player
         self._players: dict[Any, tf.Tensor] = {}  # of the centroids' places, by the tensor that holds them
         self._last = player
         self._balls: list[tuple[tf.Tensor, tf.Tensor]] = []
@@ -62,13 +66,16 @@ class NeighborPools:
 
     def _max(self, features: tf.Tensor, inside: tf.Tensor, owner: tf.Tensor) -> tf.Tensor:
         inside = tf.where(inside == owner[..., None], -1, inside)
-        return max_over_neighbors(features, self._presence, inside, self._pool)
+        return max_over_neighbors(features, self._presence, inside, self._pool, self._single)
 
     def _max_over_all(self, features: tf.Tensor) -> tf.Tensor:
-        return max_over_neighbors(features[:, None], self._presence, self._last[:, None], self._pool)[:, 0]
+        last = self._last[:, None]
+        return max_over_neighbors(features[:, None], self._presence, last, self._pool, self._single)[:, 0]
 
 
-def max_over_neighbors(features: tf.Tensor, presence: tf.Tensor, player: tf.Tensor, pool: Pool) -> tf.Tensor:
+def max_over_neighbors(
+    features: tf.Tensor, presence: tf.Tensor, player: tf.Tensor, pool: Pool, single: bool = False
+) -> tf.Tensor:
     """Returns the expected max (B,S,C) over the neighbours of each centroid.
 
     Neighbours of one player come and go together; the copies that fill a ball up are one point.
@@ -78,18 +85,29 @@ def max_over_neighbors(features: tf.Tensor, presence: tf.Tensor, player: tf.Tens
         presence: The probability of each player (B,M).
         player: The player of each neighbour, int32 (B,S,K), -1 for those that are always there.
         pool: Computes the expected max.
+        single: Whether each player is one point, so that rows of one player are equal; this is faster.
     """
     clouds, balls, slots = tf.unstack(tf.shape(player))
-    there = _looked_up(presence, tf.maximum(player, 0))
+    pools, channels = clouds * balls, features.shape[-1]
+    there = tf.reshape(_looked_up(presence, tf.maximum(player, 0)), (pools, slots))
     # The neighbours are the players of their max: of those that come and go together, the first.
     together = tf.cast(player[..., :, None] == player[..., None, :], tf.int8)
     first = tf.argmax(together, axis=-1, output_type=tf.int32)
-    best = pool(
-        tf.reshape(features, (clouds * balls, slots, features.shape[-1])),
-        tf.reshape(there, (clouds * balls, slots)),
-        tf.reshape(tf.where(player < 0, -1, first), (clouds * balls, slots)),
-    )
-    return tf.reshape(best, (clouds, balls, features.shape[-1]))
+    first = tf.reshape(tf.where(player < 0, -1, first), (pools, slots))
+    rows = tf.reshape(features, (pools, slots, channels))
+    if single:
+        sure = _max_of_the_sure(rows, first[..., None] < 0)
+        alone = (first == tf.range(slots))[..., None]
+        best = sure + pool(tf.nn.relu(tf.where(alone, rows - sure[:, None], 0)), there, None)
+    else:
+        best = pool(rows, there, first)
+    return tf.reshape(best, (clouds, balls, channels))
+
+
+def _max_of_the_sure(rows: tf.Tensor, sure: tf.Tensor) -> tf.Tensor:
+    """Returns the max (P,C) over the rows (P,K,C) that are always there, without any what a pool is worth."""
+    lowest = tf.minimum(tf.reduce_min(rows, axis=1, keepdims=True), 0)
+    return tf.reduce_max(tf.where(sure, rows, lowest), axis=1)
 
 
 def _looked_up(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:

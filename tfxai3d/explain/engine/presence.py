@@ -140,10 +140,7 @@ class PresenceNetwork:
                 replace_max(original, copy, count, of_max, self._network.data_format)
                 replace_mean(original, copy, count, of_mean, self._network.data_format)
 
-        each = player
-        if each is None:
-            each = tf.tile(tf.range(tf.shape(presence)[1])[None], (tf.shape(presence)[0], 1))
-        balls = NeighborPools(presence, each, pool) if self._in_balls else None
+        balls = NeighborPools(presence, player, pool) if self._in_balls else None
         with keras.StatelessScope():
             answer = shadow(self._model, adjust)(self._network.arguments(inputs), training=False)
         return self._network.scores(answer), len(means)

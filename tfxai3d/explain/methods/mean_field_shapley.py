@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.ball_places import groups_points
 from tfxai3d.explain.engine.baselines import convergence_delta
 from tfxai3d.explain.engine.presence import PresenceNetwork, Whole
 from tfxai3d.explain.engine.quadrature import nodes_and_weights
@@ -14,7 +15,7 @@ from tfxai3d.explain.engine.target import TargetTensor, resolved, target_score
 from tfxai3d.explain.engine.units import Units
 from tfxai3d.explain.explainer import Explainer, Parts
 
-_NODES = {"points": 6, "voxels": 20}
+_NODES = {"points": 6, "balls": 3, "voxels": 40}
 _DENSE = 15  # how much more densely the nodes lie at q = 0 than at q = 1, less one
 
 
@@ -40,7 +41,8 @@ class MeanFieldShapley(Explainer):
 
     Args:
         model: A Keras model of points with a max or mean over them, or any model of voxels.
-        nodes: Probabilities at which the derivative is taken; by default 6 for points and 20 for voxels.
+        nodes: Probabilities at which the derivative is taken; by default 6 for points, 3 for
+            PointNet++, which sorts anew at each of them, and 40 for voxels.
         seed: Of the subsets of voxels, the same for all examples; without effect on points.
         units: What comes and goes together, see `Units`; by default each point or voxel by itself.
         num_clusters: Number of clusters, for the units "clusters".
@@ -70,7 +72,9 @@ class MeanFieldShapley(Explainer):
     ):
         super().__init__(model, **kwargs)
         kind = self.network.kind
-        self.nodes, self.seed, self.size_power = _NODES[kind] if nodes is None else nodes, seed, size_power
+        in_balls = kind == "points" and groups_points(self.model)
+        self.nodes = _NODES["balls" if in_balls else kind] if nodes is None else nodes
+        self.seed, self.size_power = seed, size_power
         if self.nodes < 1:
             raise UserError(f"nodes must be at least 1, it is {nodes}")
         if not 0 <= size_power < float("inf"):
