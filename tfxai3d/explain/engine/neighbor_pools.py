@@ -42,9 +42,9 @@ class NeighborPools:
         if isinstance(original, Centroids):
             vars(copy)["call"] = lambda points: self._choose(original, points)
         elif isinstance(original, Group):
-            vars(copy)["call"] = lambda *places: self._enter(*places) or plain(*places)
+            vars(copy)["call"] = lambda *places: plain(*self._entered(*places))
         elif isinstance(original, NeighborDense):
-            vars(copy)["call"] = lambda x, **_: self._enter(*x[1:]) or plain(x)
+            vars(copy)["call"] = lambda x, **_: plain([x[0], *self._entered(*x[1:])])
         elif isinstance(original, NeighborMax):
             vars(copy)["call"] = lambda x, **_: self._max(copy.features(x), *self._balls.pop(0))
         elif isinstance(original, SharedDenseMax):
@@ -60,9 +60,10 @@ class NeighborPools:
         self._last = self._players[chosen.ref()] = _looked_up(self._of(points), index)
         return chosen
 
-    def _enter(self, points: tf.Tensor, centroids: tf.Tensor, index: tf.Tensor) -> None:
-        """Notes who is in the balls of which the maximum comes next, and whose they are."""
+    def _entered(self, points: tf.Tensor, centroids: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns what it got; notes who is in the balls of which the max comes next, and whose they are."""
         self._balls.append((_looked_up(self._of(points), index), self._of(centroids)))
+        return points, centroids, index
 
     def _max(self, features: tf.Tensor, inside: tf.Tensor, owner: tf.Tensor) -> tf.Tensor:
         inside = tf.where(inside == owner[..., None], -1, inside)
