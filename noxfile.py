@@ -5,6 +5,7 @@ Continuous integration runs the same on every system. `nox -s tests -- tests/vie
 
 import configparser
 import os
+import re
 from pathlib import Path
 
 import nox
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parent
 DATA = ROOT.parent / "shared" / "data"  # real data, where they lie beside the project
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 TOOLS = nox.project.dependency_groups(PROJECT, "lint")
-EXTRAS = "view,tensorboard,beam,lidar,volumes,explore,test"
+EXTRAS = "view,tensorboard,beam,lidar,volumes,explore"
 LARGEST = 30 << 20  # of a distribution, in bytes: weights that are larger are to be fetched, not shipped
 
 
@@ -65,9 +66,21 @@ def platforms(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Builds the documentation site to out/docs; a broken link or an unread docstring ends it."""
+    """Builds the documentation site to out/docs and runs its tutorials; a broken link or an error ends it."""
     session.install("-e", f".[{EXTRAS}]", *nox.project.dependency_groups(PROJECT, "docs"))
-    session.run("sphinx-build", "-q", "-W", "--keep-going", *session.posargs, "docs", "out/docs")
+    run = ("-D", "nb_execution_mode=force")
+    session.run("sphinx-build", "-q", "-W", "--keep-going", *run, *session.posargs, "docs", "out/docs")
+    if strangers := _loaded_from_elsewhere(ROOT / "out" / "docs"):
+        session.error(f"pages need the network: {', '.join(strangers)}")
+
+
+def _loaded_from_elsewhere(site: Path) -> list[str]:
+    """Returns the addresses of scripts, styles and pictures that the pages of a site fetch from elsewhere."""
+    fetched = re.compile(
+        r"<(?:script|img|iframe)\b[^>]*\bsrc=.(https?:[^\"']+)|<link\b[^>]*\bhref=.(https?:[^\"']+)"
+    )
+    pages = (page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
+    return sorted({one or other for page in pages for one, other in fetched.findall(page)})
 
 
 @nox.session
@@ -86,7 +99,7 @@ def release(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Runs the README's test command."""
-    session.install("-e", f".[{EXTRAS}]")
+    session.install("-e", f".[{EXTRAS},test]")
     chosen = session.posargs or ["-n", "2", "--dist", "worksteal"]
     data = os.environ.get("TFXAI3D_DATA") or (str(DATA.resolve()) if DATA.is_dir() else None)
     session.run("python", "-m", "pytest", *chosen, env={"TFXAI3D_DATA": data})

@@ -1,9 +1,12 @@
-"""How the documentation site is built: `sphinx-build -W docs out/docs`, or `nox -s docs`."""
+"""How the site is built: by `nox -s docs`, or by `sphinx-build docs out/docs`, which runs no tutorial."""
 
 import importlib.metadata
 import os
 import re
 from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -19,6 +22,13 @@ html_title = "tfxai3d"
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # nox -s docs turns it on: the tutorials are run, and an error ends the build
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_in_temp = True
+nb_execution_timeout = 180  # seconds a cell
+nb_output_stderr = "remove"  # what TensorFlow says when it starts
+
+html_math_renderer = "mathml"  # browsers draw it themselves: the site needs no network
 
 autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": False}
 autodoc_member_order = "bysource"
@@ -31,8 +41,19 @@ copybutton_prompt_text = r"\$ "
 
 
 def setup(app: Any) -> None:
-    """Has docstrings read as they are written: code between single backticks, bars as bars."""
+    """Has docstrings read as they are written, and formulas drawn without a script from elsewhere."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_displayed, None))
     app.connect("autodoc-process-docstring", _as_code, priority=400)  # before napoleon
+
+
+def _inline(translator: Any, node: nodes.math) -> None:
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _displayed(translator: Any, node: nodes.math_block) -> None:
+    translator.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode
 
 
 def _as_code(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
