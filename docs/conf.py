@@ -25,7 +25,7 @@ nb_execution_mode = "off"  # nox -s docs turns it on: the tutorials are run, and
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_in_temp = True
-nb_execution_timeout = 180  # seconds a cell
+nb_execution_timeout = 600  # seconds a cell, on a busy machine
 nb_output_stderr = "remove"  # what TensorFlow says when it starts
 
 html_math_renderer = "mathml"  # browsers draw it themselves: the site needs no network

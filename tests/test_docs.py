@@ -1,5 +1,6 @@
 """The documentation keeps up with the code: a page for each method, with all of its parts."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,10 @@ def test_the_list_of_methods_names_them_all():
     assert [
         method for method in explain.method_names() if f"`{method}`" not in listed and method != "lrp"
     ] == []
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_contract():
+    spec = importlib.util.spec_from_file_location("rooms_picture", DOCS / "rooms_picture.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PICTURE.read_text(encoding="utf-8") == script.drawn()
