@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 project = "tfxai3d"
 author = "The authors of tfxai3d"
+copyright = author
 release = importlib.metadata.version("tfxai3d")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]

@@ -17,7 +17,7 @@ from tfxai3d import models
 ALL = [block for page in PAGES for block in blocks(page)]
 # What costs time and changes nothing of the way that a command goes.
 FEW = {
-    "explain": ["--steps=2", "--budget=150", "--nopictures"],
+    "explain": ["--steps=2", "--nopictures"],
     "p_grad_cam": ["--rotations=2", "--nopictures"],
 }
 
@@ -72,7 +72,7 @@ def test_the_commands_of_a_block(block, folder, run_app, monkeypatch):  # noqa: 
     monkeypatch.chdir(folder)
     for app, arguments in programs(block.text):
         code, out, err = run_app(app, *arguments, *FEW.get(app, ()))
-        assert code == (1 if arguments == ["--help"] else 0), err
+        assert code == 0, err
         assert out
 
 
