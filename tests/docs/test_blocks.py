@@ -83,7 +83,8 @@ def test_the_flags_of_all_commands_are_known(page, parse, monkeypatch):
     for app, arguments in [*marked, *inline(page)]:
         installed = arguments[0].startswith("--flagfile=") and "/" not in arguments[0]
         monkeypatch.chdir(ROOT / "apps" / "flags" if installed else ROOT)
-        parse(app, arguments)
+        if arguments != ["--help"]:
+            parse(app, arguments)
 
 
 def _commands(block: Block) -> list[str]:
