@@ -19,7 +19,6 @@ find the files under the same paths, as on a shared disk, and --saved_model is n
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +39,10 @@ flags.DEFINE_string(
     "saved_model", None, "SavedModel of apps/export.py, in the place of --model; it has options of its own."
 )
 flags.DEFINE_enum("format", "tfrecord", ["tfrecord", "parquet"], "Format of the explanations.")
+flags.DEFINE_float(
+    "record_seconds", None, "Seconds that a cloud may take in a process of its own, or it is rejected; 0 for "
+    "no limit. By default 60 with --saved_model, unless you trust it: it may hold a loop without end.", 0,
+)  # fmt: skip
 flags.DEFINE_multi_string("beam", [], "Option of Beam without its dashes, such as runner=FlinkRunner.")
 
 
@@ -54,7 +57,7 @@ def main(argv: list[str]) -> None:
         for method in FLAGS.methods:
             sizes = FLAGS.num_points, FLAGS.batch_size, FLAGS.shard_size
             folder, reading = output_dir / method, (FLAGS.normalize != "none", FLAGS.trust_saved_model)
-            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, *reading)
+            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, *reading, _limit())
             try:
                 with _progress(folder):
                     done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
@@ -70,6 +73,12 @@ def main(argv: list[str]) -> None:
                     raise UserError(f"nothing was explained, most often because: {reason}")
                 print(f"most often rejected because: {reason}")
     print(f"results in {output_dir}")
+
+
+def _limit() -> float:
+    """Returns the seconds that a cloud may take."""
+    default = 60 if FLAGS.saved_model and not FLAGS.trust_saved_model else 0
+    return default if FLAGS.record_seconds is None else FLAGS.record_seconds
 
 
 def _check_flags() -> None:
@@ -111,7 +120,7 @@ def _saved_model() -> Iterator[str]:
         raise UserError(f"--model={FLAGS.model}: takes {net.kind}; clouds are explained in bulk")
     options = cli.given("batch_size", "steps", "seed")
     explainers = [cli.create_explainer(method, net, **options) for method in FLAGS.methods]
-    with tempfile.TemporaryDirectory() as folder:
+    with storage.scratch_folder() as folder:
         serve.export(net, Path(folder, "model"), explainers)
         yield str(Path(folder, "model"))
 

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from tfxai3d.storage import atomic_folder, atomic_path
-from tfxai3d.storage.leftovers import sweep
+from tfxai3d.storage.leftovers import scratch_folder, sweep
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
@@ -97,6 +98,19 @@ def test_what_another_machine_writes_is_swept_when_it_has_not_changed_for_a_week
     os.utime(tmp_path / ".b.tfxai3d-00000000-999999999-abc_1", (long_ago, long_ago))
     write(tmp_path)
     assert hidden(tmp_path) == [".a.tfxai3d-00000000-999999999-abc_1.npz"]
+
+
+def test_scratch_folders_of_killed_processes_are_swept(tmp_path, monkeypatch):
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)}
+    code = "import os; from tfxai3d import storage; f = storage.scratch_folder(); os.kill(os.getpid(), 9)"
+    killed = subprocess.run([sys.executable, "-c", code], env=here, check=False)
+    assert killed.returncode == -9
+    assert len(hidden(tmp_path)) == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sweep.cache_clear()
+    with scratch_folder() as folder:
+        assert hidden(tmp_path) == [Path(folder).name]
+    assert not hidden(tmp_path)
 
 
 def test_own_files_are_not_swept(tmp_path):

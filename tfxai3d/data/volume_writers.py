@@ -1,7 +1,6 @@
 """Maps of volumes as files in the frame of the scan, which viewers lay over it."""
 
 import gzip
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tfxai3d.data.readers.loading import load_volume
 from tfxai3d.errors import UserError, missing_extra, reason_of
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
+from tfxai3d.storage.leftovers import scratch_folder
 
 _NIFTI = (".nii", ".nii.gz")
 # Formats with the suffix of their maps: of a header that stands alone the one that holds the values too.
@@ -68,7 +68,7 @@ def write_volume(like: AnyPath, path: AnyPath, values: np.ndarray) -> None:
 
 def _in_own_format(like: Path, path: Path, values: np.ndarray) -> None:
     """Writes a map with the header of an NRRD or MetaImage file, by SimpleITK in another process."""
-    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with scratch_folder() as folder:
         kept = Path(folder, "values.npy")
         np.save(kept, values)
         try:

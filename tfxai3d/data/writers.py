@@ -4,7 +4,6 @@ import gzip
 import re
 import shutil
 import struct
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tfxai3d.data.readers.reading import extension, unpacked, unreadable
 from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.isolated import call
+from tfxai3d.storage.leftovers import scratch_folder
 
 
 def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str = "importance") -> None:
@@ -49,7 +49,7 @@ def write_column(source: AnyPath, path: AnyPath, values: np.ndarray, name: str =
             f"{name} has the shape {values.shape}; give a finite number for each of {count} points"
         )
     write = _WRITERS[extension(source)]
-    with atomic_path(path) as temporary, tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with atomic_path(path) as temporary, scratch_folder() as folder:
         try:
             with unpacked(source, extension(source)) as plain:
                 if path.suffix.lower() != ".gz":
@@ -103,7 +103,7 @@ def _pcd(source: Path, path: Path, values: np.ndarray, name: str) -> None:
 
 
 def _las(source: Path, path: Path, values: np.ndarray, name: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with scratch_folder() as folder:
         kept = Path(folder, "values.npy")
         np.save(kept, values)
         size = 2 * lidar.las_size(source)  # it is read and written

@@ -143,8 +143,12 @@ def read_mistakes(path: AnyPath) -> list[Mistake]:
         raise UserError(f"{path}: no such file; give the mistakes.csv of an evaluation")
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            lines = [line for line in csv.DictReader(file) if line["index"]]
-        if all(line["index"].isdigit() and line["true"] and line["predicted"] for line in lines):
+            table = csv.DictReader(file)
+            rows = list(table)
+        lines = [line for line in rows if line["index"]]
+        whole = {"index", "true", "predicted"} <= {*(table.fieldnames or ())}
+        whole = whole and not any(None in row for row in rows)
+        if whole and all(line["index"].isdigit() and line["true"] and line["predicted"] for line in lines):
             return [Mistake(int(line["index"]), line["true"], line["predicted"]) for line in lines]
     except (KeyError, ValueError, csv.Error):
         pass

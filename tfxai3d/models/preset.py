@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from tfxai3d.errors import UserError, reason_of
 from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.registry import SHIPPED, architectures, get, presets
 from tfxai3d.storage.npz import open_npz, write_npz
-from tfxai3d.storage.sparse_arrays import pack, unpack
+from tfxai3d.storage.sparse_arrays import pack, unpack_weights
 from tfxai3d.storage.writing import write_json
 
 _MAX_CLASSES = 1_000_000
@@ -40,7 +39,7 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
         reason = reason_of(error, 160)
         raise UserError(f"{folder}: not a readable preset ({reason})") from error
     with open_npz(folder / "weights.npz", f"the weights that {folder / 'config.json'} describes") as store:
-        weights = [_weights(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
+        weights = [unpack_weights(store, _key(variable), tuple(variable.shape)) for variable in model.weights]
     model.set_weights(weights)
     return model
 
@@ -57,23 +56,15 @@ def _check_classes(num_classes: Any, class_names: Any = None, **others: Any) -> 
         raise ValueError(f"class_names names {len(class_names)} of {num_classes} classes")
 
 
-def _weights(store: Mapping[str, np.ndarray], key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns stored weights as float32; a ValueError if they are of another shape or type, or not finite."""
-    stored = unpack(store, key, shape)
-    if stored.dtype.kind != "f":
-        raise ValueError(f"{key} holds {stored.dtype}, no floating-point numbers")
-    with np.errstate(over="ignore"):
-        value = stored.astype(np.float32)
-    if not np.isfinite(value).all():
-        raise ValueError(f"{key} holds numbers that are not finite")
-    return value
-
-
 def model_card(preset: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the facts of a preset: data, split, points, epochs, seed, command, accuracy."""
     try:
         card: dict[str, Any] = json.loads((_folder(preset) / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        if not isinstance(card, dict):
+            raise TypeError
+    except UserError:
+        raise
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{preset}: the preset has no readable card.json") from error
     return card
 

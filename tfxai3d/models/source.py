@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfxai3d.errors import UserError
 from tfxai3d.models.classifier import Classifier
@@ -64,9 +65,13 @@ def _load_keras(path: Path, custom_objects: dict[str, Any]) -> keras.Model:
         raise UserError(f"{path}: no such file; check the path")
     try:
         # In safe mode code inside the file, such as a Lambda layer's, is refused.
-        return keras.saving.load_model(path, custom_objects, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, custom_objects, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises nearly anything on files it cannot read
         raise UserError(f"{path}: {_cause(str(error) or type(error).__name__)}") from error
+    for variable in model.weights:
+        if "float" in variable.dtype and not np.isfinite(np.asarray(variable, np.float32)).all():
+            raise UserError(f"{path}: its weights {variable.path} hold numbers that are not finite")
+    return model
 
 
 def _cause(message: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tfxai3d.errors import UserError
-from tfxai3d.storage import write_json
+from tfxai3d.results.checks import check_text, check_texts
+from tfxai3d.storage import file_name, write_json
 from tfxai3d.view import Section
 
 REPRODUCED = "reproduced"
@@ -48,12 +49,26 @@ class Finding:
         """
         try:
             facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**facts)
-        except (OSError, ValueError, TypeError) as error:
+            finding = cls(**facts)
+            _check(finding)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{path}: not a finding; remove it to have it found again") from error
+        return finding
 
     def section(self, folder: Path) -> Section:
         """Returns its part of a report; the pictures lie in the folder."""
         texts = [f"Published: {self.published}", f"Here: {self.ours}", f"Verdict: {self.verdict}."]
         pictures = [(folder / name, caption) for name, caption in self.pictures.items()]
         return Section(self.title, texts, self.head, self.rows, pictures)
+
+
+def _check(finding: Finding) -> None:
+    """Raises a ValueError if a file says anything but texts, or shows what is not beside it."""
+    for name in ("title", "published", "ours", "verdict"):
+        check_text(name, getattr(finding, name))
+    for row in (finding.head, *finding.rows):
+        check_texts("cells", row, len(finding.head) or None)
+    for name, caption in finding.pictures.items():
+        check_text("caption", caption)
+        if name != file_name(name):
+            raise ValueError(f"its picture {name!r} is not in its folder")

@@ -12,7 +12,7 @@ import numpy as np
 from tfxai3d.errors import UserError
 from tfxai3d.pruning.kernels import kernel_sparsity
 from tfxai3d.storage import AnyPath, open_npz, write_npz
-from tfxai3d.storage.sparse_arrays import pack, unpack
+from tfxai3d.storage.sparse_arrays import pack, unpack_weights
 
 
 def save_sparse(
@@ -56,7 +56,10 @@ def load_sparse(path: AnyPath, model: keras.Model) -> None:
         UserError: If the file is damaged or of another model; the model is then as it was.
     """
     with open_npz(path, f"readable weights of model {model.name!r}") as store:
-        values = [unpack(store, f"{i:04d}", tuple(v.shape)) for i, v in enumerate(model.weights)]
+        values = [
+            unpack_weights(store, f"{i:04d}", tuple(v.shape), v.dtype.startswith(("int", "uint", "bool")))
+            for i, v in enumerate(model.weights)
+        ]
         if len({name.split(".")[0] for name in store}) != len(values):
             raise ValueError("it holds more variables than the model has")
     model.set_weights(values)

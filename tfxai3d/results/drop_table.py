@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 
-from tfxai3d.errors import UserError
+from tfxai3d.errors import UserError, reason_of
+from tfxai3d.results.checks import check_array
 from tfxai3d.storage import AnyPath, atomic_path
 from tfxai3d.storage.hdf5 import read_datasets
 
@@ -150,9 +151,27 @@ class DropTable:
             raise UserError(f"{path}: no such file")
         try:
             rows, sizes, joined = read_datasets(path, ("steps", "sizes", "dropped_at")).values()
+            _check(rows, sizes, joined)
         except (OSError, KeyError, ValueError, TypeError) as error:
-            raise UserError(f"{path}: not a drop table written by DropTable.save") from error
+            reason = reason_of(error)
+            raise UserError(f"{path}: not a drop table written by DropTable.save ({reason})") from error
         return cls(rows.astype(_ROW), tuple(np.split(joined, np.cumsum(sizes)[:-1])) if len(sizes) else ())
+
+
+def _check(rows: np.ndarray, sizes: np.ndarray, joined: np.ndarray) -> None:
+    """Raises a ValueError if the arrays of a file are no table, or not of the same clouds."""
+    if rows.ndim != 1 or rows.dtype.names != _ROW.names:
+        raise ValueError(f"its steps have the columns {rows.dtype.names}")
+    for name in _ROW.names:
+        check_array(name, rows[name], "f" if _ROW[name].kind == "f" else "iu", (len(rows),))
+    check_array("sizes", sizes, "iu", (None,))
+    check_array("dropped_at", joined, "iu", (None,))
+    if (sizes < 0).any() or sizes.sum(dtype=object) != len(joined):
+        raise ValueError(f"its sizes are not those of {len(joined)} points")
+    first = np.flatnonzero(np.diff(rows["cloud"], prepend=-1))
+    runs = np.arange(len(rows)) - np.repeat(first, np.diff(first, append=len(rows)))
+    if rows["cloud"][first].tolist() != list(range(len(sizes))) or (rows["iteration"] != runs).any():
+        raise ValueError(f"its rows are not the steps of {len(sizes)} clouds")
 
 
 def _by_iteration(name: str, rows: np.ndarray) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import importlib
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tfxai3d.results.checks import check_array, check_labels, check_text, check_texts
 from tfxai3d.storage import AnyPath, open_npz, write_npz
 
 DataKind = Literal["points", "voxels"]
@@ -180,7 +181,41 @@ class Explanation:
                 "data_format": meta.get("data_format", "channels_last"),
                 "up": meta.get("up", "y"),
             }
-            return cls(**arrays, **texts, **more)
+            explanation = cls(**arrays, **texts, **more)
+            _check(explanation, meta)
+            return explanation
+
+
+def _check(found: Explanation, meta: Any) -> None:
+    """Raises a ValueError if the parts of an explanation from a file do not belong together."""
+    count, inputs, importance = len(found.inputs), found.inputs.shape, found.importance.shape
+    if found.kind not in get_args(DataKind) or found.data_format not in ("channels_last", "channels_first"):
+        raise ValueError(f"its kind is {found.kind!r}, its data_format {found.data_format!r}")
+    if found.up not in get_args(UpAxis) or not isinstance(found.options, dict):
+        raise ValueError(f"its up axis is {found.up!r}, its options {type(found.options).__name__}")
+    check_text("method", found.method)
+    check_text("method_title", found.method_title or "")
+    check_array("inputs", found.inputs, "fiub", [None] * max(2, found.inputs.ndim))
+    check_array("attributions", found.attributions, "f", inputs)
+    check_array("importance", found.importance, "f", (count, *[None] * (len(importance) - 1)))
+    if found.channels.shape[:-1] != importance:
+        raise ValueError(f"its importance {importance} is not of its inputs {inputs}")
+    check_array("scores", found.scores, "f", (count, None))
+    classes = found.scores.shape[1]
+    check_labels("target", found.target, count, classes)
+    if meta["class_names"] is not None:
+        check_texts("class_names", meta["class_names"], classes)
+    if found.against is not None:
+        check_labels("against", found.against, count, classes)
+    optional = {
+        "convergence_delta": ("f", (count,)),
+        "standard_error": ("f", importance),
+        "affine": ("f", (count, 4, 4)),
+        "region": ("b", (count, *[None] * (len(importance) - 1))),
+    }
+    for name, (kinds, shape) in optional.items():
+        if (array := getattr(found, name)) is not None:
+            check_array(name, array, kinds, shape)
 
 
 def _notebook() -> Any:

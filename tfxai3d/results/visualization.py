@@ -1,10 +1,11 @@
 """What units of a network look for, and its file, which viewers read in processes without TensorFlow."""
 
 import dataclasses
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from tfxai3d.results.checks import check_array, check_text, check_texts
 from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage import AnyPath, open_npz, write_npz
 
@@ -62,4 +63,23 @@ class Visualization:
             meta = store.meta
             arrays: dict[str, Any] = {name: store[name] for name in _ARRAYS}
             texts = {name: meta[name] for name in _TEXTS}
+            _check(texts, **arrays)
             return cls(**arrays, **texts | {"names": tuple(texts["names"])})
+
+
+def _check(
+    texts: dict[str, Any],
+    inputs: np.ndarray,
+    importance: np.ndarray,
+    activations: np.ndarray,
+    channels: np.ndarray,
+) -> None:
+    """Raises a ValueError if what a file holds does not belong together."""
+    check_array("inputs", inputs, "f", [None] * (3 if texts["kind"] == "points" else 5))
+    check_array("importance", importance, "f", inputs.shape[:-1])
+    check_array("activations", activations, "f", inputs.shape[:1])
+    check_array("channels", channels, "iu", inputs.shape[:1])
+    check_texts("names", texts["names"], len(inputs))
+    check_text("method", texts["method"])
+    if texts["kind"] not in get_args(DataKind) or not isinstance(texts["options"], dict):
+        raise ValueError(f"its kind is {texts['kind']!r}, its options {type(texts['options']).__name__}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
+    from tfxai3d.storage.leftovers import scratch_folder as scratch_folder
     from tfxai3d.storage.npz import open_npz as open_npz
     from tfxai3d.storage.npz import write_npz as write_npz
     from tfxai3d.storage.settings import read_run as read_run

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.storage.leftovers import scratch_folder
 from tfxai3d.storage.limits import DEFLATE, MAX_BYTES
 
 SECONDS = 5
@@ -51,7 +51,7 @@ def call(
     """
     size = os.path.getsize(path) if size is None else size
     seconds = SECONDS + size // 2_000_000
-    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with scratch_folder() as folder:
         order = {
             "function": [function.__module__, function.__qualname__],
             "arguments": [os.fspath(path), *arguments],

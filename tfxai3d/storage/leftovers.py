@@ -1,4 +1,4 @@
-"""What a killed run leaves behind goes when the next one writes into the same folder.
+"""What a killed run leaves behind goes when the next one writes into the same folder, or needs a scratch one.
 
 A file that is being written says who writes it: `.<name>.tfxai3d-<place>-<process>-<random>`.
 """
@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -20,6 +21,12 @@ _WEEK = 7 * 24 * 3600  # seconds
 def temporary_prefix(path: Path) -> str:
     """Returns how the names of temporary files and folders begin that are to become `path`."""
     return f".{path.stem[:50]}.tfxai3d-{_place()}-{os.getpid()}-"
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """Returns a new folder where the system keeps temporary files; what ended processes left there goes."""
+    sweep(Path(tempfile.gettempdir()).absolute())
+    return tempfile.TemporaryDirectory(prefix=temporary_prefix(Path("scratch")))
 
 
 @functools.lru_cache(maxsize=1024)  # once a process: it looks at every name in the folder

@@ -31,3 +31,28 @@ def unpack(store: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -
     value = np.zeros(size, values.dtype)
     value[kept] = values
     return value.reshape(shape)
+
+
+def unpack_weights(
+    store: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...], integer: bool = False
+) -> np.ndarray:
+    """Returns weights that `pack` stored under a name, as they were stored.
+
+    Args:
+        store: The stored arrays.
+        name: The name.
+        shape: Their shape.
+        integer: Whether they are whole numbers, or truths.
+
+    Raises:
+        ValueError: If they are of another shape or type, not finite as float32, or the store is damaged.
+    """
+    stored = unpack(store, name, shape)
+    if stored.dtype.kind not in ("iub" if integer else "f"):
+        raise ValueError(
+            f"{name} holds {stored.dtype}, no {'whole' if integer else 'floating-point'} numbers"
+        )
+    with np.errstate(over="ignore"):
+        if not np.isfinite(stored.astype(np.float32)).all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    return stored

@@ -1,7 +1,6 @@
 """What all writers for TensorBoard share: the event file, and plots as images."""
 
 import importlib.util
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.storage import AnyPath
+from tfxai3d.storage.leftovers import scratch_folder
 
 
 def new_writer(folder: AnyPath, replaces: str | None = None) -> Any:
@@ -44,7 +44,7 @@ def plot_image(draw: Callable[[Path], None]) -> Any:
     Args:
         draw: Writes the plot into the PNG file that it is given, such as `view.render_curves`.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         path = Path(folder, "plot.png")
         draw(path)
         return tf.io.decode_png(path.read_bytes(), channels=3)[None]

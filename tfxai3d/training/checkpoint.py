@@ -36,6 +36,8 @@ def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str,
             with open_npz(path, "a checkpoint") as store:
                 meta = store.meta
                 values = [store[name] for name in sorted(set(store) - {"meta"})]
+                if not isinstance(meta, dict) or any(value.dtype.kind not in "fiub" for value in values):
+                    raise ValueError("it holds no state of a training")
         except UserError as error:
             logging.warning("%s: damaged, trying the checkpoint before it (%s)", path, error.__cause__)
             continue

@@ -93,7 +93,11 @@ def list_table(path: Path) -> list[Listed]:
     """
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     mark = max(",;\t", key=text.split("\n")[0].count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=mark) if row]
+    try:
+        table = list(csv.reader(text.splitlines(), delimiter=mark))
+    except csv.Error as error:  # a cell of more than 131,072 letters
+        raise UserError(f"{path}: not a table of paths and labels ({error})") from error
+    rows = [[cell.strip() for cell in row] for row in table if row]
     title = [name.lower() for name in rows[0]] if rows else []
     if not {"path", "label"} <= set(title):
         raise UserError(f"{path}: has no columns `path` and `label`; name them in its first line")

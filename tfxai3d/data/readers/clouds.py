@@ -18,6 +18,7 @@ from tfxai3d.data.readers.reading import read, unreadable
 from tfxai3d.errors import UserError
 from tfxai3d.storage import AnyPath
 from tfxai3d.storage.isolated import call
+from tfxai3d.storage.leftovers import scratch_folder
 from tfxai3d.storage.limits import check_npy
 
 PART = 1 << 19
@@ -145,7 +146,7 @@ def _open_las(path: Path) -> CloudFile:
     def rows(features: Sequence[str]) -> _Rows:
         key = tuple(features)
         if key not in unpacked:
-            unpacked[key] = tempfile.TemporaryDirectory(prefix="tfxai3d-")
+            unpacked[key] = scratch_folder()
             table = str(Path(unpacked[key].name, "table.npy"))
             call(lidar.las_table, path, table, list(features), PART, size=lidar.las_size(path))
         for points, columns in _table_rows(Path(unpacked[key].name, "table.npy")):

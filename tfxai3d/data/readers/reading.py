@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from tfxai3d.data.geometry import Mesh, PointCloud, Volume, VoxelGrid
 from tfxai3d.data.readers import arrays, binvox, h5, lidar, meshes, off, pcd, ply, tables, volumes
 from tfxai3d.errors import UserError, reason_of
+from tfxai3d.storage.leftovers import scratch_folder
 
 Geometry = PointCloud | Mesh | VoxelGrid | Volume
 
@@ -135,7 +135,7 @@ def unpacked(path: Path, suffix: str) -> Iterator[Path]:
     if path.suffix.lower() != ".gz":
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with scratch_folder() as folder:
         plain, left = Path(folder, f"unpacked{suffix}"), _MAX_SINGLE_BYTES
         with gzip.open(path) as source, plain.open("wb") as target:
             while part := source.read(1 << 20):

@@ -81,11 +81,12 @@ class ModeComparison:
         """Reads what `save` wrote; nothing where it wrote nothing.
 
         Raises:
-            UserError: If only one of the files is there.
+            UserError: If only one of the files is there, or one is damaged.
         """
         if not (folder / "runs.csv").exists():
             return cls()
-        runs, steps = (_read(folder / name) for name in ("runs.csv", "steps.csv"))
+        runs = _read(folder / "runs.csv", ("removed", "iterations", "seconds", "confidence"))
+        steps = _read(folder / "steps.csv", ("iteration", "points", "accuracy", "loss", "seconds"))
         done = {row["object"] for row in runs}
         return cls(runs, [step for step in steps if step["object"] in done])
 
@@ -112,8 +113,20 @@ def _mean(rows: list[Row], column: str, digits: int = 1) -> str:
     return f"{np.mean([float(row[column]) for row in rows]):.{digits}f}"
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path, numbers: Sequence[str]) -> list[Row]:
+    """Reads a table that names objects, and in whose other columns there are numbers."""
     if not path.exists():
         raise UserError(f"{path}: no such file; it belongs to the run in {path.parent}, give another folder")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows:
+            raise ValueError("it is empty")
+        for row in rows:
+            if not all(row[name] for name in ("object", "class", "mode", "control")) or None in row:
+                raise ValueError("a line is cut off")
+            if not np.isfinite([float(row[name]) for name in numbers]).all():
+                raise ValueError("a number is not finite")
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise UserError(f"{path}: not a table of this comparison; give another folder") from error
+    return rows

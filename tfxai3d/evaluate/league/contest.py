@@ -15,6 +15,7 @@ from tfxai3d.evaluate.faithfulness.metrics import METRICS, check_metrics, metric
 from tfxai3d.evaluate.faithfulness.subject import Rated, Rater, Subject
 from tfxai3d.evaluate.league.entrants import Entrant
 from tfxai3d.evaluate.league.plan import Plan
+from tfxai3d.results.checks import check_array, check_text, check_texts
 from tfxai3d.results.explanation import Explanation
 from tfxai3d.storage import AnyPath, file_name, open_npz, run_folder, write_npz
 
@@ -143,5 +144,14 @@ def _write(path: Path, entry: Entry) -> None:
 def _read(path: Path) -> Entry:
     with open_npz(path, "a method's results of a contest") as store:
         facts = store.meta
+        check_text("method", facts["method"])
+        check_texts("metrics", facts["metrics"])
+        seconds, passes = float(facts["seconds"]), float(facts["passes"])
+        check_array("cost", np.array([seconds, passes]), "f", (2,))
+        importance = store["importance"]
+        check_array("importance", importance, "f", (None, None))
         scores = {metric: store[f"score {metric}"] for metric in facts["metrics"]}
-        return Entry(facts["method"], scores, store["importance"], facts["seconds"], facts["passes"])
+        for metric, values in scores.items():
+            if values.shape != (len(importance),) or values.dtype.kind not in "fiub":
+                raise ValueError(f"its scores of {metric} are {values.dtype}{values.shape}")
+        return Entry(facts["method"], scores, importance, seconds, passes)

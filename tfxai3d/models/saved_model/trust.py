@@ -18,6 +18,7 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxai3d.errors import UserError
+from tfxai3d.models.saved_model.loops import check_loops
 from tfxai3d.models.saved_model.operations import ALLOWED, SAVER, SIZED
 from tfxai3d.storage.limits import MAX_BYTES, check_size
 
@@ -91,6 +92,7 @@ def _check_content(content: Any, path: Path) -> None:
         _check_nodes(function.node_def, f"the function {name}", functions, known)
         _check_values(function.attr.values(), f"the function {name}", functions)
     _check_calls(functions)
+    check_loops(functions, meta.graph_def)
     if sum(_bytes(tensor, "the signatures") for tensor in _tensors(meta.object_graph_def)) > MAX_BYTES:
         raise UserError(f"its signatures declare constants of more than {MAX_BYTES:,} bytes")
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError, missing_extra, reason_of
 from tfxai3d.explain.explainer import Explainer
+from tfxai3d.serve.bulk.limited import LimitedExplainer, load_explainer, sizes_of
 from tfxai3d.serve.bulk.plan import Shard, find_files, make_shards, run_settings
 from tfxai3d.serve.bulk.records import Record, Rejected, read_records
-from tfxai3d.serve.loaded_model import load
 from tfxai3d.storage.settings import run_folder
 
 try:
@@ -28,6 +28,7 @@ except ImportError as error:
 
 _COUNTERS = "tfxai3d"
 _Described = tuple[str, str, int, bool]
+_AnyExplainer = Explainer | LimitedExplainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,9 @@ class Job:
     shard_size: int = 256  # clouds of a file of results; a killed run loses the work on the file it was at
     normalize: bool = True  # bring clouds and meshes of single files into the unit sphere
     trust: bool = False  # load the SavedModel whatever operations it holds; see `serve.load`
+    # That a cloud may take, or it is rejected; 0 for no limit. A limit needs a process of its own, with its
+    # seconds to start and the memory of another TensorFlow: it is for SavedModels of strangers.
+    record_seconds: float = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,13 +82,16 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
         if getattr(job, name) < 1:
             raise UserError(f"{name} must be at least 1, it is {getattr(job, name)}")
     paths = find_files(patterns)
-    _load(*_described(job))  # its mistakes are found before any work
+    if job.record_seconds < 0:
+        raise UserError(f"record_seconds must be 0 or more, it is {job.record_seconds}")
     decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
     decisive |= {} if job.normalize else {"normalize": False}
     shards = make_shards(paths, job.shard_size)
+    work = _ExplainShard(job, len(shards))
+    work.setup()  # mistakes are found before any work, and workers in this process share what was loaded
     with run_folder(job.output_dir, run_settings(job.saved_model, paths, decisive), "explanations-*"):
         left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
-        counters = _run(job, left, len(shards), options) if left else {}
+        counters = _run(work, left, options) if left else {}
     counts = {name: counters.get(name, 0) for name in ("explained", "rejected")}
     return Summary(**counts, shards=len(shards), skipped=len(shards) - len(left))
 
@@ -100,6 +107,7 @@ class ExplainClouds(beam.PTransform):
         method: See `Job`.
         batch_size: The most clouds at once.
         trust: See `Job`.
+        record_seconds: See `Job`.
     """
 
     def __init__(
@@ -108,29 +116,39 @@ class ExplainClouds(beam.PTransform):
         method: str = "integrated_gradients",
         batch_size: int = 32,
         trust: bool = False,
+        record_seconds: float = 0,
     ):
         super().__init__()
-        self._explainer = (saved_model, method, batch_size, trust)
+        self._size = batch_size
+        self._explainer = (saved_model, method, batch_size, trust), record_seconds
 
     def expand(self, clouds: beam.PCollection) -> Any:
         """Batches the clouds and explains batch after batch."""
-        size = self._explainer[2]
         return (
             clouds
-            | beam.BatchElements(min_batch_size=size, max_batch_size=size)
-            | beam.ParDo(_ExplainBatch(self._explainer)).with_outputs("rejected", main="explained")
+            | beam.BatchElements(min_batch_size=self._size, max_batch_size=self._size)
+            | beam.ParDo(_ExplainBatch(*self._explainer)).with_outputs("rejected", main="explained")
         )
 
 
 class _WithExplainer(beam.DoFn):
     """Loads the SavedModel once for all threads of a worker process."""
 
-    def __init__(self, described: _Described):
-        self._described, self._shared = described, Shared()
+    def __init__(self, described: _Described, seconds: float):
+        self._described, self._seconds, self._shared = described, seconds, Shared()
 
     def setup(self) -> None:
         """Gets the explainer."""
-        self.explainer = self._shared.acquire(lambda: _load(*self._described), str(self._described))
+        self.explainer: _AnyExplainer = self._shared.acquire(self._load)
+
+    def _load(self) -> _AnyExplainer:
+        if self._seconds:
+            return LimitedExplainer(self._described, self._seconds)
+        return load_explainer(*self._described)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the explainer out: where this is unpickled, `setup` gets it."""
+        return {name: value for name, value in vars(self).items() if name != "explainer"}
 
 
 class _ExplainBatch(_WithExplainer):
@@ -145,14 +163,14 @@ class _ExplainBatch(_WithExplainer):
 
 class _ExplainShard(_WithExplainer):
     def __init__(self, job: Job, count: int):
-        super().__init__(_described(job))
+        super().__init__(_described(job), job.record_seconds)
         self._job, self._count = job, count
 
     def process(self, shard: Shard) -> None:
         """Writes the shard's two files; the explanations last, for they say that the shard is done."""
         job, rejected, explained = self._job, list[Rejected](), 0
-        net = self.explainer.network
-        sizes = net.size or job.num_points, net.layout.usual()[-1] or 3, job.normalize
+        size, columns = sizes_of(self.explainer)
+        sizes = size or job.num_points, columns, job.normalize
         path = _path(job, shard, self._count)
         if path.exists():  # an attempt before this one was told to be lost and was not
             return
@@ -173,11 +191,9 @@ def _described(job: Job) -> _Described:
     return job.saved_model, job.method, job.batch_size, job.trust
 
 
-def _load(saved_model: str, method: str, batch_size: int, trust: bool) -> Explainer:
-    return load(saved_model, "points", trust).explainer(method, batch_size)
-
-
-def explain_records(explainer: Explainer, records: Iterable[Record | Rejected]) -> Iterator[Row | Rejected]:
+def explain_records(
+    explainer: _AnyExplainer, records: Iterable[Record | Rejected]
+) -> Iterator[Row | Rejected]:
     """Explains a batch of what `read_records` yields, clouds of one size together; rejected ones stay so."""
     sizes: dict[tuple[int, ...], list[Record]] = {}
     for record in records:
@@ -189,7 +205,7 @@ def explain_records(explainer: Explainer, records: Iterable[Record | Rejected]) 
         yield from _explained(explainer, same)
 
 
-def _explained(explainer: Explainer, records: list[Record]) -> Iterator[Row | Rejected]:
+def _explained(explainer: _AnyExplainer, records: list[Record]) -> Iterator[Row | Rejected]:
     """Explains clouds of one size at once or, if one of them is at fault, one after the other."""
     try:
         found = explainer([record.points for record in records])
@@ -213,14 +229,14 @@ def _path(job: Job, shard: Shard, count: int, kind: str = "explanations") -> Pat
     return Path(job.output_dir) / f"{kind}-{shard.number:05d}-of-{count:05d}.{suffix}"
 
 
-def _run(job: Job, shards: list[Shard], count: int, options: Sequence[str]) -> dict[str, int]:
+def _run(work: beam.DoFn, shards: list[Shard], options: Sequence[str]) -> dict[str, int]:
     """Runs the pipeline and returns its counters."""
     parsed = PipelineOptions(list(options))
     # Beam's DirectRunner would first try to fetch Prism, a program of another language.
     runner = None if parsed.view_as(StandardOptions).runner else FnApiRunner()
     pipeline = beam.Pipeline(runner, parsed)
     # Without Reshuffle a runner may give all shards to one worker.
-    pipeline | beam.Create(shards) | beam.Reshuffle() | beam.ParDo(_ExplainShard(job, count))
+    pipeline | beam.Create(shards) | beam.Reshuffle() | beam.ParDo(work)
     try:
         result = pipeline.run()
         result.wait_until_finish()

@@ -12,6 +12,7 @@ import pyarrow
 import pyarrow.parquet
 import tensorflow as tf
 
+from tfxai3d.errors import UserError
 from tfxai3d.serve.bulk.records import Rejected
 from tfxai3d.storage import AnyPath
 from tfxai3d.storage.writing import atomic_path, write_text
@@ -39,10 +40,19 @@ def write_rows(path: Path, format: Format) -> Iterator[Callable[[list[Row]], Non
 
 
 def commonest_reason(output_dir: AnyPath) -> str:
-    """Returns the reason of most of the records that a run could not explain; it must have rejected one."""
-    files = sorted(Path(output_dir).glob("rejected-*.jsonl"))
-    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
-    return collections.Counter(str(json.loads(line)["reason"]) for line in lines).most_common(1)[0][0]
+    """Returns the reason of most of the records that a run could not explain; it must have rejected one.
+
+    Raises:
+        UserError: If a file is damaged.
+    """
+    reasons: collections.Counter[str] = collections.Counter()
+    for path in sorted(Path(output_dir).glob("rejected-*.jsonl")):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            reasons.update(str(json.loads(line)["reason"]) for line in lines)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+            raise UserError(f"{path}: no list of rejected records; give another folder") from error
+    return reasons.most_common(1)[0][0]
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:

@@ -7,6 +7,7 @@ import webbrowser
 from pathlib import Path
 
 from tfxai3d.results.explanation import Explanation
+from tfxai3d.storage.leftovers import scratch_folder
 from tfxai3d.view.page.object import write_html
 
 _HEIGHT = 480  # pixels
@@ -14,7 +15,7 @@ _HEIGHT = 480  # pixels
 
 def frame(explanation: Explanation, index: int = 0) -> str:
     """Returns the page of `write_html` as a frame that a notebook keeps, 60 kB or four bytes a voxel."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         page = Path(folder, "object.html")
         write_html(page, explanation, index)
         content = html.escape(page.read_text(encoding="utf-8"))

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 import tfxai3d
 from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.storage.leftovers import scratch_folder
 from tfxai3d.view.picture.open3d_process import NO_DISPLAY
 from tfxai3d.view.shown.marks import Marks, in_unit_ball
 
@@ -29,7 +29,7 @@ def render(scenes: Sequence[Mapping[str, Any]]) -> np.ndarray:
     Raises:
         DrawingError: If Open3D is not installed, crashes or hangs.
     """
-    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with scratch_folder() as folder:
         path, image = Path(folder, "scenes.npz"), Path(folder, "image.npy")
         np.savez(path, **_arrays(scenes))
         _run(["render", str(path), str(image)], timeout=_TIMEOUT * (1 + len(scenes) / 10))
@@ -43,7 +43,7 @@ def show(marks: Marks, colors: np.ndarray, title: str) -> None:
     """Shows coloured marks in a window until it is closed; where that cannot be is a UserError."""
     (some,) = in_unit_ball([marks])
     scene = {"shape": some.shape, "centres": some.centres, "sizes": some.sizes, "colors": colors}
-    with tempfile.TemporaryDirectory(prefix="tfxai3d-") as folder:
+    with scratch_folder() as folder:
         path = Path(folder, "scenes.npz")
         np.savez(path, title=np.array(title), **_arrays([scene]))
         try:
