@@ -160,9 +160,10 @@ class DropTable:
 
 def _check(rows: np.ndarray, sizes: np.ndarray, joined: np.ndarray) -> None:
     """Raises a ValueError if the arrays of a file are no table, or not of the same clouds."""
-    if rows.ndim != 1 or rows.dtype.names != _ROW.names:
-        raise ValueError(f"its steps have the columns {rows.dtype.names}")
-    for name in _ROW.names:
+    columns = rows.dtype.names or ()
+    if rows.ndim != 1 or columns != _ROW.names:
+        raise ValueError(f"its steps have the columns {columns}")
+    for name in columns:
         check_array(name, rows[name], "f" if _ROW[name].kind == "f" else "iu", (len(rows),))
     check_array("sizes", sizes, "iu", (None,))
     check_array("dropped_at", joined, "iu", (None,))

@@ -47,7 +47,8 @@ class Killable:
 
     def __init__(self, maker: Callable[..., Callable[..., Arrays]], *arguments: Any):
         self._order = json.dumps([maker.__module__, maker.__qualname__, *arguments])
-        self._lock, self._process = threading.Lock(), None
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
         self._end: Any = None
 
     def __call__(self, seconds: float, **arrays: np.ndarray) -> dict[str, np.ndarray]:
