@@ -133,3 +133,20 @@ def test_vectors_do_not_decay():
     model.optimizer.build(model.trainable_variables)
     for variable in model.trainable_variables:
         assert model.optimizer._use_weight_decay(variable) == (len(variable.shape) > 1), variable.path
+
+
+def test_a_log_that_was_not_written_any_more_is_written_by_the_next_run(tmp_path):
+    """Killed between the last checkpoint and its line in the log."""
+    import tensorflow as tf
+
+    def run():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        batches = tf.data.Dataset.from_tensors((tf.ones((4, 2)), tf.ones((4, 1))))
+        return fit_resumable(model, lambda epoch: batches, 1, tmp_path)
+
+    history = run()
+    written = (tmp_path / "log.csv").read_bytes()
+    (tmp_path / "log.csv").unlink()
+    assert run() == history
+    assert (tmp_path / "log.csv").read_bytes() == written

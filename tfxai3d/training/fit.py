@@ -114,6 +114,8 @@ def fit_resumable(
         callback.set_model(model)
     restored = restore_checkpoint(output_dir / "checkpoints", model)
     done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
+    if done and replicas.chief:  # a run may be killed between its checkpoint and its log
+        write_csv(output_dir / "log.csv", history)
     if 0 < done < epochs and replicas.chief:
         print(f"continuing after epoch {done} of {epochs}", flush=True)
     for epoch in range(done, epochs):
