@@ -19,6 +19,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_co
 exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = "tfxai3d"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -27,6 +29,7 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_in_temp = True
 nb_execution_timeout = 600  # seconds a cell, on a busy machine
+nb_merge_streams = True
 nb_output_stderr = "remove"  # what TensorFlow says when it starts
 
 html_math_renderer = "mathml"  # browsers draw it themselves: the site needs no network
