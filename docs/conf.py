@@ -25,6 +25,7 @@ html_css_files = ["site.css"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # nox -s docs turns it on: the tutorials are run, and an error ends the build
+suppress_warnings = ["myst-nb.lexer"]  # which knows the language of notebooks that were run
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_in_temp = True

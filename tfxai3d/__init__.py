@@ -25,5 +25,5 @@ if TYPE_CHECKING:
     from tfxai3d import training as training
     from tfxai3d import view as view
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __getattr__, __dir__ = lazy(__name__)
