@@ -9,5 +9,6 @@ if TYPE_CHECKING:
     from tfxai3d.serve.loaded_model import LoadedModel as LoadedModel
     from tfxai3d.serve.loaded_model import load as load
     from tfxai3d.serve.saved_model import export as export
+    from tfxai3d.serve.sparse import compile_sparse as compile_sparse
 
 __getattr__, __dir__ = lazy(__name__)
