@@ -60,7 +60,7 @@ _DECISIVE = ("model", "data_dir", "num_points", "num_examples", "steps", *cli.PE
 def main(argv: list[str]) -> None:
     """Holds the contests that are not held yet, and ranks the methods by all in the folder."""
     output_dir = cli.check_outputs()
-    methods = explain.method_names() if FLAGS.methods == ["all"] else FLAGS.methods
+    methods = [m for name in FLAGS.methods for m in (explain.method_names() if name == "all" else [name])]
     named = (name.removesuffix(":magnitude") for name in methods if name not in evaluate.CONTROLS)
     explain.check_methods([*dict.fromkeys(named)])
     evaluate.check_metrics(FLAGS.metrics or ["deletion"])
