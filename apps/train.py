@@ -12,7 +12,7 @@ Each shipped preset has its flagfile. Your own clouds, with columns that the net
 Stages train on less of each example first and on all of it later: on random subsets of a cloud's points
 (PointNet++ then has proportionally fewer centroids and neighbours), or on coarser voxels. An epoch of a
 third of the time teaches nearly as much. Stop it at any moment; the same command goes on after the last
-finished epoch.
+finished epoch. With KERAS_BACKEND=jax in the environment it needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ flags.DEFINE_enum(
 def main(argv: list[str]) -> None:
     """Trains, evaluates on the test split, writes the preset."""
     output_dir = cli.check_outputs()
-    cli.load_tensorflow()
+    cli.load_keras()
     strategy = _strategy()  # first of all: collective operations are set up when TensorFlow starts
     recipe = cli.from_flags(training.TrainingRecipe)
     size, parts = max(stage.size for stage in recipe.parsed_stages), models.get(FLAGS.model).segments
@@ -107,8 +107,16 @@ def main(argv: list[str]) -> None:
 
 
 def _strategy() -> tf.distribute.Strategy | None:
+    if FLAGS.strategy == "none":
+        return None
+    cli.load_tensorflow()
+    import keras
     import tensorflow as tf
 
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"--strategy={FLAGS.strategy}: KERAS_BACKEND must be tensorflow to have several devices"
+        )
     if FLAGS.strategy == "multi_worker":
         if "TF_CONFIG" not in os.environ:
             raise UserError(
@@ -119,7 +127,7 @@ def _strategy() -> tf.distribute.Strategy | None:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (ValueError, TypeError, KeyError, RuntimeError) as error:
             raise UserError(f"TF_CONFIG: {reason_of(error, 200)}") from error
-    return tf.distribute.MirroredStrategy() if FLAGS.strategy == "mirrored" else None
+    return tf.distribute.MirroredStrategy()
 
 
 if __name__ == "__main__":

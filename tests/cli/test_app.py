@@ -1,5 +1,7 @@
 """How flags reach a run's settings, and how the library's errors name them."""
 
+import sys
+
 import pytest
 from absl import app, flags
 
@@ -45,3 +47,10 @@ def test_an_error_that_names_an_argument_says_the_flag(own, monkeypatch, capsys,
         cli.run(fail)
     assert ended.value.code == 1
     assert capsys.readouterr().err == f"error: {said}\n"
+
+
+@pytest.mark.parametrize(("load", "package"), [("load_tensorflow", "tensorflow"), ("load_keras", "keras")])
+def test_what_to_compute_with_is_missing(load, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match="pip install tensorflow"):
+        getattr(cli, load)()

@@ -6,6 +6,7 @@ from tfxai3d._lazy import lazy
 
 if TYPE_CHECKING:
     from tfxai3d.cli.app import check_outputs as check_outputs
+    from tfxai3d.cli.app import load_keras as load_keras
     from tfxai3d.cli.app import load_tensorflow as load_tensorflow
     from tfxai3d.cli.app import quiet as quiet
     from tfxai3d.cli.app import run as run

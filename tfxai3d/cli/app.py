@@ -12,7 +12,7 @@ from pathlib import Path
 from absl import app, flags
 
 from tfxai3d.cli.command import with_shipped_flagfiles
-from tfxai3d.errors import UserError, missing_extra
+from tfxai3d.errors import UserError, missing_extra, reason_of
 from tfxai3d.storage import AnyPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and worse; read when TensorFlow is imported
@@ -61,9 +61,30 @@ def load_tensorflow() -> None:
 
     Apps call it once their flags are known to be right, so that help and mistakes take no seconds. Some of
     the notices ignore TF_CPP_MIN_LOG_LEVEL and are written by C++, hence the redirection.
+
+    Raises:
+        UserError: If it is not installed.
     """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UserError("this needs TensorFlow: pip install tensorflow (only training does without)")
     with quiet():
         importlib.import_module("tensorflow")
+
+
+def load_keras() -> None:
+    """Imports Keras and what it computes with, TensorFlow or what KERAS_BACKEND says, as `load_tensorflow`.
+
+    Raises:
+        UserError: If that is not installed.
+    """
+    try:
+        with quiet():
+            importlib.import_module("keras")
+    except ImportError as error:
+        raise UserError(
+            f"Keras finds nothing to compute with ({reason_of(error)}): pip install tensorflow, or install "
+            "JAX and set KERAS_BACKEND=jax"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What comes in: files, ModelNet, procedural shapes, voxels. Only the augmentations load TensorFlow."""
+"""What comes in: files, ModelNet, procedural shapes, voxels. Only the augmentations load Keras."""
 
 from typing import TYPE_CHECKING
 

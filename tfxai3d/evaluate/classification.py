@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -11,6 +11,12 @@ from tfxai3d.errors import UserError
 from tfxai3d.evaluate.answers import Answers
 from tfxai3d.results import heads
 from tfxai3d.results.heads import Head
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfxai3d.explain.engine.head import Reading
+    from tfxai3d.explain.engine.network import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,33 +87,54 @@ def classify(
     """
     import keras
 
-    from tfxai3d.explain.engine.calls import reading_of
-    from tfxai3d.explain.engine.head import picked
-    from tfxai3d.explain.engine.network import network
+    from tfxai3d.explain.engine.answers import chosen, keras_head
 
-    if (
-        isinstance(model, keras.Model) and len(getattr(model, "inputs", None) or [0]) == 1
-    ):  # whatever it takes
-        reading, predicts = reading_of(model), True
-    else:
-        net = network(model)
-        reading, predicts = net.reading, isinstance(net.model, keras.Model) and net.several is None
-        if not net.accepts(np.shape(inputs)):
-            raise UserError(f"inputs must be {net.inputs}, they are {np.shape(inputs)}")
-        model, predicts = net.model, predicts and net.layout.fits(np.shape(inputs)[1:])
-    reading.settle(np.asarray(inputs[:2]))
-    heads.check_classes(reading.head or "logits")
-    if predicts:
-        answers = model.predict(inputs, batch_size=batch_size, verbose=int(verbose))
-        answers = picked(answers, reading.name, reading.output)
-        scores = heads.scores_of(np.asarray(answers), reading.head or "logits", bool(reading.activated))
+    alone = isinstance(model, keras.Model) and len(getattr(model, "inputs", None) or [0]) == 1
+    head, activated = keras_head(model) if alone else (None, None)
+    predictor, net, name, output = model, None, f"model {getattr(model, 'name', '')!r}", None
+    if head is None or activated is None:  # its answers tell it, by a graph of TensorFlow
+        predictor, net, reading = _read(model, inputs, alone)
+        name, output = reading.name, reading.output
+        head, activated = reading.head or "logits", bool(reading.activated)
+    heads.check_classes(head)
+    if net is None:
+        answers = chosen(predictor.predict(inputs, batch_size=batch_size, verbose=int(verbose)), name, output)
+        answers = np.asarray(answers)
+        answers = answers[:, None] if answers.ndim == 1 else answers
+        scores = heads.scores_of(answers, head, activated)
     else:
         starts = range(0, len(inputs), batch_size)
         batches = (inputs[i : i + batch_size].astype(net.dtype, copy=False) for i in starts)
         scores = np.concatenate([np.asarray(net(keras.ops.convert_to_tensor(some))) for some in batches])
     if scores.ndim != 2:
-        raise UserError(f"{reading.name} scores each point or voxel {scores.shape}, not whole examples")
-    return Classification(scores, np.asarray(labels), reading.head or "logits")
+        raise UserError(f"{name} scores each point or voxel {scores.shape}, not whole examples")
+    return Classification(scores, np.asarray(labels), head)
+
+
+def _read(
+    model: Any, inputs: np.ndarray, alone: bool
+) -> "tuple[keras.Model | None, Network | None, Reading]":
+    """Returns the Keras model that predicts these inputs or else the network to call, and how both are read.
+
+    `alone` says that the model is one of Keras with a single input; it may take anything.
+    """
+    import keras
+
+    from tfxai3d.explain.engine.calls import reading_of
+    from tfxai3d.explain.engine.network import network
+
+    if alone:
+        reading = reading_of(model)
+        reading.settle(np.asarray(inputs[:2]))
+        return model, None, reading
+    net = network(model)
+    if not net.accepts(np.shape(inputs)):
+        raise UserError(f"inputs must be {net.inputs}, they are {np.shape(inputs)}")
+    net.reading.settle(np.asarray(inputs[:2]))
+    predicts = isinstance(net.model, keras.Model) and net.several is None
+    if predicts and net.layout.fits(np.shape(inputs)[1:]):
+        return net.model, None, net.reading
+    return None, net, net.reading
 
 
 def vote(

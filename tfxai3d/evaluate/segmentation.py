@@ -1,7 +1,7 @@
 """How good a model is that classifies each point or voxel: accuracy, and the overlap of the parts."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,21 +114,31 @@ def segment(
     Raises:
         UserError: If the model scores whole examples, or other places than are labelled.
     """
+    predict, name, names = _predictor(model)
+    starts = tqdm(range(0, len(inputs), batch_size), unit="batch", disable=not verbose)
+    predicted = np.concatenate([predict(inputs[i : i + batch_size]) for i in starts])
+    if predicted.shape != labels.shape:
+        raise UserError(
+            f"{name} gives one class to each of {predicted.shape}, and the labels are of {labels.shape}"
+        )
+    names = names or tuple(map(str, range(int(labels.max()) + 1)))
+    return Segmentation(predicted, np.asarray(labels), names)
+
+
+def _predictor(model: Any) -> tuple[Callable[[np.ndarray], np.ndarray], str, tuple[str, ...] | None]:
+    """Returns the function from examples to the classes of places, the model's name, and the classes'."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":  # a model of Keras, since all else is of TensorFlow
+        return lambda some: np.argmax(model.predict_on_batch(some), -1), model.name, model.class_names
     import tensorflow as tf
 
     from tfxai3d.explain.engine.network import network
 
     net = network(model)
-    predict = tf.function(lambda batch: tf.argmax(net(batch), axis=-1, output_type=tf.int32), autograph=False)
-    starts = tqdm(range(0, len(inputs), batch_size), unit="batch", disable=not verbose)
-    batches = (tf.constant(inputs[i : i + batch_size].astype(net.dtype, copy=False)) for i in starts)
-    predicted = np.concatenate([predict(batch).numpy() for batch in batches])
-    if predicted.shape != labels.shape:
-        raise UserError(
-            f"{net.name} gives one class to each of {predicted.shape}, and the labels are of {labels.shape}"
-        )
-    names = net.class_names or tuple(map(str, range(net.classes or int(labels.max()) + 1)))
-    return Segmentation(predicted, np.asarray(labels), names)
+    classes = tf.function(lambda batch: tf.argmax(net(batch), axis=-1, output_type=tf.int32), autograph=False)
+    names = net.class_names or (tuple(map(str, range(net.classes))) if net.classes else None)
+    return lambda some: classes(tf.constant(some.astype(net.dtype, copy=False))).numpy(), net.name, names
 
 
 def _category(name: str) -> str:

@@ -15,7 +15,7 @@ from tfxai3d.storage.writing import AnyPath, made_folder, write_json
 
 RUN_FILE = "run.json"
 """The name of the file."""
-_PACKAGES = ("tfxai3d", "tensorflow", "tensorflow-cpu", "keras", "numpy")
+_PACKAGES = ("tfxai3d", "tensorflow", "tensorflow-cpu", "jax", "keras", "numpy")
 _LONGEST = 100  # characters of a value in an error
 
 

@@ -5,18 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
+from tfxai3d.data.augment.epochs import Batches
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.results.heads import SOFTMAX, Head
 from tfxai3d.storage.tables import write_csv
 from tfxai3d.training.checkpoint import restore_checkpoint, save_checkpoint
 from tfxai3d.training.distribution import Replicas
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 History = list[dict[str, float]]
 Callbacks = Sequence[keras.callbacks.Callback]
@@ -75,7 +73,7 @@ def _loss_and_accuracy(head: Head, from_logits: bool, smoothing: float) -> tuple
 
 def fit_resumable(
     model: keras.Model,
-    epoch_batches: "Callable[[int], tf.data.Dataset]",
+    epoch_batches: Callable[[int], Batches],
     epochs: int,
     output_dir: Path,
     *,
@@ -138,7 +136,7 @@ def fit_resumable(
     return history
 
 
-def _fit(model: keras.Model, batches: "tf.data.Dataset", epoch: int, callbacks: Callbacks) -> dict[str, Any]:
+def _fit(model: keras.Model, batches: Batches, epoch: int, callbacks: Callbacks) -> dict[str, Any]:
     """Trains for one epoch; returns its loss and metrics."""
     fitted = model.fit(
         batches,
@@ -155,6 +153,8 @@ def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:
     """Returns a function that logs the scalars of one epoch."""
     if importlib.util.find_spec("tensorboard") is None:
         raise missing_extra("tensorboard", "tensorboard")
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UserError("tensorboard: TensorFlow writes these files, and is not installed; leave it away")
     import tensorflow as tf  # here, because all else trains on Keras's other backends as well
 
     writer = tf.summary.create_file_writer(str(folder))

@@ -3,18 +3,16 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
 
 from tfxai3d import __version__, data, models
+from tfxai3d.data.augment.epochs import Batches
 from tfxai3d.data.orientation import normal_columns
 from tfxai3d.errors import UserError
 from tfxai3d.training.fit import compile_classifier
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 AUGMENTATIONS = {"points": ("scale_axes", "shift_far"), "voxels": ("flip", "shift")}
 """The usual augmentations of each kind of data."""
@@ -81,7 +79,7 @@ class Recipe:
             raise UserError(f"batch_size={self.batch_size} is larger than the {len(train)} training examples")
         return len(train) // self.batch_size
 
-    def batches(self, train: data.Split, kind: str, size: int | None) -> "Callable[[int], tf.data.Dataset]":
+    def batches(self, train: data.Split, kind: str, size: int | None) -> Callable[[int], Batches]:
         """Returns what makes the batches of an epoch, given its number.
 
         `size` points are drawn of each cloud, or grids are coarsened to so many voxels along an axis, if it
@@ -92,7 +90,7 @@ class Recipe:
         augment = data.voxel_augmentation(names) if kind == "voxels" else data.augmentation(names, normals)
         shared: dict[str, Any] = {"num_classes": len(train.class_names), "batch_size": self.batch_size}
 
-        def make(epoch: int) -> "tf.data.Dataset":
+        def make(epoch: int) -> Batches:
             options = shared | {"augment": augment, "seed": (self.seed, epoch)}
             if kind == "voxels":
                 return data.voxel_batches(train.inputs, train.labels, size=size, **options)

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.explain.engine.head import Reading, keras_head
+from tfxai3d.explain.engine.answers import keras_head
+from tfxai3d.explain.engine.head import Reading
 from tfxai3d.explain.engine.layout import DataFormat, Layout, Shape, built_shape
 from tfxai3d.explain.engine.several_inputs import Inputs, inputs_of, is_held, packed, several_inputs
 from tfxai3d.explain.engine.shadow import needs_shadow, shadow

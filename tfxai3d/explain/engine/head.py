@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfxai3d.errors import UserError, check_choice
+from tfxai3d.explain.engine.answers import chosen
 from tfxai3d.models.layers.precision import wide
 from tfxai3d.results.heads import HEADS, SOFTMAX, Head, check_classes, told_by
 
@@ -106,32 +106,6 @@ class Reading:
         return log - tf.math.log(tf.maximum(1 - p, tiny))
 
 
-def keras_head(model: keras.Model, output: Any = None) -> tuple[Head | None, bool | None]:
-    """Returns what a Keras model's last activation says of its head; None where it takes a call to know.
-
-    Args:
-        model: The model.
-        output: The symbol of the output that is explained; by default its only one.
-    """
-    operation: Any = model
-    while isinstance(operation, keras.Model):
-        outputs = [output] if output is not None else getattr(operation, "outputs", None) or []
-        if len(outputs) != 1:
-            return None, None
-        shape, operation, output = outputs[0].shape, outputs[0]._keras_history.operation, None
-    one = shape[-1] == 1
-    if isinstance(operation, keras.layers.Softmax):
-        return "probabilities", True
-    activation = getattr(operation, "activation", None)
-    if activation is keras.activations.softmax:
-        return "probabilities", True
-    if activation is keras.activations.sigmoid:
-        return ("binary" if one else "sigmoids"), True
-    if activation is keras.activations.linear:
-        return ("regression" if one else "logits"), False
-    return None, None
-
-
 def log_probabilities(scores: tf.Tensor, head: Head) -> tf.Tensor:
     """Returns the logarithms of the probabilities of all classes, shape of the scores.
 
@@ -154,19 +128,7 @@ def picked(answer: Any, name: str, output: str | int | None = None) -> tf.Tensor
     Raises:
         UserError: If there is none, or several and none is called "logits".
     """
-    tensor = answer
-    if output is not None:
-        try:
-            tensor = answer[output]
-        except (KeyError, IndexError, TypeError) as error:
-            raise UserError(f"output_name: {name} returns no output called {output!r}") from error
-    if isinstance(tensor, dict):
-        tensor = tensor.get("logits", next(iter(tensor.values())) if len(tensor) == 1 else None)
-    if tensor is None or isinstance(tensor, list | tuple):
-        raise UserError(
-            f"{name} must return one tensor of scores (B,C), or name one 'logits', or give output_name"
-        )
-    tensor = tf.convert_to_tensor(tensor)
+    tensor = tf.convert_to_tensor(chosen(answer, name, output))
     if tensor.shape.rank == 0:
         raise UserError(f"{name} must return scores (B,C), it returns one number")
     return tensor[:, None] if tensor.shape.rank == 1 else tensor
