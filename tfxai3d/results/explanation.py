@@ -211,7 +211,10 @@ def _check(found: Explanation, meta: Any) -> None:
         "convergence_delta": ("f", (count,)),
         "standard_error": ("f", importance),
         "affine": ("f", (count, 4, 4)),
-        "region": ("b", (count, *[None] * (len(importance) - 1))),
+        "region": (
+            "b",
+            (count, *[None] * (np.ndim(found.region) - 1)),
+        ),  # of the answer, which may be coarser
     }
     for name, (kinds, shape) in optional.items():
         if (array := getattr(found, name)) is not None:
