@@ -211,14 +211,12 @@ def _check(found: Explanation, meta: Any) -> None:
         "convergence_delta": ("f", (count,)),
         "standard_error": ("f", importance),
         "affine": ("f", (count, 4, 4)),
-        "region": (
-            "b",
-            (count, *[None] * (np.ndim(found.region) - 1)),
-        ),  # of the answer, which may be coarser
     }
     for name, (kinds, shape) in optional.items():
         if (array := getattr(found, name)) is not None:
             check_array(name, array, kinds, shape)
+    if found.region is not None:  # of the answer, which may be coarser than the inputs
+        check_array("region", found.region, "b", (count, *[None] * (found.region.ndim - 1)))
 
 
 def _notebook() -> Any:

@@ -6,13 +6,13 @@ import keras
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.ball_places import groups_points
 from tfxai3d.explain.engine.expected_max import Order, expected_max, expected_max_of, order
 from tfxai3d.explain.engine.expected_mean import expected_mean
 from tfxai3d.explain.engine.max_pools import replace_max, replace_mean
 from tfxai3d.explain.engine.neighbor_pools import NeighborPools, Pool
 from tfxai3d.explain.engine.network import Network
-from tfxai3d.explain.engine.shadow import has_layer, shadow
-from tfxai3d.models.layers.set_abstraction import Group
+from tfxai3d.explain.engine.shadow import shadow
 
 
 class Whole(NamedTuple):
@@ -49,7 +49,7 @@ class PresenceNetwork:
             raise UserError(
                 f"{network.name} must be a Keras model of points: the max over them is looked for inside"
             )
-        self._network, self._model, self._in_balls = network, model, has_layer(model, Group)
+        self._network, self._model, self._in_balls = network, model, groups_points(model)
 
     def whole(self, inputs: tf.Tensor, presence: tf.Tensor, player: tf.Tensor | None = None) -> Whole:
         """Sorts once what goes into each max.
