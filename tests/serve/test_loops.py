@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from tests.serve.hostile import refused
 from tfxai3d import serve
@@ -25,6 +26,16 @@ def save(folder, loop):
     module.answer = tf.function(answer, signature, autograph=False)
     tf.saved_model.save(module, str(folder), {"serving_default": module.answer})
     return folder
+
+
+def frozen(loop):
+    """Writes a loop out as single nodes, as graphs of constants have it."""
+
+    def run(points, _):
+        function = tf.function(lambda x: loop(x, None), [tf.TensorSpec((None, None, 3))], autograph=False)
+        return convert_variables_to_constants_v2(function.get_concrete_function())(points)[0]
+
+    return run
 
 
 def within(points, _):
@@ -60,6 +71,14 @@ ENDING = {
         (x,),
     )[0],
 }
+
+
+def written_out(loops, *names):
+    return {f"{name}, written out": frozen(loops[name]) for name in names}
+
+
+ENDLESS |= written_out(ENDLESS, "asks for its input", "asks for what is passed on")
+ENDING |= written_out(ENDING, "counts", "asks for the sum", "draws lots")
 
 
 @pytest.mark.parametrize("loop", ENDLESS.values(), ids=ENDLESS)

@@ -176,6 +176,25 @@ def test_a_module(tmp_path):
     assert_close(loaded(POINTS), POINTS.sum(axis=1, keepdims=True)[:, 0].sum(-1, keepdims=True) * np.ones(4))
 
 
+def test_the_gradient_of_a_branch(tmp_path):
+    """It has to know which branch was taken, and what was computed there."""
+
+    class Branch(layers.Layer):
+        def call(self, rows):
+            return tf.cond(
+                tf.reduce_sum(rows) > 0, lambda: tf.exp(tf.sin(rows)), lambda: tf.tanh(rows) * rows
+            )
+
+    points = keras.Input((None, 3))
+    rows = layers.GlobalMaxPooling1D()(Branch()(layers.Dense(4)(points)))
+    model = keras.Model(points, layers.Dense(3)(rows))
+    serve.export(model, tmp_path / "1", ["vanilla_gradient"], data_kind="points")
+    for inputs in (POINTS, -POINTS):
+        ours = serve.load(tmp_path / "1").explainer("vanilla_gradient")(inputs, 1)
+        theirs = explain.VanillaGradient(model, data_kind="points")(inputs, 1)
+        assert_close(ours.attributions, theirs.attributions, 1e-4)
+
+
 def test_a_keras_2_model(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

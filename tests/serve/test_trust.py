@@ -29,7 +29,7 @@ FORBIDDEN = {
     "TextLineReaderV2 TFRecordDatasetV2 WholeFileReader WholeFileReaderV2",
     "reaches other processes": "DataServiceDatasetV4 RemoteCall RpcClient RpcServer _Recv _Send",
     "runs other programs": "Abort EagerPyFunc PyFunc PyFuncStateless XlaCallModule XlaCustomCallV2",
-    "reads the process": "Empty GetSessionTensor IteratorFromStringHandleV2 StubResourceHandleOp",
+    "reads the process": "Empty FakeParam GetSessionTensor IteratorFromStringHandleV2 StubResourceHandleOp",
     "hides a graph": "DatasetFromGraph DecodeRaw MapDataset OneShotIterator ParseTensor",
     "is not known": "NobodysOperation",
 }
@@ -218,6 +218,16 @@ ABSURD = {
     "random numbers": [constant([10**5] * 3), node("RandomUniform", "constant:output:0")],
     "a tiled tensor": [constant([10**6, 10**6]), node("Tile", "x:0", "constant:output:0")],
     "padding": [constant([[0, 0], [0, 10**12]], tf.int64), node("Pad", "x:0", "constant:output:0")],
+    "a filter": [
+        constant([10**5, 10**5, 1, 1]),
+        node("Conv2DBackpropFilter", "x:0", "constant:output:0", "x:0"),
+    ],
+    "elements of a list": [
+        constant([10**6], tf.int64),
+        constant(10**6, name="number"),
+        node("TensorListReserve", "constant:output:0", "number:output:0"),
+    ],
+    "a shape in an attribute": [node("TensorArrayV3", "x:0", element_shape=tf.TensorShape([10**6, 10**6]))],
     "a range": [constant(10**12, tf.int64), node("Range", "x:0", "constant:output:0")],
 }
 
@@ -261,6 +271,19 @@ def test_a_variable_by_its_name_in_a_function(edited):
     """In the main graph the variables' handles stand; a function could take one of another model."""
     put(edited.place("serve"), node("VarHandleOp", shared_name=b"weights", dtype=tf.float32))
     refused(edited.write(), "operation VarHandleOp")
+
+
+def test_an_attribute_that_is_left_open(edited):
+    """Who calls the function says where the message goes; where it stands nothing is to be seen of it."""
+    function = edited.place("function that nothing calls")
+    function.signature.attr.add(name="where", type="string")
+    message = node("PrintV2", "constant:output:0")
+    message.attr["output_stream"].placeholder = "where"
+    put(function, constant(b"x"), message)
+    call = node("StatefulPartitionedCall", f="idle")
+    call.attr["f"].func.attr["where"].s = b"file:///tmp/log"
+    put(edited.place("serve"), call)
+    refused(edited.write(), "leaves the attribute 'where' open in the function idle")
 
 
 @pytest.mark.parametrize("stream", [b"file:///tmp/log", b"stderr2"])

@@ -66,6 +66,13 @@ def test_log_and_checkpoints(trained):
     assert set(rows[0]) == {"epoch", "accuracy", "loss", "learning_rate", "seconds"}
 
 
+def test_what_a_kill_before_the_removal_leaves_is_removed(copy):
+    folder = copy / "checkpoints"
+    (folder / "epoch-0001.npz").write_bytes((folder / "epoch-0002.npz").read_bytes())
+    fit_resumable(network(seed=1), batches, 3, copy)
+    assert sorted(p.name for p in folder.iterdir()) == ["epoch-0002.npz", "epoch-0003.npz"]
+
+
 def test_everything_is_restored(trained):
     model, history, folder = trained
     other = network(seed=5)

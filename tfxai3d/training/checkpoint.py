@@ -18,8 +18,14 @@ def save_checkpoint(folder: Path, epoch: int, model: keras.Model, meta: dict[str
     """
     arrays = {f"{i:04d}": np.asarray(variable) for i, variable in enumerate(_state(model))}
     write_npz(folder / f"epoch-{epoch:04d}.npz", arrays, meta, compressed=False)
-    for old in _files(folder)[2:]:
-        old.unlink()
+    remove_before(folder, epoch)
+
+
+def remove_before(folder: Path, epoch: int) -> None:
+    """Removes the checkpoints that are older than that of an epoch and the one before it."""
+    for path in _files(folder):
+        if _epoch(path) < epoch - 1:
+            path.unlink()
 
 
 def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str, Any]] | None:
@@ -47,13 +53,17 @@ def restore_checkpoint(folder: Path, model: keras.Model) -> tuple[int, dict[str,
             raise UserError(f"{path}: is of another model or optimiser; give another folder")
         for variable, value in zip(state, values, strict=True):
             variable.assign(value)
-        return int(path.stem.split("-")[1]), meta
+        return _epoch(path), meta
     return None
 
 
 def _state(model: keras.Model) -> list[Any]:
     """Weights, the random generators of dropout layers, and the optimiser's moments and step."""
     return [*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables]
+
+
+def _epoch(path: Path) -> int:
+    return int(path.stem.split("-")[1])
 
 
 def _files(folder: Path) -> list[Path]:

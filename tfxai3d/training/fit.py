@@ -13,7 +13,7 @@ from tfxai3d.data.augment.epochs import Batches
 from tfxai3d.errors import UserError, missing_extra
 from tfxai3d.results.heads import SOFTMAX, Head
 from tfxai3d.storage.tables import write_csv
-from tfxai3d.training.checkpoint import restore_checkpoint, save_checkpoint
+from tfxai3d.training.checkpoint import remove_before, restore_checkpoint, save_checkpoint
 from tfxai3d.training.distribution import Replicas
 
 History = list[dict[str, float]]
@@ -112,7 +112,8 @@ def fit_resumable(
         callback.set_model(model)
     restored = restore_checkpoint(output_dir / "checkpoints", model)
     done, history = (restored[0], restored[1]["history"]) if restored else (0, [])
-    if done and replicas.chief:  # a run may be killed between its checkpoint and its log
+    if done and replicas.chief:  # a run may be killed between its checkpoint and what follows it
+        remove_before(output_dir / "checkpoints", done)
         write_csv(output_dir / "log.csv", history)
     if 0 < done < epochs and replicas.chief:
         print(f"continuing after epoch {done} of {epochs}", flush=True)

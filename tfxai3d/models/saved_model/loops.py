@@ -18,7 +18,7 @@ _PURE = frozenset().union(
     )
 )
 _LOOPS = ("While", "StatelessWhile")
-_PASSED_ON = ("Identity", "IdentityN", "StopGradient", "Snapshot")
+_PASSED_ON = ("Identity", "IdentityN", "StopGradient", "Snapshot", "NextIteration", "Switch")
 
 
 def check_loops(functions: Mapping[str, Any], graph: Any) -> None:
@@ -31,10 +31,13 @@ def check_loops(functions: Mapping[str, Any], graph: Any) -> None:
     places = [("the main graph", graph.node)]
     places += [(f"the function {name}", function.node_def) for name, function in functions.items()]
     for where, nodes in places:
+        by_name = {node.name: node for node in nodes}
         for node in nodes:
-            if node.op in _LOOPS and _is_endless(
-                *(functions[node.attr[k].func.name] for k in ("cond", "body"))
-            ):
+            if node.op in _LOOPS:
+                endless = _is_endless(*(functions[node.attr[k].func.name] for k in ("cond", "body")))
+            else:
+                endless = node.op == "LoopCond" and _is_written_out_endless(node, by_name)
+            if endless:
                 raise UserError(f"its loop {node.name} in {where} has no end: its condition never changes")
 
 
@@ -49,14 +52,42 @@ def _is_endless(condition: Any, body: Any) -> bool:
     return all(_is_constant(node, same) for answer in answers for node in _needed(answer, condition))
 
 
+def _is_written_out_endless(condition: Any, nodes: Mapping[str, Any]) -> bool:
+    """The same of a loop that is written out as single nodes, as in frozen graphs.
+
+    What it changes meets the next round in a `Merge`, of its first value and a `NextIteration`; all that
+    stands outside comes in by an `Enter` and stays as it is.
+    """
+    todo, seen = [condition.name], set()
+    while todo:
+        node = nodes.get(todo.pop())
+        if node is None or node.op not in _PURE | {"LoopCond", "Enter", "Merge"}:
+            return False
+        inputs = [_name(tensor) for tensor in node.input if not tensor.startswith("^")]
+        if node.op == "Merge" and any(
+            one in nodes and nodes[one].op == "NextIteration" and _name(_origin(one, nodes)) != node.name
+            for one in inputs
+        ):
+            return False
+        if node.op not in ("Enter", "Merge") and node.name not in seen:
+            seen.add(node.name)
+            todo.extend(inputs)
+    return True
+
+
+def _name(tensor: str) -> str:
+    """Returns the node that a tensor comes from."""
+    return tensor.split(":")[0]
+
+
 def _origin(tensor: str, nodes: Mapping[str, Any]) -> str:
     """Returns where a tensor of a function comes from, if it is only passed on."""
     for _ in nodes:
-        node = nodes.get(tensor.split(":")[0])
+        node = nodes.get(_name(tensor))
         if node is None or node.op not in _PASSED_ON:
             break
-        number = int(tensor.rpartition(":")[2])
-        tensor = node.input[number]
+        number = tensor.rpartition(":")[2] if node.op == "IdentityN" else "0"
+        tensor = node.input[int(number) if number.isdecimal() else 0]
     return tensor
 
 
@@ -64,7 +95,7 @@ def _needed(tensor: str, function: Any) -> Iterator[Any]:
     """Yields the nodes that a tensor of a function is computed from, and the names of its arguments."""
     nodes, todo, seen = {node.name: node for node in function.node_def}, [tensor], set()
     while todo:
-        name = todo.pop().lstrip("^").split(":")[0]
+        name = _name(todo.pop().lstrip("^"))
         if name not in seen:
             seen.add(name)
             yield nodes.get(name, name)

@@ -84,7 +84,7 @@ FAMILIES = _named({
         StatelessRandomUniformV2 StatelessShuffle StatelessTruncatedNormal StatelessTruncatedNormalV2
         TruncatedNormal""",
     "branches, loops and calls: their functions are checked like any other": """
-        Case ControlTrigger DeviceIndex Enter Exit FakeParam If LoopCond Merge NextIteration PartitionedCall
+        Case ControlTrigger DeviceIndex Enter Exit If LoopCond Merge NextIteration PartitionedCall
         StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile Switch While""",
     "variables of the model, which are handed in by the object that owns them": """
         AssignAddVariableOp AssignSubVariableOp AssignVariableOp DisableCopyOnRead ReadVariableOp
@@ -100,6 +100,8 @@ FAMILIES = _named({
         TensorListPushBack TensorListPushBackBatch TensorListReserve TensorListResize TensorListScatter
         TensorListScatterIntoExistingList TensorListScatterV2 TensorListSetItem TensorListSplit
         TensorListStack""",
+    "values that may be missing: what a branch that is not taken has not computed for its gradient": """
+        OptionalFromValue OptionalGetValue OptionalHasValue OptionalNone""",
     "checks, and messages on the terminal; `trust` refuses messages that go to a file": """
         Assert CheckNumerics PrintV2 StringFormat""",
 })  # fmt: skip
@@ -114,27 +116,31 @@ SAVER = frozenset(
 and `traced_restore`, which only programs of TensorFlow 1 call; `tf.saved_model.load` does not."""
 
 _SIZED = _named({
-    0: """
+    (0,): """
         AvgPool3DGrad AvgPoolGrad Conv2DBackpropInput Conv3DBackpropInputV2
-        DepthwiseConv2dNativeBackpropInput Fill NonDeterministicInts ParameterizedTruncatedNormal
-        RandomGamma RandomPoissonV2 RandomStandardNormal RandomUniform RandomUniformInt
-        StatelessParameterizedTruncatedNormal StatelessRandomBinomial StatelessRandomGammaV2
+        DepthwiseConv2dNativeBackpropInput EmptyTensorList Fill NonDeterministicInts
+        ParameterizedTruncatedNormal RandomGamma RandomPoissonV2 RandomStandardNormal RandomUniform
+        RandomUniformInt StatelessParameterizedTruncatedNormal StatelessRandomBinomial StatelessRandomGammaV2
         StatelessRandomGammaV3 StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson
         StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2
         StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2
         StatelessTruncatedNormal StatelessTruncatedNormalV2 StridedSliceGrad TensorArrayV3 TruncatedNormal""",
-    1: """
-        Bincount BroadcastTo DenseBincount IRFFT IRFFT2D IRFFT3D MirrorPad Multinomial OneHot Pad PadV2 RFFT
-        RFFT2D RFFT3D Range ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate
-        SpaceToBatch StatelessMultinomial TensorListReserve TensorListResize Tile""",
-    2: """
-        HistogramFixedWidth ImageProjectiveTransformV2 ImageProjectiveTransformV3 LinSpace MatrixDiagV2
-        MatrixDiagV3 ScatterNd SpaceToBatchND StatefulRandomBinomial StatefulStandardNormalV2
-        StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt StatefulUniformInt UnsortedSegmentMax
-        UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum""",
-    3: "CropAndResize CropAndResizeGradImage TensorListScatterV2",
+    (0, 1): "TensorListReserve",
+    (1,): """
+        Bincount BroadcastTo Conv2DBackpropFilter Conv3DBackpropFilterV2 DenseBincount
+        DepthwiseConv2dNativeBackpropFilter FFTND IFFTND IRFFT IRFFT2D IRFFT3D IRFFTND MirrorPad Multinomial
+        OneHot Pad PadV2 RFFT RFFT2D RFFT3D RFFTND Range ResizeArea ResizeBicubic ResizeBilinear
+        ResizeNearestNeighbor ResizeNearestNeighborGrad ScaleAndTranslate SpaceToBatch StatelessMultinomial
+        TensorListConcatV2 TensorListPopBack TensorListResize TensorListStack Tile""",
+    (2,): """
+        HistogramFixedWidth ImageProjectiveTransformV2 ImageProjectiveTransformV3 LinSpace ScatterNd
+        SpaceToBatchND StatefulRandomBinomial StatefulStandardNormalV2 StatefulTruncatedNormal
+        StatefulUniform StatefulUniformFullInt StatefulUniformInt TensorListGather TensorListGetItem
+        TensorListScatter UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum""",
+    (2, 3): "MatrixDiagV2 MatrixDiagV3 TensorListScatterV2",
+    (3,): "CropAndResize CropAndResizeGradImage",
 })  # fmt: skip
 
-SIZED = MappingProxyType({name: place for place, names in _SIZED.items() for name in names})
-"""What makes as many numbers as one of its inputs says, by the place of that input: a few bytes in it can
-ask for any memory."""
+SIZED = MappingProxyType({name: places for places, names in _SIZED.items() for name in names})
+"""What makes as many numbers as some of its inputs say, by the places of those inputs: a few bytes in them
+can ask for any memory."""

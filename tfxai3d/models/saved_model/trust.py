@@ -137,17 +137,17 @@ def _strings(values: Iterable[Any]) -> Iterator[str]:
 
 
 def _parts(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the functions by name, the texts and the tensors of attributes, of those in them as well."""
+    """Yields functions by name, texts, shapes, tensors and open places in attributes, nested ones as well."""
     for value in values:
         kind = value.WhichOneof("value")
         if kind == "func":
             yield kind, value.func.name
             yield from _parts(value.func.attr.values())
-        elif kind in ("s", "tensor"):
+        elif kind in ("s", "shape", "tensor", "placeholder"):
             yield kind, getattr(value, kind)
         elif kind == "list":
-            yield from (("s", text) for text in value.list.s)
-            yield from (("tensor", tensor) for tensor in value.list.tensor)
+            for several in ("s", "shape", "tensor"):
+                yield from ((several, one) for one in getattr(value.list, several))
             for func in value.list.func:
                 yield "func", func.name
                 yield from _parts(func.attr.values())
@@ -164,12 +164,10 @@ def _check_nodes(
         if node.op == "PrintV2" and node.attr["output_stream"].s not in _STREAMS:
             raise UserError(f"it holds the operation PrintV2 in {where}, which writes a file")
         total += _check_values(node.attr.values(), where, functions)
-        place = SIZED.get(node.op, len(node.input))
-        shape = constants.get(node.input[place].split(":")[0]) if place < len(node.input) else None
-        if shape is not None and _count(shape) <= _MAX_RANK:
-            count = math.prod(int(size) for size in tf.make_ndarray(shape).flat if size > 1)
-            if count > MAX_BYTES:
-                raise UserError(f"its operation {node.op} in {where} makes {count:,} numbers")
+        places = (place for place in SIZED.get(node.op, ()) if place < len(node.input))
+        shapes = [constants.get(node.input[place].split(":")[0]) for place in places]
+        sizes = [tf.make_ndarray(s).flat for s in shapes if s is not None and _count(s) <= _MAX_RANK]
+        _check_count((int(size) for one in sizes for size in one), f"operation {node.op} in {where}")
     if total > MAX_BYTES:
         raise UserError(f"its constants in {where} declare {total:,} bytes, more than {MAX_BYTES:,}")
 
@@ -180,9 +178,19 @@ def _check_values(values: Iterable[Any], where: str, functions: Mapping[str, Any
     for kind, value in _parts(values):
         if kind == "func" and value not in functions:
             raise UserError(f"it calls the function {value!r} in {where}, which it does not hold")
+        if kind == "placeholder":  # its value would come from who calls, past every check
+            raise UserError(f"it leaves the attribute {value!r} open in {where}")
+        if kind == "shape":
+            _check_count((dim.size for dim in value.dim), f"shape in {where}")
         if kind == "tensor":
             total += _bytes(value, where)
     return total
+
+
+def _check_count(sizes: Iterable[int], what: str) -> None:
+    """Checks how many numbers a tensor of some sizes has; unknown ones, -1, ask for nothing."""
+    if (count := math.prod(size for size in sizes if size > 1)) > MAX_BYTES:
+        raise UserError(f"its {what} makes {count:,} numbers")
 
 
 def _tensors(message: Any) -> Iterator[Any]:
