@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 DATA = ROOT.parent / "shared" / "data"  # real data, where they lie beside the project
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 TOOLS = nox.project.dependency_groups(PROJECT, "lint")
-EXTRAS = "view,tensorboard,beam,lidar,volumes,explore"
+EXTRAS = "view,tensorboard,dask,lidar,volumes,explore"
 LARGEST = 30 << 20  # of a distribution, in bytes: weights that are larger are to be fetched, not shipped
 
 

@@ -19,6 +19,7 @@ find the files under the same paths, as on a shared disk, and --saved_model is n
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,7 @@ def main(argv: list[str]) -> None:
     output_dir = Path(FLAGS.output_dir)
     cli.load_tensorflow()
     bulk = serve.bulk  # an error without Beam, before any work
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
     patterns = _patterns(output_dir)
     with _saved_model() as saved_model:
         for method in FLAGS.methods:

@@ -17,16 +17,13 @@ from tfxai3d.storage.settings import run_folder
 
 try:
     import apache_beam as beam
-    from apache_beam.metrics import Metrics, MetricsFilter
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.utils.shared import Shared
 
-    from tfxai3d.serve.bulk.sinks import Format, Row, write_rejected, write_rows
+    from tfxai3d.serve.bulk.sinks import Format, Row, count_lines, count_rows, write_rejected, write_rows
+    from tfxai3d.serve.bulk.workers import run
 except ImportError as error:
     raise missing_extra("apache-beam", "beam") from error
 
-_COUNTERS = "tfxai3d"
 _Described = tuple[str, str, int, bool]
 _AnyExplainer = Explainer | LimitedExplainer
 
@@ -90,10 +87,12 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
     work = _ExplainShard(job, len(shards))
     work.setup()  # mistakes are found before any work, and workers in this process share what was loaded
     with run_folder(job.output_dir, run_settings(job.saved_model, paths, decisive), "explanations-*"):
-        left = [shard for shard in shards if not _path(job, shard, len(shards)).exists()]
-        counters = _run(work, left, options) if left else {}
-    counts = {name: counters.get(name, 0) for name in ("explained", "rejected")}
-    return Summary(**counts, shards=len(shards), skipped=len(shards) - len(left))
+        left = [shard for shard in shards if not work.is_done(shard)]
+        run(work, left, work.is_done, options)
+    # Counted in what is there: not every runner keeps counters, and none those of workers that died.
+    explained = sum(count_rows(work.path(shard), job.format) for shard in left)
+    rejected = sum(count_lines(work.path(shard, "rejected")) for shard in left)
+    return Summary(explained, rejected, shards=len(shards), skipped=len(shards) - len(left))
 
 
 class ExplainClouds(beam.PTransform):
@@ -168,23 +167,28 @@ class _ExplainShard(_WithExplainer):
 
     def process(self, shard: Shard) -> None:
         """Writes the shard's two files; the explanations last, for they say that the shard is done."""
-        job, rejected, explained = self._job, list[Rejected](), 0
+        job, rejected = self._job, list[Rejected]()
         size, columns = sizes_of(self.explainer)
         sizes = size or job.num_points, columns, job.normalize
-        path = _path(job, shard, self._count)
-        if path.exists():  # an attempt before this one was told to be lost and was not
+        if self.is_done(shard):  # an attempt before this one was told to be lost and was not
             return
         records = (record for source in shard.sources for record in read_records(source, *sizes))
-        with write_rows(path, job.format) as write:
+        with write_rows(self.path(shard), job.format) as write:
             while some := list(itertools.islice(records, job.batch_size)):
                 results = list(explain_records(self.explainer, some))
                 rows = [result for result in results if not isinstance(result, Rejected)]
                 rejected += [result for result in results if isinstance(result, Rejected)]
-                explained += len(rows)
                 write(rows)
-            write_rejected(_path(job, shard, self._count, "rejected"), rejected)
-        Metrics.counter(_COUNTERS, "explained").inc(explained)
-        Metrics.counter(_COUNTERS, "rejected").inc(len(rejected))
+            write_rejected(self.path(shard, "rejected"), rejected)
+
+    def is_done(self, shard: Shard) -> bool:
+        """Returns whether the shard's files are there."""
+        return self.path(shard).exists()
+
+    def path(self, shard: Shard, kind: str = "explanations") -> Path:
+        """Returns where the shard's explanations are, or its list of "rejected" records."""
+        suffix = self._job.format if kind == "explanations" else "jsonl"
+        return Path(self._job.output_dir) / f"{kind}-{shard.number:05d}-of-{self._count:05d}.{suffix}"
 
 
 def _described(job: Job) -> _Described:
@@ -222,26 +226,3 @@ def _explained(explainer: _AnyExplainer, records: list[Record]) -> Iterator[Row 
         if found.convergence_delta is not None:
             row["delta"] = found.convergence_delta[i]
         yield row
-
-
-def _path(job: Job, shard: Shard, count: int, kind: str = "explanations") -> Path:
-    suffix = job.format if kind == "explanations" else "jsonl"
-    return Path(job.output_dir) / f"{kind}-{shard.number:05d}-of-{count:05d}.{suffix}"
-
-
-def _run(work: beam.DoFn, shards: list[Shard], options: Sequence[str]) -> dict[str, int]:
-    """Runs the pipeline and returns its counters."""
-    parsed = PipelineOptions(list(options))
-    # Beam's DirectRunner would first try to fetch Prism, a program of another language.
-    runner = None if parsed.view_as(StandardOptions).runner else FnApiRunner()
-    pipeline = beam.Pipeline(runner, parsed)
-    # Without Reshuffle a runner may give all shards to one worker.
-    pipeline | beam.Create(shards) | beam.Reshuffle() | beam.ParDo(work)
-    try:
-        result = pipeline.run()
-        result.wait_until_finish()
-    except RuntimeError as error:  # its text is the trace of a worker
-        reason = str(error).strip().splitlines()[-1][:300]
-        raise UserError(f"the run has failed ({reason}); mend it, and the same run goes on") from error
-    found = result.metrics().query(MetricsFilter().with_namespace(_COUNTERS))["counters"]
-    return {counter.key.metric.name: counter.committed for counter in found}

@@ -84,7 +84,7 @@ def _rows(array: Any, source: Source, num_points: int, columns: int) -> Iterator
 
 
 def _read_tfrecord(source: Source, num_points: int, columns: int) -> Iterator[Record | Rejected]:
-    whole, cut_off = _whole_records(source.path)
+    whole, cut_off = whole_records(source.path)
     number = 0
     try:
         records = tf.data.TFRecordDataset(source.path).take(whole)
@@ -98,7 +98,7 @@ def _read_tfrecord(source: Source, num_points: int, columns: int) -> Iterator[Re
             yield Rejected(_id(source.path, whole), "unreadable from here on (longer than the file)")
 
 
-def _whole_records(path: str) -> tuple[int, bool]:
+def whole_records(path: str) -> tuple[int, bool]:
     """Returns how many records are there by their declared lengths, and whether part of another follows.
 
     TensorFlow takes memory for any length before it finds that the file is shorter, and may crash.

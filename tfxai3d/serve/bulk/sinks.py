@@ -13,7 +13,7 @@ import pyarrow.parquet
 import tensorflow as tf
 
 from tfxai3d.errors import UserError
-from tfxai3d.serve.bulk.records import Rejected
+from tfxai3d.serve.bulk.records import Rejected, whole_records
 from tfxai3d.storage import AnyPath
 from tfxai3d.storage.writing import atomic_path, write_text
 
@@ -37,6 +37,21 @@ def write_rows(path: Path, format: Format) -> Iterator[Callable[[list[Row]], Non
     open_file = {"tfrecord": _tfrecord, "parquet": _parquet}[format]
     with atomic_path(path) as temporary, open_file(temporary) as write:
         yield write
+
+
+def count_rows(path: Path, format: Format) -> int:
+    """Returns how many rows a file of `write_rows` holds, without reading them."""
+    if format == "parquet":
+        return int(pyarrow.parquet.read_metadata(path).num_rows)
+    return whole_records(str(path))[0]
+
+
+def count_lines(path: Path) -> int:
+    """Returns how many records `write_rejected` has listed in a file, 0 where there is none."""
+    if not path.exists():
+        return 0
+    with open(path, encoding="utf-8") as file:
+        return sum(1 for _ in file)
 
 
 def commonest_reason(output_dir: AnyPath) -> str:
