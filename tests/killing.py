@@ -14,6 +14,7 @@ import dataclasses
 import multiprocessing
 import os
 import random
+import re
 import runpy
 import shutil
 import signal
@@ -110,9 +111,9 @@ class Killer:
                 return trial
 
     def _temporary(self) -> list[Path]:
-        """Returns the temporary files but TensorFlow's and Beam's own, which sweep nothing."""
+        """Returns the temporary files but TensorFlow's, Beam's and Keras's own, which sweep nothing."""
         names = sorted(self.temporary.iterdir())
-        return [path for path in names if not path.name.startswith(_OF_OTHERS)]
+        return [path for path in names if not (path.name.startswith(_OF_OTHERS) or _is_of_keras(path))]
 
     def _log(self) -> str:
         """Returns the end of what the last run has said."""
@@ -147,6 +148,12 @@ class Killer:
             runpy.run_path(str(ROOT / "apps" / f"{app}.py"), run_name="__main__")
         finally:
             (self.folder / "files").write_text(str(seen))
+
+
+def _is_of_keras(path: Path) -> bool:
+    """Returns whether a path is what Keras makes while it writes a `.keras` file: a folder without files."""
+    empty = path.is_dir() and not any(one.is_file() for one in path.rglob("*"))
+    return empty and re.fullmatch(r"tmp\w{8}", path.name) is not None
 
 
 def main() -> None:

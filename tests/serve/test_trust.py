@@ -1,5 +1,7 @@
 """SavedModels made to do harm are refused in one line before TensorFlow runs any of them."""
 
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ import tensorflow as tf
 from tests.serve import hostile
 from tests.serve.hostile import absurd, constant, node, put, refused
 from tfxai3d import serve
+from tfxai3d.errors import UserError
 from tfxai3d.models.saved_model.operations import ALLOWED, FAMILIES, SAVER, SIZED
 
 PLACES = (
@@ -73,6 +76,18 @@ def test_what_the_trusted_ones_would_do(edited, place, nodes, tmp_path):
     refused(folder)
     serve.load(folder, "points", trust=True)(POINTS)
     assert list(tmp_path.glob("written*"))
+
+
+def test_a_worker_of_a_bulk_run_does_not_believe_it_either(edited, tmp_path):
+    pytest.importorskip("apache_beam")
+    from tfxai3d.serve.bulk import ExplainClouds, Job
+    from tfxai3d.serve.bulk.limited import load_explainer
+
+    put(edited.place("serve"), *hostile.write_file(tmp_path / "written"))
+    with pytest.raises(UserError, match="operation WriteFile"):
+        load_explainer(str(edited.write()), "vanilla_gradient", 1, Job("1", "out").trust)
+    assert inspect.signature(ExplainClouds).parameters["trust"].default is False
+    assert not (tmp_path / "written").exists()
 
 
 def test_what_is_run_by_loading(tmp_path):

@@ -28,6 +28,16 @@ def test_a_file_that_hangs_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         read(HOSTILE / "hangs.h5")
 
 
+@pytest.mark.parametrize("suffix", [".las", ".laz", ".e57", ".nrrd", ".mha", ".dcm"])
+def test_what_libraries_in_c_read_has_a_process_of_its_own(
+    put: Put, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """Without any time there is no answer, whatever the file holds."""
+    monkeypatch.setattr(isolated, "SECONDS", 0)
+    with pytest.raises(UserError, match="takes more than 0 s to read"):
+        read(put(f"a{suffix}", bytes(400)))
+
+
 def test_the_other_process_loads_little() -> None:
     code = "import sys, tfxai3d.data.readers.h5, h5py; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
