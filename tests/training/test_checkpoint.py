@@ -105,6 +105,27 @@ def test_a_damaged_newest_checkpoint_is_reported_and_passed_over(copy, caplog, c
     assert "epoch-0003.npz: damaged" in caplog.text
 
 
+def test_a_run_that_is_killed_at_its_checkpoint_has_told_tensorboard(tmp_path, monkeypatch):
+    """What comes after the checkpoint is not done again, and what is not written dies with the process."""
+    pytest.importorskip("tensorboard")
+    import tensorflow as tf
+
+    told = []
+
+    def killed(*_):
+        (file,) = (tmp_path / "tensorboard").iterdir()
+        for raw in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(raw)
+            told.extend((event.step, value.tag) for value in event.summary.value)
+        raise SystemExit
+
+    monkeypatch.setattr("tfxai3d.training.fit.save_checkpoint", killed)
+    with pytest.raises(SystemExit):
+        fit_resumable(network(), batches, 1, tmp_path, tensorboard=True)
+    assert {step for step, _ in told} == {1}
+    assert {tag for _, tag in told} >= {"loss", "accuracy"}
+
+
 def test_no_readable_checkpoint_is_a_fresh_start(tmp_path):
     assert restore_checkpoint(tmp_path, network()) is None
     (tmp_path / "epoch-0001.npz").write_bytes(b"nothing")

@@ -128,10 +128,10 @@ def fit_resumable(
         record["seconds"] = round(time.perf_counter() - start, 2)
         history.append(record)
         if replicas.chief:
+            if log_scalars is not None:  # before the checkpoint: a run that is killed here logs them again
+                log_scalars(epoch + 1, record)
             save_checkpoint(output_dir / "checkpoints", epoch + 1, model, {"history": history})
             write_csv(output_dir / "log.csv", history)
-            if log_scalars is not None:
-                log_scalars(epoch + 1, record)
             print(", ".join(f"{name} {value:.6g}" for name, value in record.items()), flush=True)
         replicas.wait()  # a later stage of another worker begins with this checkpoint
     return history
@@ -164,5 +164,6 @@ def _tensorboard_writer(folder: Path) -> Callable[[int, dict[str, Any]], None]:
         with writer.as_default(epoch):
             for name, value in record.items():
                 tf.summary.scalar(name, value)
+        writer.flush()
 
     return log
