@@ -69,6 +69,7 @@ ILL_FORMED = {
     "names of other columns": (text(FOUR, ",", "x,y,z\n"), "names 3 columns and has 4"),
     "a raster": ("ncols 4\nnrows 4\n" + "1 2 3 4\n" * 4, "raster, which is not supported"),
     "binary": (b"\x00\x01\x02", "holds binary data"),
+    "a word in the first row": ("x,y,z\n=cmd(),1,2\n" + text(CLOUD, ","), "has a word where other rows"),
     "columns lost at the end": (text(CLOUD) + "1 2\n", "rows of 3 and of 2 columns"),
     "a column lost in the middle": (text(CLOUD) + "1 2\n1 2 3\n", "not a readable CSV"),
 }
