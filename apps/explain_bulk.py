@@ -1,19 +1,20 @@
-"""Explains the clouds of many files with Apache Beam: explanations as TFRecord or Parquet files.
+"""Explains the clouds or volumes of many files with Apache Beam: explanations as TFRecord or Parquet files.
 
   python apps/explain_bulk.py --flagfile=apps/flags/explain_bulk.cfg
   python apps/explain_bulk.py --model=pointnet_modelnet40 --data_dir=.../modelnet40_ply_hdf5_2048
   python apps/explain_bulk.py --saved_model=served/pointnet/1 --input='clouds/**/*.h5' --format=parquet
 
 --input takes H5 files (dataset `data`), NPY, TFRecord (`tf.train.Example`s with a float list `points`) and
-files of one object, meshes or clouds. Every record is explained exactly once: stop the run at any moment,
-the same command goes on. Each of --methods has a folder in --output_dir, where records that it cannot explain
-are listed in rejected-*.jsonl, with the reason. Without --input and --data_dir --num_examples procedural
-clouds are explained, 64 by default.
+files of one object, meshes or clouds; with --data_kind=voxels arrays and files of volumes. Every record is
+explained exactly once: stop the run at any moment, the same command goes on. Each of --methods has a folder
+in --output_dir, where records that it cannot explain are listed in rejected-*.jsonl, with the reason. Without
+--input and --data_dir --num_examples procedural clouds are explained, 64 by default.
 
-The work is done in this process. --beam hands options to Beam, such as another runner; then all workers must
-find the files under the same paths, as on a shared disk, and --saved_model is needed:
+The work is done in this process, in several, of which any may die, or on a cluster, whose workers must find
+the files under the same paths, as on a shared disk, and which needs --saved_model; see docs/guides/bulk.md:
 
-  --beam=runner=FlinkRunner --beam=flink_master=host:8081 --beam=environment_type=LOOPBACK
+  --beam=direct_num_workers=2 --beam=direct_running_mode=multi_processing
+  --beam=runner=apache_beam.runners.dask.dask_runner.DaskRunner --beam=dask_client_address=tcp://host:8786
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ def main(argv: list[str]) -> None:
     with _saved_model() as saved_model:
         for method in FLAGS.methods:
             sizes = FLAGS.num_points, FLAGS.batch_size, FLAGS.shard_size
-            folder, reading = output_dir / method, (FLAGS.normalize != "none", FLAGS.trust_saved_model)
-            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, *reading, _limit())
+            folder, kind = output_dir / method, FLAGS.data_kind
+            reading = FLAGS.normalize != "none", FLAGS.trust_saved_model
+            job = bulk.Job(saved_model, str(folder), method, FLAGS.format, *sizes, *reading, _limit(), kind)
             try:
                 with _progress(folder):
                     done = bulk.explain_bulk(job, patterns, [f"--{option}" for option in FLAGS.beam])
@@ -90,6 +92,8 @@ def _check_flags() -> None:
         raise UserError(
             "--num_examples is the number of procedural clouds; of --input and --data_dir all are taken"
         )
+    if FLAGS.data_kind == "voxels" and FLAGS.input is None:
+        raise UserError("--data_kind=voxels needs --input, the files of the volumes")
     cli.check_outputs()
     explain.check_methods(FLAGS.methods)
 
@@ -118,8 +122,8 @@ def _saved_model() -> Iterator[str]:
         yield FLAGS.saved_model
         return
     net = cli.load_network()
-    if net.kind != "points":
-        raise UserError(f"--model={FLAGS.model}: takes {net.kind}; clouds are explained in bulk")
+    if net.kind != FLAGS.data_kind:
+        raise UserError(f"--model={FLAGS.model}: takes {net.kind}; give --data_kind={net.kind}")
     options = cli.given("batch_size", "steps", "seed")
     explainers = [cli.create_explainer(method, net, **options) for method in FLAGS.methods]
     with storage.scratch_folder() as folder:

@@ -2,7 +2,7 @@
 
 Nothing to download, some minutes on two cores: procedural objects, shipped networks.
 
-  python apps/reproduce.py
+  python apps/reproduce.py --num_workers=2
 
 The papers' own data, all test objects, 500 rotations; hours, and it goes on where it was stopped:
 
@@ -26,7 +26,7 @@ from tfxai3d import cli, papers, storage, view
 from tfxai3d.errors import UserError
 
 FLAGS = flags.FLAGS
-cli.define_flags(data_dir=None, seed=0, output_dir="out/reproduce")
+cli.define_flags(data_dir=None, num_workers=1, seed=0, output_dir="out/reproduce")
 flags.DEFINE_enum("profile", "quick", ["quick", "full"], "Some objects in minutes, or all of them in hours.")
 flags.DEFINE_string("voxel_dir", None, "Folder of modelnet10_{train,test}.npz, for the experiments on VRN.")
 flags.DEFINE_list("experiments", None, "Which; by default all. A wrong name lists them.")
@@ -42,11 +42,14 @@ def main(argv: list[str]) -> None:
     size = papers.QUICK if FLAGS.profile == "quick" else papers.FULL
     setting = papers.Setting(size, _folder(FLAGS.data_dir), _folder(FLAGS.voxel_dir), FLAGS.seed)
     settings = {name: FLAGS[name].value for name in _DECISIVE}
-    findings = {}
-    with storage.run_folder(output_dir, settings, "*/finding.json"):
+    cli.spread(__file__, "experiments", FLAGS.experiments or [*papers.EXPERIMENTS])
+    findings, shared = {}, not FLAGS.num_workers
+    with storage.run_folder(output_dir, settings, "*/finding.json", shared):
         for name, finding in papers.reproduce(setting, output_dir, FLAGS.experiments):
             print(f"{name}: {finding.verdict}", flush=True)
             findings[name] = finding
+        if shared:
+            return
         cli.write_report(__name__, output_dir, {"verdicts": {k: f.verdict for k, f in findings.items()}})
     command = " ".join(["python apps/reproduce.py", *cli.changed_flags(__name__)])
     versions = ", ".join(f"{name} {text}" for name, text in storage.read_run(output_dir)["versions"].items())

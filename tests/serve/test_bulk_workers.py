@@ -42,14 +42,6 @@ def assert_each_once(job, clouds):
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_explains_every_cloud_once(job, tmp_path):
-    clouds = tmp_path / "clouds.h5"
-    summary = explain_bulk(job, [str(clouds)], [PROCESSES])
-    assert summary == Summary(explained=11, rejected=0, shards=4, skipped=0)
-    assert_each_once(job, clouds)
-
-
-@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnhandledThreadExceptionWarning"
 )  # Beam's, of a lost worker

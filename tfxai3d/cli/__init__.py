@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tfxai3d.cli.objects import open_splits as open_splits
     from tfxai3d.cli.objects import open_validation as open_validation
     from tfxai3d.cli.objects import turned as turned
+    from tfxai3d.cli.processes import spread as spread
     from tfxai3d.cli.report import changed_flags as changed_flags
     from tfxai3d.cli.report import print_facts as print_facts
     from tfxai3d.cli.report import print_row as print_row

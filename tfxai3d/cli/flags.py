@@ -155,6 +155,10 @@ _VOCABULARY: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "batch_size": (_from_one, "The most examples that the network sees at once."),
     "shard_size": (_from_one, "Examples in a file of results; a killed run loses the file that it is at."),
+    "num_workers": (
+        partial(_whole, lower_bound=0),
+        "Processes that divide the work; 0: be one of several that share --output_dir, and report nothing.",
+    ),
     "seed": (partial(_whole, lower_bound=0, upper_bound=2**30), "Seed of everything that is random."),
     "pictures": (_bool, "Draw the pictures, pages and plots."),
     "colormap": (

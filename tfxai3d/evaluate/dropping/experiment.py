@@ -82,6 +82,7 @@ def drop_curves(
     seed: int = 0,
     folder: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
+    shared: bool = False,
 ) -> dict[str, DropTable]:
     """Drops points of clouds by each condition, and records what the network says in each step.
 
@@ -100,6 +101,7 @@ def drop_curves(
         folder: Keeps the table of each condition, `<condition>.h5`, after each batch, and the settings:
             called again, the experiment goes on where it was stopped.
         settings: What else decides the results, such as the names of model and data.
+        shared: Whether other processes do other conditions in the same folder.
 
     Returns:
         The tables by condition.
@@ -117,7 +119,7 @@ def drop_curves(
     own = {"num_drop": num_drop, "num_steps": num_steps, "recompute": recompute, "seed": seed}
     least = least_points(network(model), points[0]) if len(points) else MIN_POINTS
     tables = {}
-    with run_folder(folder, {**(settings or {}), **own, **options, "clouds": len(points)}, "*.h5"):
+    with run_folder(folder, {**(settings or {}), **own, **options, "clouds": len(points)}, "*.h5", shared):
         for text, condition in parsed.items():
             path = Path(folder, f"{file_name(text)}.h5") if folder is not None else None
             table = DropTable.load(path) if path and path.exists() else DropTable()

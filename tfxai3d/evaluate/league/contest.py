@@ -65,6 +65,7 @@ def hold_contest(
     folder: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
     plan: Plan = Plan(),  # noqa: B008 (it is frozen)
+    shared: bool = False,
 ) -> list[Entry]:
     """Measures methods on one network and its examples.
 
@@ -75,6 +76,7 @@ def hold_contest(
         folder: Keeps each method's results once they are there: called again, the contest goes on.
         settings: What decides the results, such as the names of model and data.
         plan: How many of the examples measure what; all by default.
+        shared: Whether other processes measure other methods in the same folder.
 
     Raises:
         UserError: If a metric is unknown, the folder holds another contest, or as a method does.
@@ -90,7 +92,7 @@ def hold_contest(
     }
     some = functools.cache(lambda count: subject if count == len(subject.labels) else subject.first(count))
     entries = []
-    with run_folder(folder, decisive, f"*{_SUFFIX}"):
+    with run_folder(folder, decisive, f"*{_SUFFIX}", shared):
         for name in (bar := tqdm(raters, unit="method", disable=None)):
             bar.set_postfix_str(name)
             path = None if folder is None else Path(folder) / f"{file_name(name)}{_SUFFIX}"

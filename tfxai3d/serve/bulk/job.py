@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from tfxai3d.errors import UserError, missing_extra, reason_of
 from tfxai3d.explain.explainer import Explainer
-from tfxai3d.serve.bulk.limited import LimitedExplainer, load_explainer, sizes_of
-from tfxai3d.serve.bulk.plan import Shard, find_files, make_shards, run_settings
-from tfxai3d.serve.bulk.records import Record, Rejected, read_records
+from tfxai3d.results.explanation import DataKind
+from tfxai3d.serve.bulk.limited import LimitedExplainer, layout_of, load_explainer
+from tfxai3d.serve.bulk.plan import Shard, Source, find_files, make_shards, run_settings
+from tfxai3d.serve.bulk.records import Record, Rejected, read_records, read_volumes
 from tfxai3d.storage.settings import run_folder
 
 try:
@@ -24,7 +25,7 @@ try:
 except ImportError as error:
     raise missing_extra("apache-beam", "beam") from error
 
-_Described = tuple[str, str, int, bool]
+_Described = tuple[str, str, int, bool, DataKind]
 _AnyExplainer = Explainer | LimitedExplainer
 
 
@@ -45,6 +46,7 @@ class Job:
     # That a cloud may take, or it is rejected; 0 for no limit. A limit needs a process of its own, with its
     # seconds to start and the memory of another TensorFlow: it is for SavedModels of strangers.
     record_seconds: float = 0
+    data_kind: DataKind = "points"  # what it takes: clouds, or "voxels", volumes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Summary:
 
 
 def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ()) -> Summary:
-    """Explains the clouds of many files, each record exactly once.
+    """Explains the clouds or volumes of many files, each record exactly once.
 
     Records are divided into shards, the same ones in every run. A shard's explanations appear, whole, as
     `explanations-00000-of-00007.tfrecord` (or `.parquet`), and those that cannot be explained as lines of
@@ -68,7 +70,7 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
 
     Args:
         job: What to do.
-        patterns: Files or patterns; see `plan.find_files` and `records.read_records`.
+        patterns: Files or patterns; see `plan.find_files`, `records.read_records` and `read_volumes`.
         options: Options of Beam, such as `--runner=FlinkRunner`; without a runner this process does the work.
 
     Raises:
@@ -83,7 +85,8 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
         raise UserError(f"record_seconds must be 0 or more, it is {job.record_seconds}")
     decisive = {name: getattr(job, name) for name in ("method", "format", "num_points", "shard_size")}
     decisive |= {} if job.normalize else {"normalize": False}
-    shards = make_shards(paths, job.shard_size)
+    decisive |= {} if job.data_kind == "points" else {"data_kind": job.data_kind}
+    shards = make_shards(paths, job.shard_size, job.data_kind)
     work = _ExplainShard(job, len(shards))
     work.setup()  # mistakes are found before any work, and workers in this process share what was loaded
     with run_folder(job.output_dir, run_settings(job.saved_model, paths, decisive), "explanations-*"):
@@ -96,7 +99,7 @@ def explain_bulk(job: Job, patterns: Iterable[str], options: Sequence[str] = ())
 
 
 class ExplainClouds(beam.PTransform):
-    """Explains clouds of any PCollection: for pipelines with sources and sinks of their own.
+    """Explains clouds or volumes of any PCollection: for pipelines with sources and sinks of their own.
 
     Takes `Record`s, pairs of an id and points (N,3). Returns two PCollections, `explained` of rows (see
     `sinks.Row`) and `rejected` of `Rejected`.
@@ -107,6 +110,7 @@ class ExplainClouds(beam.PTransform):
         batch_size: The most clouds at once.
         trust: See `Job`.
         record_seconds: See `Job`.
+        data_kind: See `Job`.
     """
 
     def __init__(
@@ -116,10 +120,11 @@ class ExplainClouds(beam.PTransform):
         batch_size: int = 32,
         trust: bool = False,
         record_seconds: float = 0,
+        data_kind: DataKind = "points",
     ):
         super().__init__()
         self._size = batch_size
-        self._explainer = (saved_model, method, batch_size, trust), record_seconds
+        self._explainer = (saved_model, method, batch_size, trust, data_kind), record_seconds
 
     def expand(self, clouds: beam.PCollection) -> Any:
         """Batches the clouds and explains batch after batch."""
@@ -168,11 +173,9 @@ class _ExplainShard(_WithExplainer):
     def process(self, shard: Shard) -> None:
         """Writes the shard's two files; the explanations last, for they say that the shard is done."""
         job, rejected = self._job, list[Rejected]()
-        size, columns = sizes_of(self.explainer)
-        sizes = size or job.num_points, columns, job.normalize
         if self.is_done(shard):  # an attempt before this one was told to be lost and was not
             return
-        records = (record for source in shard.sources for record in read_records(source, *sizes))
+        records = (record for source in shard.sources for record in self._read(source))
         with write_rows(self.path(shard), job.format) as write:
             while some := list(itertools.islice(records, job.batch_size)):
                 results = list(explain_records(self.explainer, some))
@@ -180,6 +183,14 @@ class _ExplainShard(_WithExplainer):
                 rejected += [result for result in results if isinstance(result, Rejected)]
                 write(rows)
             write_rejected(self.path(shard, "rejected"), rejected)
+
+    def _read(self, source: Source) -> Iterator[Record | Rejected]:
+        layout, job = layout_of(self.explainer), self._job
+        if layout.kind == "voxels":
+            return read_volumes(source, layout)
+        size, columns = layout.usual()
+        size = None if layout.data_format == "channels_first" else size
+        return read_records(source, size or job.num_points, columns or 3, job.normalize)
 
     def is_done(self, shard: Shard) -> bool:
         """Returns whether the shard's files are there."""
@@ -192,7 +203,7 @@ class _ExplainShard(_WithExplainer):
 
 
 def _described(job: Job) -> _Described:
-    return job.saved_model, job.method, job.batch_size, job.trust
+    return job.saved_model, job.method, job.batch_size, job.trust, job.data_kind
 
 
 def explain_records(
@@ -223,6 +234,8 @@ def _explained(explainer: _AnyExplainer, records: list[Record]) -> Iterator[Row 
     for i, record in enumerate(records):
         row = {"id": record.id, "target": found.target[i], "scores": found.scores[i]}
         row |= {"importance": found.importance[i], "attributions": found.attributions[i]}
+        if found.importance[i].ndim > 1:  # of a volume, which may have any size
+            row["shape"] = found.importance[i].shape
         if found.convergence_delta is not None:
             row["delta"] = found.convergence_delta[i]
         yield row

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tfxai3d.errors import UserError
+from tfxai3d.explain.engine.layout import Layout
 from tfxai3d.explain.explainer import Explainer
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.serve.loaded_model import load
 from tfxai3d.storage.killable import Killable
 
@@ -26,16 +28,16 @@ class Explained(NamedTuple):
     convergence_delta: np.ndarray | None = None
 
 
-def load_explainer(saved_model: str, method: str, batch_size: int, trust: bool) -> Explainer:
-    """Loads the explainer of a method from a SavedModel of points."""
-    return load(saved_model, "points", trust).explainer(method, batch_size)
+def load_explainer(
+    saved_model: str, method: str, batch_size: int, trust: bool, data_kind: DataKind = "points"
+) -> Explainer:
+    """Loads the explainer of a method from a SavedModel."""
+    return load(saved_model, data_kind, trust).explainer(method, batch_size)
 
 
-def sizes_of(explainer: Explainer | LimitedExplainer) -> tuple[int | None, int]:
-    """Returns how many points a network takes, None for any number, and how many columns a point has."""
-    if isinstance(explainer, LimitedExplainer):
-        return explainer.sizes
-    return explainer.network.size, explainer.network.layout.usual()[-1] or 3
+def layout_of(explainer: Explainer | LimitedExplainer) -> Layout:
+    """Returns what inputs the network takes."""
+    return explainer.layout if isinstance(explainer, LimitedExplainer) else explainer.network.layout
 
 
 class LimitedExplainer:
@@ -46,21 +48,23 @@ class LimitedExplainer:
         seconds: The time that a cloud may take; several at once have as much together.
 
     Attributes:
-        sizes: See `sizes_of`.
+        layout: See `layout_of`.
 
     Raises:
         UserError: As `load_explainer`, and if that takes more than minutes.
     """
 
-    def __init__(self, described: tuple[str, str, int, bool], seconds: float):
+    def __init__(self, described: tuple[str, str, int, bool, DataKind], seconds: float):
         self._call, self._seconds = Killable(_explaining, *described), seconds
         try:
-            size, columns = self._call(seconds)["sizes"].tolist()
+            said = self._call(seconds)
         except UserError as error:
             saved_model = described[0]
             where = "" if str(error).startswith(str(saved_model)) else f"{saved_model}: loading it "
             raise UserError(f"{where}{error}") from error
-        self.sizes = size or None, columns
+        shape = tuple(size or None for size in said["shape"].tolist()) or None
+        kind, data_format = said["words"].tolist()
+        self.layout = Layout(kind, shape, data_format)
 
     def __call__(self, clouds: Sequence[np.ndarray]) -> Explained:
         """Explains clouds of one size.
@@ -72,13 +76,14 @@ class LimitedExplainer:
 
 
 def _explaining(*described: object) -> Callable[..., dict[str, np.ndarray]]:
-    """Returns what the other process does: explain clouds or, without any, say its sizes."""
+    """Returns what the other process does: explain inputs or, without any, say which ones it takes."""
     explainer = load_explainer(*described)  # type: ignore[arg-type]
 
     def explain(clouds: np.ndarray | None = None) -> dict[str, np.ndarray]:
         if clouds is None:
-            size, columns = sizes_of(explainer)
-            return {"sizes": np.array([size or 0, columns])}
+            layout = layout_of(explainer)
+            shape = np.array([size or 0 for size in layout.shape or ()], np.int64)
+            return {"shape": shape, "words": np.array([layout.kind, layout.data_format])}
         found = explainer(clouds)
         given = {name: getattr(found, name) for name in Explained._fields}
         return {name: np.asarray(value) for name, value in given.items() if value is not None}

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfxai3d.data.readers.reading import EXTENSIONS
+from tfxai3d.data.readers.reading import EXTENSIONS, extension
 from tfxai3d.errors import UserError
 from tfxai3d.models.saved_model.folder import FACTS
+from tfxai3d.results.explanation import DataKind
 from tfxai3d.storage.hdf5 import dataset_shape
 
 TFRECORD = (".tfrecord", ".tfrecords")
 ARRAYS = (".h5", ".hdf5", ".npy")
-"""Files of several clouds (M,N,C) from which any range can be read."""
+"""Files of several records from which any range can be read."""
+
+_RANKS: dict[DataKind, tuple[int, ...]] = {"points": (3,), "voxels": (4, 5)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,27 +55,31 @@ def find_files(patterns: Iterable[str]) -> list[str]:
         found.update(files)
     known = (*TFRECORD, *(extension for extension in EXTENSIONS if extension != ".npz"))
     for path in found:
-        if Path(path).suffix.lower() not in known:
+        if extension(Path(path)) not in known:
             raise UserError(f"{path}: bulk runs read {' '.join(known)}")
     return sorted(found)
 
 
-def make_shards(paths: Iterable[str], shard_size: int) -> list[Shard]:
+def make_shards(paths: Iterable[str], shard_size: int, data_kind: DataKind = "points") -> list[Shard]:
     """Divides the records of files, in their order, into shards of `shard_size`.
 
+    Arrays (M,N,C) hold M clouds, arrays (M,D,H,W) and (M,D,H,W,C) M volumes; others are one record.
     A TFRecord file cannot be read from the middle and says nowhere how much it holds: it is one by itself.
     """
-    return [Shard(number, sources) for number, sources in enumerate(_divided(paths, shard_size))]
+    return [
+        Shard(number, sources)
+        for number, sources in enumerate(_divided(paths, shard_size, _RANKS[data_kind]))
+    ]
 
 
-def _divided(paths: Iterable[str], shard_size: int) -> Iterator[tuple[Source, ...]]:
+def _divided(paths: Iterable[str], shard_size: int, ranks: tuple[int, ...]) -> Iterator[tuple[Source, ...]]:
     sources: list[Source] = []
     room = shard_size
     for path in paths:
         if Path(path).suffix.lower() in TFRECORD:
             yield (Source(path),)
             continue
-        start, count = 0, _count(path)
+        start, count = 0, _count(path, ranks)
         while start < count:
             stop = min(start + room, count)
             sources.append(Source(path, start, stop))
@@ -85,8 +92,11 @@ def _divided(paths: Iterable[str], shard_size: int) -> Iterator[tuple[Source, ..
         yield tuple(sources)
 
 
-def _count(path: str) -> int:
-    """Returns the number of records; 1 for what cannot be read, so that its reader says why."""
+def _count(path: str, ranks: tuple[int, ...]) -> int:
+    """Returns the number of records, several in arrays of these ranks.
+
+    It is 1 for what cannot be read, so that its reader says why.
+    """
     suffix = Path(path).suffix.lower()
     try:
         if suffix == ".npy":
@@ -95,7 +105,7 @@ def _count(path: str) -> int:
             shape = dataset_shape(path, "data")
         else:
             return 1
-        clouds, *sizes = shape if len(shape) == 3 else (1,)
+        clouds, *sizes = shape if len(shape) in ranks else (1,)
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return 1
     return clouds if all(sizes) else min(clouds, 1)  # clouds without points take no bytes, however many

@@ -19,12 +19,14 @@ from tfxai3d.storage.writing import atomic_path, write_text
 
 Format = Literal["tfrecord", "parquet"]
 Row = dict[str, Any]
-"""`id`, `target`, `importance` (N,), `attributions` (N,3+F), `scores` (C,) and, of path methods, `delta`."""
+"""`id`, `target`, `importance` (N,), `attributions` (N,3+F), `scores` (C,) and, of path methods, `delta`.
+
+Of volumes `importance` (D,H,W), `attributions` as the inputs, and `shape`, that of `importance`."""
 
 _FLOATS = pyarrow.list_(pyarrow.float32())
 _SCHEMA = pyarrow.schema({
     "id": pyarrow.string(), "target": pyarrow.int64(), "scores": _FLOATS, "importance": _FLOATS,
-    "attributions": _FLOATS, "delta": pyarrow.float32(),
+    "attributions": _FLOATS, "delta": pyarrow.float32(), "shape": pyarrow.list_(pyarrow.int64()),
 })  # fmt: skip
 
 
@@ -96,8 +98,8 @@ def _example(row: Row) -> tf.train.Example:
     for name, value in row.items():
         if name == "id":
             feature[name].bytes_list.value.append(value.encode())
-        elif name == "target":
-            feature[name].int64_list.value.append(int(value))
+        elif name in ("target", "shape"):
+            feature[name].int64_list.value.extend(np.ravel(value).tolist())
         else:
             feature[name].float_list.value.extend(np.ravel(value))
     return example
