@@ -146,16 +146,3 @@ def test_the_standard_error_of_voxels_covers_the_truth():
         explain.MeanFieldShapley(networks.function, nodes=1, data_kind="voxels")(grids, 1).standard_error
         is None
     )
-
-
-def test_antithetic_subsets_are_exact_where_voxels_act_in_pairs():
-    """The Shapley values of `(sum x)^2` are `x_i sum x`; two subsets that complement each other find them."""
-    grids = networks.VOXELS[:2]
-    for seed in range(3):
-        pairs = explain.MeanFieldShapley(
-            lambda x: tf.reduce_sum(x, axis=(1, 2, 3)) ** 2, nodes=2, seed=seed, data_kind="voxels"
-        )
-        found = pairs(grids, 0)
-        expected = grids[..., 0] * grids.sum(axis=(1, 2, 3, 4))[:, None, None, None]
-        np.testing.assert_allclose(found.importance, expected, rtol=1e-5)
-        assert found.standard_error is None

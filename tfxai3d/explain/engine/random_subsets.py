@@ -14,78 +14,64 @@ def by_subsets(
     inputs: tf.Tensor,
     target: TargetTensor,
     unit: tf.Tensor,
-    samples: int,
-    size_power: float,
+    weights: np.ndarray,
     seed: int,
     batch_size: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
     """Returns the mean of gradient times input over random subsets of the units.
 
-    The probabilities of presence are the middles of as many equal strata as there are samples, and each is
-    drawn once. Draws come in antithetic pairs: what a low random number keeps in one stratum, a high one
-    keeps in the next. The standard error is of collapsed strata: the squared differences of neighbouring
-    pairs (Cochran, "Sampling Techniques", 1977, 5A.12), which is too large rather than too small.
+    The probabilities of presence are the middles of as many equal strata as there are weights, and each is
+    drawn once. The standard error is of collapsed strata: the squared differences of neighbouring draws
+    (Cochran, "Sampling Techniques", 1977, 5A.12), which is too large rather than too small.
 
     Args:
         network: What is explained.
         inputs: Voxels as the network takes them.
         target: What is explained of the scores.
         unit: The unit of each voxel, int32 (B,D,H,W); voxels of -1 are always there.
-        samples: Number of subsets.
-        size_power: The draw at presence q weighs `(size_power + 1) q^size_power`.
+        weights: The weight of each stratum, a mean of 1, (S,).
         seed: Of the subsets, the same for all examples.
         batch_size: The most examples at once.
 
     Returns:
         Attributions in the form of the inputs; the sum over each voxel's unit (B,D,H,W), 0 where there is
-        none; and its standard error, None for fewer than two pairs.
+        none; and its standard error, None for a single draw.
     """
-    layout = network.layout
-    density = (np.arange(samples) + 0.5) / samples
-    weight = tf.constant((size_power + 1) * density**size_power / samples, inputs.dtype)
+    layout, samples = network.layout, len(weights)
+    weight = tf.constant(weights / samples, inputs.dtype)
 
     def draw(example: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
         """Returns a sample's part of the attributions (P,D,H,W,C), 0 for a sample too many."""
         x, number = tf.gather(inputs, example), tf.minimum(sample, samples - 1)
-        kept = _kept(tf.gather(unit, example), number, density, seed, x.dtype)
+        kept = _kept(tf.gather(unit, example), number, samples, seed, x.dtype)
         part = x * input_gradient(network, x * layout.spread(kept, x), rows(target, example))[0]
         part = layout.channels_last(part)
         much = tf.where(sample < samples, tf.gather(weight, number), 0)
         return part * tf.reshape(much, (-1, *[1] * (len(part.shape) - 1)))
 
-    def two_pairs(example: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        first = 4 * number + tf.range(4)[:, None]
-        parts = tf.map_fn(
-            lambda sample: draw(example, sample),
-            first,
-            fn_output_signature=inputs.dtype,
-            parallel_iterations=1,
-        )
-        one, other = parts[0] + parts[1], parts[2] + parts[3]
+    def pair(example: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        one, other = draw(example, 2 * number), draw(example, 2 * number + 1)
         difference = _of_units(tf.reduce_sum(one - other, axis=-1), tf.gather(unit, example)) ** 2
-        whole = tf.reshape(4 * number + 3 < samples, (-1, *[1] * (len(difference.shape) - 1)))
+        whole = tf.reshape(2 * number + 1 < samples, (-1, *[1] * (len(difference.shape) - 1)))
         return tf.concat([one + other, tf.where(whole, difference, 0)[..., None]], axis=-1)
 
     last = layout.channels_last(inputs)
     zeros = tf.zeros_like(tf.concat([last, last[..., :1]], axis=-1))
-    total = sum_over_samples(two_pairs, (samples + 3) // 4, batch_size, zeros)
+    total = sum_over_samples(pair, (samples + 1) // 2, batch_size, zeros)
     attributions, square = total[..., :-1], total[..., -1]
     values = _of_units(tf.reduce_sum(attributions, axis=-1), unit)
-    error = tf.sqrt(square * samples / (4 * (samples // 4))) if samples > 3 else None
+    error = tf.sqrt(square * samples / (2 * (samples // 2))) if samples > 1 else None
     return layout.as_given(attributions, inputs), values, error
 
 
-def _kept(unit: tf.Tensor, sample: tf.Tensor, density: np.ndarray, seed: int, dtype: tf.DType) -> tf.Tensor:
+def _kept(unit: tf.Tensor, sample: tf.Tensor, samples: int, seed: int, dtype: tf.DType) -> tf.Tensor:
     """Returns ones and zeros (P,D,H,W): which voxels are kept in each sample (P,)."""
-    densities = tf.constant(density, dtype)
+    densities = tf.constant((np.arange(samples) + 0.5) / samples, dtype)
 
     def drawn(pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         unit, number = pair
         # A named algorithm, because the default depends on the device.
-        uniform = tf.random.stateless_uniform(
-            (tf.size(unit),), [seed, number // 2], dtype=dtype, alg="philox"
-        )
-        uniform = tf.where(number % 2 == 0, uniform, 1 - uniform)
+        uniform = tf.random.stateless_uniform((tf.size(unit),), [seed, number], dtype=dtype, alg="philox")
         kept = tf.gather(uniform, tf.maximum(unit, 0)) < densities[number]
         return tf.cast(kept | (unit < 0), dtype)
 

@@ -33,9 +33,9 @@ class MeanFieldShapley(Explainer):
     points make most of the score: `q = (16^u - 1) / 15` with Gauss-Legendre nodes u; more so where points
     are averaged, for the first of N makes all of a mean, at q around 1 / N.
 
-    Voxels meet in no such max. At each of the `nodes` probabilities q the occupied voxels are kept at random,
-    in antithetic pairs, and the gradient there times the input is taken for all voxels: an unbiased estimate
-    of the derivative for the presence, as far as the score is linear between absence and presence.
+    Voxels meet in no such max. At each of the `nodes` probabilities q, evenly spread, the occupied voxels are
+    kept at random, and the gradient there times the input is taken for all voxels: an unbiased estimate of
+    the derivative for the presence, as far as the score is linear between absence and presence.
 
     The importance is signed: what is positive speaks for the target.
 
@@ -159,13 +159,13 @@ class MeanFieldShapley(Explainer):
 
     def _by_subsets(self, inputs: tf.Tensor, target: TargetTensor, scores: tf.Tensor) -> Parts:
         """Returns the mean of gradient times input over random subsets of the units."""
+        densities = (np.arange(self.nodes) + 0.5) / self.nodes
         attributions, values, error = by_subsets(
             self.network,
             inputs,
             target,
             self._units_of(inputs),
-            self.nodes,
-            self.size_power,
+            (self.size_power + 1) * densities**self.size_power,
             self.seed,
             self.batch_size,
         )
