@@ -10,6 +10,7 @@ import numpy as np
 
 from tfxai3d.errors import UserError, reason_of
 from tfxai3d.models.classifier import Classifier
+from tfxai3d.models.layers.initial import weights_follow
 from tfxai3d.models.registry import SHIPPED, architectures, get, presets
 from tfxai3d.storage.npz import open_npz, write_npz
 from tfxai3d.storage.sparse_arrays import pack, unpack_weights
@@ -34,7 +35,8 @@ def from_preset(preset: str | os.PathLike[str]) -> keras.Model:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         _check_classes(**config["config"])
-        model = get(config["model"]).from_config(config["config"])
+        with weights_follow():
+            model = get(config["model"]).from_config(config["config"])
     except Exception as error:  # Keras raises nearly anything for a configuration that makes no sense
         reason = reason_of(error, 160)
         raise UserError(f"{folder}: not a readable preset ({reason})") from error

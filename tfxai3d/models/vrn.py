@@ -10,6 +10,7 @@ from tfxai3d.errors import UserError
 from tfxai3d.models.classifier import Classifier
 from tfxai3d.models.layers import head
 from tfxai3d.models.layers.fused_norm import FusedBatchNormalization
+from tfxai3d.models.layers.initial import orthogonal
 from tfxai3d.models.layers.pooling3d import HalvingPool3D
 from tfxai3d.models.layers.stochastic_depth import StochasticDepth
 
@@ -77,9 +78,9 @@ class VRN(Classifier):
         x = _last_block(x, momentum)
         x = keras.layers.GlobalAveragePooling3D(name="pool")(x)
         x = FusedBatchNormalization(momentum=momentum, name="pool_norm")(x)
-        options = {"use_bias": False, "kernel_initializer": _orthogonal(), "name": "head"}
+        options = {"use_bias": False, "kernel_initializer": orthogonal(), "name": "head"}
         x = _norm_elu(keras.layers.Dense(16 * channels, **options)(x), "head", momentum)
-        logits = head.logits(x, num_classes, _orthogonal(1.0))
+        logits = head.logits(x, num_classes, orthogonal(1.0))
         super().__init__(voxels, logits, class_names, widths, **kwargs)
         self.num_classes, self.width, self.occupied = num_classes, width, occupied
         self.published_shortcut, self.size, self.momentum = published_shortcut, size, momentum
@@ -106,15 +107,11 @@ def _first_channels(width: float) -> int:
     return channels
 
 
-def _orthogonal(gain: float = 2**0.5) -> keras.initializers.Initializer:
-    return keras.initializers.Orthogonal(gain)
-
-
 def _conv(
     x: Any, filters: int, size: int, name: str, strides: int = 1, padding: str = "same", gain: float = 2**0.5
 ) -> Any:
     """A convolution without bias: a BatchNorm follows each of them sooner or later."""
-    options = {"use_bias": False, "kernel_initializer": _orthogonal(gain), "name": name}
+    options = {"use_bias": False, "kernel_initializer": orthogonal(gain), "name": name}
     return keras.layers.Conv3D(filters, size, strides, padding, **options)(x)
 
 
