@@ -134,7 +134,7 @@ MORE = [
 REFUSED = [
     ("zero_heat", [*VOXELS, "--layer=conv"], "data_kind 'points': model 'my' takes voxels"),
     ("drop_curves", VOXELS, "explains points, model 'my' takes voxels"),
-    ("explain_bulk", [*VOXELS, "--num_examples=4"], "takes voxels; clouds are explained in bulk"),
+    ("explain_bulk", [*VOXELS, "--num_examples=4"], "needs --input, the files of the volumes"),
     ("compare_modes", [*SAVED, "--mode=zero"], "must be a Keras model, for the output of a layer is needed"),
     ("prune", SAVED, "pruning trains Keras classifiers of one input"),
 ]

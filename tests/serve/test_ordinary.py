@@ -207,7 +207,7 @@ def test_a_keras_2_model(tmp_path):
     assert_close(serve.load(tmp_path / "1", "points")(POINTS), model(POINTS), 1e-4)
 
 
-@pytest.mark.parametrize("name", ["pointnet", "pointnet2", "vrn"])
+@pytest.mark.parametrize("name", ["pointnet2", "vrn"])  # PointNet's: test_saved_model
 def test_all_explanations(name, tmp_path):
     """Every method of this kind of data; the graphs have loops, random numbers and gradients."""
     model = getattr(networks, name)()

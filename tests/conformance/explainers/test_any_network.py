@@ -1,4 +1,4 @@
-"""Every explainer on every kind of network: right, or one clear sentence.
+"""Every explainer on every kind of network, in Python and exported: right, or one clear sentence.
 
 Right means: gradients are those of finite differences, attributions add up to the difference of the scores,
 and what has neither keeps its own identities.
@@ -19,7 +19,7 @@ from tests.conformance.explainers.cases import (
     OPTIONS,
     POINTS_ONLY,
 )
-from tfxai3d import explain
+from tfxai3d import explain, serve
 from tfxai3d.errors import UserError
 
 PATHS = ("integrated_gradients", "expected_gradients", "mean_field_shapley")
@@ -81,11 +81,17 @@ def total(x):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_right_or_one_clear_sentence(name, tmp_path):
+def test_right_or_one_clear_sentence_in_python_and_exported(name, tmp_path):
+    """One test of both, since the explainers' traces are what costs."""
     case = made(name, tmp_path)
-    exact = 1e-4 if case.dtype == "float64" else 2e-2
-    channels = 1 if name == "channels first" else -1
-    found = {}
+    explainers, found = explained_by_all(case, name)
+    check_right(case, name, found)
+    check_exported(case, explainers, found, tmp_path / "1")
+
+
+def explained_by_all(case: Case, name):
+    """Returns the explainers and what they say, by method, where they do not rightly refuse."""
+    explainers, found = [], {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*zero everywhere|.*sigmoids of")
         for method in METHODS:
@@ -96,10 +102,20 @@ def test_right_or_one_clear_sentence(name, tmp_path):
                 assert "\n" not in str(caught.value)
                 continue
             try:
-                found[method] = explained(method, case)
+                explainer = explainer_of(method, case)
+                found[method] = asked(explainer, case)
             except UserError as error:  # its rules are for a list of operations
                 if not re.fullmatch(r"deep_lift (has no rule for|explains models of one).*", str(error)):
                     raise
+            else:
+                explainers.append(explainer)
+    return explainers, found
+
+
+def check_right(case: Case, name, found):
+    """Holds what is found against finite differences, the model and the sums it promises."""
+    exact = 1e-4 if case.dtype == "float64" else 2e-2
+    channels = 1 if name == "channels first" else -1
     for method, one in found.items():
         assert one.attributions.shape == case.inputs.shape, method
         assert one.importance.shape == case.inputs.take(0, channels).shape, method
@@ -127,3 +143,20 @@ def test_right_or_one_clear_sentence(name, tmp_path):
             np.testing.assert_allclose(
                 total(one.attributions) - one.convergence_delta, gain, rtol=exact, atol=exact
             )
+
+
+def check_exported(case: Case, explainers, found, folder):
+    """The signatures answer as the explainers do in Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        serve.export(explainers[0].network, folder, explainers)
+        loaded = serve.load(folder)
+        for method, here in found.items():
+            there = asked(loaded.explainer(method), case)
+            for part in ("attributions", "importance", "scores", "convergence_delta"):
+                one, other = getattr(there, part), getattr(here, part)
+                assert (one is None) == (other is None), (method, part)
+                if one is not None:
+                    size = max(1.0, float(np.abs(other).max()))
+                    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * size, err_msg=method)
+            np.testing.assert_array_equal(there.target, here.target)
