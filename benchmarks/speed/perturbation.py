@@ -47,7 +47,7 @@ def _example(network: explain.Network) -> np.ndarray:
     """Returns a chair (1,N,3), or its voxels."""
     if network.kind == "points":
         return data.shapes.make_dataset(1, FLAGS.num_points, seed=FLAGS.seed).points.astype(np.float32)
-    grid = data.voxelize(data.shapes.make_shape("chair", FLAGS.seed).mesh.z_up())
+    grid = data.voxelize(data.shapes.make_shape("chair", FLAGS.seed).z_up())
     return grid[None, ..., None].astype(np.float32)
 
 
