@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from benchmarks.speed.clock import cpu_seconds
 from tfxai3d import cli, data, explain, models
 
 FLAGS = flags.FLAGS
@@ -62,7 +61,7 @@ def _row(network: explain.Network, method: str, example: np.ndarray) -> str:
     runs = (lambda: explainer(example, 0), lambda: [bare(batch) for batch in batches])
     for run in runs:
         run()
-    rounds = [[_seconds(run) for run in runs] for _ in range(FLAGS.rounds)]
+    rounds = [[cpu_seconds(run) for run in runs] for _ in range(FLAGS.rounds)]
     ours, theirs = (statistics.median(row[side] for row in rounds) for side in (0, 1))
     ratio = statistics.median(mine / other for mine, other in rounds)
     return f"{sum(len(batch) for batch in batches)} | {ours:.2f} | {theirs:.2f} | {ratio:.2f}"
@@ -84,12 +83,6 @@ def _asked(
 
     explain.get(method)(dataclasses.replace(network, function=asked), **options)(example, 0)
     return seen
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
 
 
 if __name__ == "__main__":

@@ -15,13 +15,11 @@ also count what its own process takes.
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from absl import flags
 
+from benchmarks.speed.clock import cpu_seconds
 from benchmarks.speed.shap_side import ask, passes
 from tfxai3d import cli, data, explain, models
 
@@ -58,7 +56,9 @@ def _against_gradients(name: str, clouds: np.ndarray) -> str:
     theirs = explain.IntegratedGradients(model, FLAGS.steps, batch_size=FLAGS.batch_size)
     for explainer in (ours, theirs):
         explainer(clouds[:1])
-    rounds = [[_seconds(lambda: ours(clouds)), _seconds(lambda: theirs(clouds))] for _ in range(FLAGS.rounds)]
+    rounds = [
+        [cpu_seconds(lambda: ours(clouds)), cpu_seconds(lambda: theirs(clouds))] for _ in range(FLAGS.rounds)
+    ]
     fast, slow = (statistics.median(row[side] for row in rounds) / len(clouds) for side in (0, 1))
     ratio = statistics.median(mine / other for mine, other in rounds)
     return f"| {name} | {len(clouds)} | {fast:.3f} | {slow:.3f} | {ratio:.2f} |"
@@ -69,23 +69,17 @@ def _against_passes(cloud: np.ndarray) -> list[str]:
     options = {"units": "points", "seed": FLAGS.seed, "batch_size": FLAGS.batch_size}
     sampling = explain.ShapleySampling(model, budget=FLAGS.orders * points, **options)
     sampling(cloud)
-    fast = statistics.median(_seconds(lambda: sampling(cloud)) for _ in range(FLAGS.rounds))
+    fast = statistics.median(cpu_seconds(lambda: sampling(cloud)) for _ in range(FLAGS.rounds))
     score = passes(model, cloud[0], batch_size=FLAGS.batch_size)
     order = np.random.default_rng(FLAGS.seed).permutation(points)
     prefixes = np.argsort(order) <= np.arange(points)[:, None]
     score(prefixes[:64])
-    rows = {"fast path": fast, "forward passes": FLAGS.orders * _seconds(lambda: score(prefixes))}
+    rows = {"fast path": fast, "forward passes": FLAGS.orders * cpu_seconds(lambda: score(prefixes))}
     if FLAGS.shap_python:
         asked = ask(FLAGS.shap_python, score, points)
         seconds, coalitions = asked.seconds, asked.coalitions
         rows["shap's PermutationExplainer"] = seconds * FLAGS.orders * points / coalitions
     return [f"| {name} | {seconds:.2f} | {seconds / fast:.0f} |" for name, seconds in rows.items()]
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
 
 
 if __name__ == "__main__":
