@@ -6,7 +6,6 @@ import concurrent.futures
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 from tqdm import tqdm
@@ -36,7 +35,7 @@ def spread(app: AnyPath, flag: str, values: Sequence[str]) -> None:
     plain = [f"--no{name}" for name in _PLAIN if name in flags.FLAGS]
     command = [
         sys.executable,
-        str(Path(app)),
+        str(app),
         *with_shipped_flagfiles(sys.argv)[1:],
         *plain,
         "--num_workers=0",

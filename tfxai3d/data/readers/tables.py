@@ -219,12 +219,12 @@ def _first_row(lines: Sequence[str], dialect: _Dialect) -> int:
         found = _numeric(dialect.fields(line))
         if found == last:
             return number
+        if len(found) == len(last) and 2 * sum(found) > len(found):
+            raise UserError(f"line {line.strip()!r} has a word where other rows have numbers")
         if sum(found) > max(2, len(found) // 2):
             raise UserError(
                 f"has rows of {len(found)} and of {len(last)} columns; it is cut off, fetch it again"
             )
-        if len(found) == len(last) and 2 * sum(found) > len(found):
-            raise UserError(f"line {line.strip()!r} has a word where other rows have numbers")
     return len(lines)
 
 
